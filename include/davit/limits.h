@@ -1,0 +1,58 @@
+/* Every cap of Davit, in one place, with what happens at it. Sizes are bytes, times carry their unit. */
+#ifndef DAVIT_LIMITS_H
+#define DAVIT_LIMITS_H
+
+/* Documents. Over a cap: refused with a reason in the object's status, nothing else changes. */
+#define LIMIT_DOCUMENT_BYTES (1024 * 1024)
+#define LIMIT_JSON_DEPTH 32
+#define LIMIT_YAML_ALIASES 0 /* an alias is refused: it is how a small file becomes a large one */
+#define LIMIT_NAME_BYTES 253 /* Kubernetes: DNS subdomain names */
+#define LIMIT_LABEL_BYTES 63
+#define LIMIT_TOPIC_BYTES 1024
+#define LIMIT_CONTAINERS 32 /* in one pod */
+#define LIMIT_ENV 1024      /* in one container */
+#define LIMIT_ARGS 1024     /* words in command, and in args */
+#define LIMIT_VOLUMES 64    /* in one pod, and mounts in one container */
+#define LIMIT_IGNORED_FIELDS 64 /* paths named in a status; the rest is counted */
+
+/* Objects known to one node. One more: refused as TooManyObjects. */
+#define LIMIT_OBJECTS 10000
+/* Contents remembered per slot, so that a replayed one is known. The oldest is forgotten. */
+#define LIMIT_SUPERSEDED 64
+/* A tombstone is remembered so long, and longer while it masks something. */
+#define LIMIT_TOMBSTONE_DAYS 90
+/* Messages waiting for a commit of the same object. One more: the link is paused until it is done. */
+#define LIMIT_PENDING_MESSAGES 1024
+
+/* Frames between processes. A larger one ends the child that sent it, never the parent. */
+#define LIMIT_FRAME_HEAD_BYTES (256 * 1024)
+#define LIMIT_FRAME_BODY_BYTES (5 * 1024 * 1024)
+#define LIMIT_FRAME_FDS 8
+/* Bytes that wait for a peer that does not read. One more: the peer is ended and started again. */
+#define LIMIT_PEER_QUEUE_BYTES (32 * 1024 * 1024)
+#define LIMIT_CONTROL_CLIENTS 16 /* connections on the control socket; one more is closed with a reason */
+
+/* MQTT. */
+#define LIMIT_INFLIGHT 16         /* own window of unacknowledged publishes; Mosquitto's own is 20 */
+#define LIMIT_LINK_QUEUE_BYTES (16 * 1024 * 1024) /* received, not yet taken by davitd: the link disconnects */
+#define LIMIT_EVENTS 256          /* events waiting for a broker; the oldest is dropped, and counted */
+#define LIMIT_OUTBOX_ROWS 10000   /* durable messages waiting for a broker; the oldest event is dropped */
+#define LIMIT_SYNC_MS 10000       /* the end-of-flood nonce must be back by then: else BrokerTruncated */
+#define LIMIT_LIVE_ACK_MS 5000    /* a live message waits so long for davitd to store it, then the link ends itself */
+
+/* Runtime. */
+#define LIMIT_RUNTIME_THREADS 4
+#define LIMIT_CALL_MS 120000      /* deadline of a runtime call, unless it names its own */
+#define LIMIT_FENCE_MS 5000       /* a successor waits so long for a holder's lock, then ends the holder */
+
+/* Images. Over a cap: the import is refused, and what was unpacked is removed. */
+#define LIMIT_IMAGE_LAYERS 128
+#define LIMIT_IMAGE_CONFIG_BYTES (4 * 1024 * 1024)
+#define LIMIT_LAYER_BYTES (8ULL * 1024 * 1024 * 1024)
+#define LIMIT_LAYER_ENTRIES 1000000
+#define LIMIT_PATH_BYTES 4096
+
+/* Files that Davit reads itself. */
+#define LIMIT_CONFIG_BYTES (256 * 1024)
+
+#endif

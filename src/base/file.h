@@ -1,0 +1,27 @@
+/* Files, whole. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/* Reads a file of at most `cap` bytes; one NUL behind it. ERROR_LIMIT when larger. The caller frees *data. */
+MUST_CHECK bool file_read(const char *path, size_t cap, char **data, size_t *len, struct error *err);
+MUST_CHECK bool file_read_fd(int fd, size_t cap, char **data, size_t *len, struct error *err);
+/* Written beside it and renamed over it: old or new, never half. `sync` puts it on the disk before the rename. */
+MUST_CHECK bool file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, bool sync,
+                                  struct error *err);
+/* mkdir -p; an existing folder is fine. */
+MUST_CHECK bool file_make_dirs(const char *path, mode_t mode, struct error *err);
+/* rm -r, below `path` and itself: follows no link, leaves no mount (EBUSY is an error). Absent is fine. */
+MUST_CHECK bool file_remove_tree(const char *path, struct error *err);
+/* An flock on `path` (made 0600, close-on-exec) held as long as the process lives, with the holder's pid in it. Waits
+ * `wait_ms` for a holder, then ends it by pidfd with SIGKILL and takes over. -1 on error. ARCHITECTURE.md, Fencing.
+ */
+MUST_CHECK int file_fence(const char *path, unsigned wait_ms, struct error *err);
+bool file_path_is_safe(const char *path); /* absolute, no "..", no NUL, no control characters, at most LIMIT_PATH_BYTES */
+
+#endif
