@@ -1,0 +1,82 @@
+#!/bin/sh
+# The Debian packages Davit needs, in one place, and their installation.
+#
+#   scripts/deps.sh GROUP...           installs what is missing of these groups
+#   scripts/deps.sh --list GROUP...    prints their packages, one a line
+#
+# Groups: build (to compile), run (to run a node), test (what the test run needs besides), bench, guest (inside the
+# Debian guest of the tests).
+set -eu
+
+build='gcc libc6-dev make autoconf automake libtool pkg-config scdoc
+libuv1-dev libcjson-dev libsqlite3-dev libarchive-dev libyaml-dev libinih-dev libseccomp-dev libmd-dev
+libpaho-mqtt-dev uthash-dev'
+programs='conmon crun mosquitto mosquitto-clients busybox-static'
+libraries='libuv1 libcjson1 libsqlite3-0 libarchive13 libyaml-0-2 libinih1 libseccomp2 libmd0 libpaho-mqtt1.3 libssl3'
+run="$programs $libraries mount util-linux"
+test='bats pmccabe shellcheck libcmocka-dev python3 python3-paho-mqtt openssl strace
+debootstrap debian-archive-keyring gpgv qemu-system-x86 e2fsprogs'
+bench='python3 python3-paho-mqtt openssl binutils'
+guest="$programs $libraries systemd systemd-sysv kmod linux-image-cloud-amd64 initramfs-tools"
+
+usage() {
+    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+}
+
+packages_of() {
+    case $1 in
+    build) echo "$build" ;;
+    run) echo "$run" ;;
+    test) echo "$test" ;;
+    bench) echo "$bench" ;;
+    guest) echo "$guest" ;;
+    *) echo "deps.sh: there is no group '$1': build run test bench guest" >&2; return 2 ;;
+    esac
+}
+
+is_installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null || true)" = installed ]
+}
+
+install_missing() {
+    if ! command -v apt-get >/dev/null; then
+        echo "deps.sh: this machine has no apt-get; install by hand the equivalents of:$*" >&2
+        return 1
+    fi
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "deps.sh: these packages are missing, and only root can install them. Run:" >&2
+        echo "    sudo apt-get install --no-install-recommends$*" >&2
+        return 1
+    fi
+    echo "Installing:$*" >&2
+    export DEBIAN_FRONTEND=noninteractive
+    # A fresh machine knows no package lists, and an old one knows files that the mirror no longer has.
+    # shellcheck disable=SC2048,SC2086 # a list of words
+    if ! apt-get install -y --no-install-recommends $* </dev/null; then
+        echo "deps.sh: trying again after apt-get update" >&2
+        apt-get update </dev/null
+        apt-get install -y --no-install-recommends $* </dev/null
+    fi
+}
+
+list=no
+[ "${1:-}" = --list ] && { list=yes; shift; }
+[ $# -gt 0 ] || usage
+wanted=
+for group in "$@"; do
+    more=$(packages_of "$group")
+    wanted="$wanted $more"
+done
+# shellcheck disable=SC2086 # a list of words
+wanted=$(printf '%s\n' $wanted | sort -u)
+
+if [ $list = yes ]; then
+    echo "$wanted"
+    exit 0
+fi
+missing=
+for package in $wanted; do
+    is_installed "$package" || missing="$missing $package"
+done
+[ -z "$missing" ] || install_missing "$missing"
