@@ -1,0 +1,355 @@
+# shellcheck shell=bash
+# What devnode.sh is made of: processes by pid and start time, the mount namespace, mounts, waiting. Sourced; works on
+# $dir (the node's folder) and $stage (the installed programs), and calls fail.
+# shellcheck disable=SC2154 # dir, stage, runtime, url, watch, name and external are devnode.sh's
+
+# Two callers on one folder take turns.
+lock_dir() {
+    exec {lock_fd}>"$dir/.lock"
+    flock "$lock_fd"
+}
+
+# --- processes
+
+# Field 22 of /proc/PID/stat; the name before it may hold blanks.
+start_time() {
+    local stat
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    # shellcheck disable=SC2086 # words are wanted
+    set -- ${stat##*) }
+    # A zombie has ended.
+    [ "$1" != Z ] && echo "${20}"
+}
+
+# Starts "$@" in the background as a leader of its own, holding nothing of the caller's (a descriptor of bats, kept open,
+# would make bats wait). The pid goes to FILE, its start time beside it.
+background() {
+    local file=$1 log=$2
+    shift 2
+    (
+        for fd in /proc/"$BASHPID"/fd/*; do
+            fd=${fd##*/}
+            [ "$fd" -le 2 ] || eval "exec $fd>&-"
+        done
+        exec setsid "$@" </dev/null >>"$log" 2>&1
+    ) &
+    local pid=$!
+    echo $pid >"$file"
+    start_time $pid >"$(start_file "$file")" || true
+    disown $pid
+}
+
+start_file() {
+    local base=${1##*/}
+    echo "$dir/.${base%.pid}.start"
+}
+
+# The pid in FILE, if that very process still lives.
+pid_alive() {
+    local pid start
+    pid=$(cat "$1" 2>/dev/null) && [ -n "$pid" ] || return 1
+    start=$(start_time "$pid") && [ "$start" = "$(cat "$(start_file "$1")" 2>/dev/null)" ] || return 1
+    echo "$pid"
+}
+
+davitd_runs() { pid_alive "$dir/davitd.pid" >/dev/null; }
+broker_runs() { pid_alive "$dir/mosquitto.pid" >/dev/null; }
+
+# Waits SECONDS for these pids to end.
+pids_wait() {
+    local tries=$(($1 * 50)) pid left
+    shift
+    while [ $tries -gt 0 ]; do
+        left=no
+        for pid in "$@"; do
+            start_time "$pid" >/dev/null && left=yes
+        done
+        [ $left = yes ] || return 0
+        sleep 0.02
+        tries=$((tries - 1))
+    done
+    return 1
+}
+
+pid_stop() {
+    local pid
+    if pid=$(pid_alive "$1"); then
+        kill "$pid" 2>/dev/null || true
+        if ! pids_wait 10 "$pid"; then
+            echo "devnode.sh: process $pid ($(tr '\0' ' ' <"/proc/$pid/cmdline")) did not end in 10 s; killing it" >&2
+            kill -9 "$pid" 2>/dev/null || true
+            pids_wait 5 "$pid" || true
+        fi
+    fi
+    rm -f "$1"
+}
+
+# Davit's own processes that belong to this folder: they name it on their command line or hold a file below it.
+node_pids() {
+    local proc exe
+    for proc in /proc/[0-9]*; do
+        exe=$(readlink "$proc/exe" 2>/dev/null) || continue
+        exe=${exe% (deleted)}
+        case ${exe##*/} in
+        davitd | davit-* | conmon | crun | mosquitto) ;;
+        *) continue ;;
+        esac
+        if tr '\0' '\n' <"$proc/cmdline" 2>/dev/null | grep -qF "$dir/" ||
+            find "$proc/fd" -lname "$dir/*" 2>/dev/null | grep -q .; then
+            echo "${proc#/proc/}"
+        fi
+    done
+}
+
+# Processes whose root is an overlay of this node: its containers, whoever supervises them.
+container_pids() {
+    local info
+    grep -lsF "$dir/" /proc/[0-9]*/mountinfo 2>/dev/null | while read -r info; do
+        if awk -v dir="$dir/" '$5 == "/" && / - overlay / && index($0, dir) { found = 1 } END { exit !found }' "$info" \
+            2>/dev/null; then
+            info=${info#/proc/}
+            echo "${info%/mountinfo}"
+        fi
+    done || true
+}
+
+davitd_stop() {
+    pid_stop "$dir/davitd.pid"
+    # Its children leave when their socket closes.
+    local pids pid
+    for _ in {1..100}; do
+        pids=
+        for pid in $(node_pids); do
+            case $(readlink "/proc/$pid/exe") in
+            */davit-*) pids="$pids $pid" ;;
+            esac
+        done
+        [ -n "$pids" ] || return 0
+        sleep 0.05
+    done
+    # shellcheck disable=SC2086 # a list of words
+    kill -9 $pids 2>/dev/null || true
+}
+
+# --- ending
+
+# The containers end with their conmon, then their cgroups are empty and can go.
+containers_end() {
+    local pids groups
+    pids=$(container_pids)
+    groups=
+    local pid
+    for pid in $pids; do
+        groups="$groups $(cgroups_of "$pid")"
+    done
+    # shellcheck disable=SC2086 # a list of words
+    [ -z "$pids" ] || { kill -9 $pids 2>/dev/null || true; pids_wait 5 $pids || true; }
+    runtime_state_delete
+    # shellcheck disable=SC2086
+    cgroups_remove $groups
+}
+
+# The folders of the process's cgroups, other than the root.
+cgroups_of() {
+    local controllers path
+    while IFS=: read -r _ controllers path; do
+        [ "$path" != / ] || continue
+        controllers=${controllers#name=}
+        echo "/sys/fs/cgroup${controllers:+/$controllers}$path"
+    done <"/proc/$1/cgroup" 2>/dev/null || true
+}
+
+cgroups_remove() {
+    local group
+    for group in "$@"; do
+        # Up to the folder below the controller's root: `rmdir` stops by itself where another node still has one.
+        while [ "$group" != /sys/fs/cgroup ] && rmdir "$group" 2>/dev/null; do
+            group=${group%/*}
+        done
+    done
+}
+
+# crun removes what it made for a container (its cgroup too) even when the container has long ended.
+runtime_state_delete() {
+    local status root id
+    for status in "$dir"/run/*/*/status "$dir"/run/*/*/*/status; do
+        grep -qs '"cgroup-path"' "$status" || continue
+        id=$(basename "$(dirname "$status")")
+        root=$(dirname "$(dirname "$status")")
+        in_namespace crun --root "$root" delete --force "$id" 2>/dev/null || true
+    done
+}
+
+# Everything of this node that still runs.
+remains_end() {
+    local pids pid broker
+    broker=$(pid_alive "$dir/mosquitto.pid") || broker=
+    for _ in {1..5}; do
+        pids=
+        for pid in $(node_pids) $(container_pids); do
+            [ "$pid" = "$broker" ] || pids="$pids $pid"
+        done
+        [ -n "$pids" ] || return 0
+        # shellcheck disable=SC2086 # a list of words
+        { kill -9 $pids 2>/dev/null || true; pids_wait 2 $pids || true; }
+    done
+}
+
+# --- mounts
+
+mounts_below() {
+    awk -v dir="$dir" 'index($5, dir "/") == 1 { print $5 }' /proc/self/mountinfo | sort -r
+}
+
+unmount_all() {
+    local path
+    if [ -e "$dir/ns/mnt" ]; then
+        umount "$dir/ns/mnt" 2>/dev/null || true
+        rm -f "$dir/ns/mnt" 2>/dev/null || true
+    fi
+    for path in $(mounts_below); do
+        umount "$path" 2>/dev/null || umount -l "$path" || true
+    done
+    rmdir "$dir/ns" 2>/dev/null || true
+}
+
+# The run directory must be a tmpfs: bundles hold environments, and a reboot must empty it.
+run_dir_prepare() {
+    [ "$(stat -f -c %T "$dir/run")" != tmpfs ] || return 0
+    [ "$(id -u)" -eq 0 ] || fail "only root can mount a tmpfs on $dir/run; use sudo, or a folder on a tmpfs (/dev/shm)"
+    mount -t tmpfs -o mode=755,nosuid,nodev davit-run "$dir/run"
+}
+
+# crun refuses a tree of v1 controllers with a v2 one beside them. Without the v2 one it is content; so it is taken away
+# in a mount namespace that is the node's, and stays: a rootfs mounted in one namespace is not seen in another.
+namespace_prepare() {
+    [ "${runtime:-crun}" = crun ] || return 0
+    ! nsenter_works || return 0
+    grep -q ' /sys/fs/cgroup/unified .* - cgroup2 ' /proc/self/mountinfo || return 0
+    [ "$(id -u)" -eq 0 ] || fail "containers on this machine need root; use sudo, or --runtime fake"
+    mkdir -p "$dir/ns"
+    mountpoint -q "$dir/ns" || mount --bind "$dir/ns" "$dir/ns"
+    mount --make-private "$dir/ns"
+    : >"$dir/ns/mnt"
+    unshare --mount="$dir/ns/mnt" umount /sys/fs/cgroup/unified
+}
+
+nsenter_works() {
+    [ -e "$dir/ns/mnt" ] && nsenter --mount="$dir/ns/mnt" true 2>/dev/null
+}
+
+# The words in front of a command that runs in the node's mount namespace.
+namespace_words() {
+    if nsenter_works; then
+        echo nsenter "--mount=$dir/ns/mnt" "--wdns=${1:-/}" --
+    fi
+}
+
+in_namespace() {
+    # shellcheck disable=SC2046 # words are wanted
+    env $(namespace_words "$PWD") "$@"
+}
+
+# --- the broker
+
+port_is_free() {
+    local hex
+    hex=$(printf ':%04X ' "$1")
+    ! cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '{ print $2 " " }' | grep -qF "$hex"
+}
+
+broker_write_conf() {
+    mkdir -p "$dir/broker"
+    cat >"$dir/mosquitto.conf" <<CONF
+per_listener_settings true
+max_queued_messages 0
+persistence true
+persistence_location ./
+autosave_interval 60
+log_dest stderr
+log_type error
+log_type warning
+log_type notice
+listener $1 127.0.0.1
+allow_anonymous true
+CONF
+    if [ "$(id -u)" -eq 0 ] && id mosquitto >/dev/null 2>&1; then
+        # Mosquitto leaves root itself. It reaches its folder as its working directory, whoever may enter the ones above.
+        chown -R mosquitto: "$dir/broker"
+        echo "user mosquitto" >>"$dir/mosquitto.conf"
+    fi
+}
+
+broker_listens() {
+    ! port_is_free "$1"
+}
+
+broker_start() {
+    local port program
+    program=$(PATH=$PATH:/usr/sbin command -v mosquitto) || fail "mosquitto is missing; run: sudo scripts/deps.sh run"
+    port=$(cat "$dir/.port" 2>/dev/null) || port=
+    for _ in {1..10}; do
+        # Below the range the kernel hands out by itself.
+        [ -n "$port" ] && port_is_free "$port" || port=$((20000 + RANDOM % 12000))
+        port_is_free "$port" || { port=; continue; }
+        broker_write_conf "$port"
+        background "$dir/mosquitto.pid" "$dir/mosquitto.log" \
+            env -C "$dir/broker" "$program" -c "$dir/mosquitto.conf"
+        for _ in {1..250}; do
+            broker_runs || break
+            if broker_listens "$port"; then
+                echo "$port" >"$dir/.port"
+                url=mqtt://127.0.0.1:$port watch=$url
+                return 0
+            fi
+            sleep 0.02
+        done
+        port=
+    done
+    tail -n 20 "$dir/mosquitto.log" >&2
+    fail "mosquitto did not start; above is the end of $dir/mosquitto.log"
+}
+
+# --- davitd
+
+davitd_start() {
+    local words
+    words=$(namespace_words /)
+    started_ms=$(date +%s%3N)
+    # shellcheck disable=SC2086 # words are wanted
+    background "$dir/davitd.pid" "$dir/davitd.log" ${words:-env} "$stage/usr/sbin/davitd" --config "$dir/davitd.conf"
+}
+
+# One retained topic, or nothing.
+retained() {
+    local address=${watch#*://}
+    address=${address#*@}
+    address=${address%%/*}
+    mosquitto_sub -V 5 -h "${address%:*}" -p "${address##*:}" -t "davit/nodes/$name/$1" -C 1 -W 1 2>/dev/null || true
+}
+
+# Whether the topic says WORD, in a message of this start: an older one may be the will of the last life.
+says() {
+    local message ts
+    message=$(retained "$1")
+    ts=$(sed -n 's/.*"ts":\([0-9]*\).*/\1/p' <<<"$message")
+    [ -n "$ts" ] && [ "$ts" -ge "${started_ms:-0}" ] && grep -qE "$2" <<<"$message"
+}
+
+node_wait() {
+    local limit=20 end=$((SECONDS + 20))
+    while [ $SECONDS -lt $end ]; do
+        if ! davitd_runs; then
+            tail -n 30 "$dir/davitd.log" >&2
+            fail "davitd ended; above is the end of $dir/davitd.log"
+        fi
+        if says presence '"online":true' && says state '"ready":(true|1)'; then
+            return 0
+        fi
+        sleep 0.1
+    done
+    tail -n 30 "$dir/davitd.log" >&2
+    echo "presence: $(retained presence)" >&2
+    echo "state: $(retained state)" >&2
+    fail "the node was not online and ready within $limit s; above is the end of $dir/davitd.log"
+}
