@@ -54,6 +54,8 @@ wish=$(printf '%s\n' "CFLAGS=$CFLAGS" "CC=${CC:-}" "$@")
 if [ ! -e config.status ] || [ "$(cat .configured 2>/dev/null)" != "$wish" ]; then
     step configure "$here/configure" -q --prefix=/usr --sysconfdir=/etc --localstatedir=/var CFLAGS="$CFLAGS" \
         ${CC:+CC="$CC"} "$@"
+    # What was compiled with other options would be taken for built.
+    [ ! -e .configured ] || step 'make clean' make clean
     printf '%s\n' "$wish" >.configured
 fi
 step make make -j"$jobs"

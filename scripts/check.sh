@@ -1,0 +1,147 @@
+#!/bin/bash
+# Every test, from a clean clone: installs what they need, builds, runs them, and ends with `N passed, N failed`.
+#
+#   sudo scripts/check.sh [SUITE...]
+#
+# Suites: lint (rules of the house), unit (under the sanitizers), sim (the simulator, 200 seeds), flow (a real broker,
+# crun and conmon), guest (a Debian guest under systemd). Logs are kept in build/check/. A suite that says nothing has
+# failed.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")/.." && pwd)
+cd "$here"
+logs=$here/build/check
+all_suites='lint unit sim flow guest'
+passed=0 failed=0 skipped=0
+
+usage() {
+    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+}
+
+# Ends with the one line that others read.
+summary() {
+    local line="$passed passed, $failed failed"
+    [ $skipped -eq 0 ] || line="$line, $skipped skipped"
+    echo "$line"
+    [ $failed -eq 0 ] && [ $passed -gt 0 ]
+}
+
+# count LOG STATUS: adds up a TAP log. Fewer results than planned, a bail-out, or a bad exit without a failed test is a
+# failure too.
+count() {
+    local log=$1 status=$2 ok bad skip plan missing
+    skip=$(grep -cE '^ok\b.*# [Ss][Kk][Ii][Pp]' "$log" || true)
+    ok=$(($(grep -cE '^ok\b' "$log" || true) - skip))
+    bad=$(grep -cE '^not ok\b' "$log" || true)
+    plan=$(sed -nE 's/^1\.\.([0-9]+).*/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
+    missing=$((plan - ok - bad - skip))
+    if [ $missing -gt 0 ]; then
+        echo "# $missing planned tests of $log gave no result"
+        bad=$((bad + missing))
+    fi
+    if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ $((ok + skip)) -eq 0 ] || grep -q '^Bail out!' "$log"; }; then
+        echo "# $log: exit status $status, and no test says why"
+        bad=1
+    fi
+    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+    [ "$bad" -eq 0 ] || show_failures "$log"
+}
+
+# The failed tests with what they said; a log without any is shown from its end.
+show_failures() {
+    echo "# ---- $1"
+    if grep -qE '^not ok\b' "$1"; then
+        awk '/^not ok/ { show = 1; print; next } /^(ok|1\.\.)/ { show = 0 } show && n++ < 400 { print }' "$1"
+        grep -E -A 30 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$1" | head -n 60 || true
+    else
+        tail -n 60 "$1"
+    fi
+    echo "# ----"
+}
+
+# run NAME SECONDS CMD...: one log, counted.
+run() {
+    local name=$1 limit=$2 status=0 begin=$SECONDS before=$failed
+    shift 2
+    timeout -k 20 "$limit" "$@" >"$logs/$name.log" 2>&1 </dev/null || status=$?
+    [ $status -ne 124 ] || echo "Bail out! no end within $limit s" >>"$logs/$name.log"
+    count "$logs/$name.log" $status
+    echo "# $name: $([ "$failed" -eq "$before" ] && echo ok || echo FAILED) ($((SECONDS - begin)) s)"
+}
+
+suite_lint() {
+    run lint 300 tests/lint/run.sh
+}
+
+build_asan() {
+    CFLAGS='-O1 -g' scripts/build.sh --dir build-asan --enable-werror --enable-sanitizers
+}
+
+# `make check` builds and runs the programs; each one's log is TAP.
+suite_unit() {
+    local trs log status begin=$SECONDS before=$failed
+    build_asan
+    find build-asan -maxdepth 2 \( -name '*.trs' -o -name 'test_*.log' \) -delete
+    CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 20 900 make -C build-asan -k -j"$(nproc)" check \
+        >"$logs/unit.log" 2>&1 </dev/null || true
+    if ! find build-asan -maxdepth 2 -name '*.trs' | grep -q .; then
+        count "$logs/unit.log" 1
+    fi
+    while IFS= read -r trs; do
+        log=${trs%.trs}.log
+        status=0
+        grep -q '^:test-result: PASS' "$trs" || status=1
+        cp "$log" "$logs/unit-$(basename "$log")"
+        count "$logs/unit-$(basename "$log")" $status
+    done < <(find build-asan -maxdepth 2 -name '*.trs' | sort)
+    echo "# unit: $([ "$failed" -eq "$before" ] && echo ok || echo FAILED) ($((SECONDS - begin)) s)"
+}
+
+suite_sim() {
+    build_asan
+    if ! make -C build-asan davit-sim-test >"$logs/sim.log" 2>&1 </dev/null; then
+        count "$logs/sim.log" 1
+        return
+    fi
+    run sim 1200 build-asan/davit-sim-test --seeds 200
+}
+
+suite_flow() {
+    local file
+    for file in tests/flow/*.bats; do
+        [ -e "$file" ] || { echo 'Bail out! there are no flow tests' >"$logs/flow.log"; count "$logs/flow.log" 1; return; }
+        run "flow-$(basename "$file" .bats)" 900 bats --timing --formatter tap "$file"
+    done
+}
+
+suite_guest() {
+    run guest 900 tests/guest/guest.sh
+}
+
+suites=${*:-$all_suites}
+for suite in $suites; do
+    case " $all_suites " in
+    *" $suite "*) ;;
+    *) echo "check.sh: there is no suite '$suite'" >&2; usage ;;
+    esac
+done
+
+# A failure before the tests is one too, and the last line stays the last line.
+trap 'status=$?; [ $status -eq 0 ] || [ -n "${done_all:-}" ] || { failed=$((failed + 1)); summary || true; }; exit $status' EXIT
+if [ "$(id -u)" -ne 0 ]; then
+    echo "check.sh: the tests run containers and need root. Run: sudo scripts/check.sh" >&2
+    exit 1
+fi
+mkdir -p "$logs"
+echo "# packages"
+scripts/deps.sh build run test
+echo "# build"
+scripts/build.sh --enable-werror
+echo "# built after $SECONDS s"
+for suite in $suites; do
+    "suite_$suite"
+done
+done_all=yes
+echo "# all of it took $SECONDS s; logs are in ${logs#"$here"/}/"
+summary
