@@ -42,6 +42,7 @@
 
 /* Runtime. */
 #define LIMIT_RUNTIME_THREADS 4
+#define LIMIT_RUNTIME_CALLS 4096  /* calls that wait for a thread; one more is answered as unavailable */
 #define LIMIT_CALL_MS 120000      /* deadline of a runtime call, unless it names its own */
 #define LIMIT_FENCE_MS 5000       /* a successor waits so long for a holder's lock, then ends the holder */
 
@@ -50,9 +51,18 @@
 #define LIMIT_IMAGE_CONFIG_BYTES (4 * 1024 * 1024)
 #define LIMIT_LAYER_BYTES (8ULL * 1024 * 1024 * 1024)
 #define LIMIT_LAYER_ENTRIES 1000000
+#define LIMIT_LAYER_DEPTH 256              /* folders in a folder */
+#define LIMIT_LAYER_RATIO 200              /* unpacked to stored bytes, looked at beyond … */
+#define LIMIT_LAYER_RATIO_FREE_BYTES (64 * 1024 * 1024)
+#define LIMIT_ARCHIVE_ENTRIES 16384        /* files in an image archive, its layers' own not counted */
+#define LIMIT_ARCHIVE_IMAGES 64
+#define LIMIT_ARCHIVE_LAYERS 512           /* different ones */
+#define LIMIT_ARCHIVE_JSON_BYTES (12 * 1024 * 1024) /* manifests and configurations of an archive, together */
+#define LIMIT_UNPACK_MEMORY_BYTES (96 * 1024 * 1024) /* what davit-unpack may hold: a zstd window can ask for 128 MB */
 #define LIMIT_PATH_BYTES 4096
 
-/* Files that Davit reads itself. */
+/* Files that are read whole. Over a cap: refused, with the cap named. */
 #define LIMIT_CONFIG_BYTES (256 * 1024)
+#define LIMIT_MANIFEST_BYTES (16 * 1024 * 1024) /* one file of davit -f */
 
 #endif

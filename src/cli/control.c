@@ -1,0 +1,72 @@
+#include "cli/control.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/memory.h"
+#include "wire/frame.h"
+
+static bool control_connect(const char *path, int *socket_fd, struct error *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof(address.sun_path))
+        return error_set(err, ERROR_INVALID, "%s: longer than the %zu bytes of a socket's path", path,
+                         sizeof(address.sun_path) - 1);
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    *socket_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (*socket_fd >= 0 && connect(*socket_fd, (const struct sockaddr *)&address, sizeof(address)) == 0)
+        return true;
+    int failed = errno;
+    const char *help = failed == EACCES ? "Only root and davitd's own user may; use sudo."
+                                        : "Is davitd running on this device? Set --control or DAVIT_CONTROL.";
+    return error_set(err, failed == EACCES ? ERROR_DENIED : ERROR_UNAVAILABLE, "cannot reach davitd at %s: %s. %s", path,
+                     strerror(failed), help);
+}
+
+static bool result_check(const struct json *head, struct error *err)
+{
+    const char *reason = json_get_text(head, "reason");
+    const char *message = json_get_text(head, "message");
+    if (json_get_boolean(head, "ok", false))
+        return true;
+    enum error_code code = error_code_from_name(reason != NULL ? reason : "");
+    return error_set(err, code, "davitd says %s: %s", reason != NULL ? reason : "no",
+                     message != NULL ? message : "it gives no message");
+}
+
+static struct json *read_result(int fd, void (*on_progress)(void *ctx, const struct json *progress), void *ctx,
+                                struct error *err)
+{
+    struct json *result = NULL;
+    struct frame_reader *reader = frame_reader_new();
+    struct frame frame = {0};
+    while (result == NULL && frame_receive(fd, reader, &frame, err)) {
+        const char *op = json_get_text(frame.head, "op");
+        if (op != NULL && strcmp(op, "result") == 0)
+            result = json_copy(frame.head);
+        else if (op != NULL && strcmp(op, "progress") == 0 && on_progress != NULL)
+            on_progress(ctx, frame.head);
+        frame_free(&frame);
+    }
+    frame_reader_free(reader);
+    return result;
+}
+
+struct json *control_call(const char *path, const struct json *request, int fd,
+                          void (*on_progress)(void *ctx, const struct json *progress), void *ctx, struct error *err)
+{
+    AUTO_CLOSE int socket_fd = -1;
+    AUTO_JSON struct json *result = NULL;
+    if (!control_connect(path, &socket_fd, err))
+        return NULL;
+    if (frame_send(socket_fd, request, NULL, 0, fd >= 0 ? &fd : NULL, fd >= 0 ? 1 : 0, err))
+        result = read_result(socket_fd, on_progress, ctx, err);
+    if (result == NULL) {
+        (void)error_wrap(err, "davitd at %s gave no result", path);
+        return NULL;
+    }
+    return result_check(result, err) ? mem_steal(&result) : NULL;
+}

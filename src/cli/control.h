@@ -1,0 +1,15 @@
+/* One request on davitd's control socket (docs/wire.md). */
+#ifndef CLI_CONTROL_H
+#define CLI_CONTROL_H
+
+#include "base/json.h"
+
+/* Sends `request` with `fd` (-1: none) and reads answers until the result, which the caller frees; each `progress` goes
+ * to on_progress (NULL: nobody). NULL on error: the socket cannot be reached, or the answer is a failure, then as its
+ * reason and message.
+ */
+MUST_CHECK struct json *control_call(const char *path, const struct json *request, int fd,
+                                     void (*on_progress)(void *ctx, const struct json *progress), void *ctx,
+                                     struct error *err);
+
+#endif

@@ -1,0 +1,66 @@
+#include "cli/describe.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "cli/status.h"
+#include "cli/table.h"
+
+#define LINE_COLUMNS 80
+#define VALUE_COLUMN 19 /* behind the indent */
+
+/* Text from column `at` on, continued at column `indent` on the next lines. */
+static void print_wrapped(int at, int indent, const char *text)
+{
+    while (*text != '\0') {
+        size_t word = strcspn(text, " ");
+        if (at > indent && at + 1 + (int)word > LINE_COLUMNS) {
+            printf("\n%*s", indent, "");
+            at = indent;
+        } else if (at > indent) {
+            putchar(' ');
+            at++;
+        }
+        for (size_t i = 0; i < word; i++)
+            putchar((unsigned char)text[i] < 0x20 || text[i] == 0x7F ? '?' : text[i]);
+        at += (int)word;
+        text += word;
+        text += strspn(text, " ");
+    }
+    putchar('\n');
+}
+
+void describe_text(int indent, const char *text)
+{
+    printf("%*s", indent, "");
+    print_wrapped(indent, indent, text);
+}
+
+void describe_field(int indent, const char *label, const char *value)
+{
+    if (value == NULL || *value == '\0')
+        return;
+    int column = indent + VALUE_COLUMN;
+    printf("%*s%s:%*s", indent, "", label, VALUE_COLUMN - 1 - (int)strlen(label), "");
+    print_wrapped(column, column, value);
+}
+
+void describe_integer(int indent, const char *label, int64_t value)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%lld", (long long)value);
+    describe_field(indent, label, text);
+}
+
+void describe_time(int indent, const char *label, const char *rfc3339)
+{
+    char age[TABLE_AGE_BYTES];
+    uint64_t since_ms = status_time_ms(rfc3339);
+    if (rfc3339 == NULL)
+        return;
+    AUTO_FREE char *text = since_ms == 0 ? mem_strdup(rfc3339)
+                                         : mem_printf("%s (%s ago)", rfc3339, table_age(since_ms, clock_wall_ms(), age));
+    describe_field(indent, label, text);
+}

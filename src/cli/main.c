@@ -1,0 +1,142 @@
+/* davit, the operator's tool: finds the verb, reads the flags, prints what went wrong. */
+#include "config.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/options.h"
+#include "cli/verbs.h"
+
+struct verb {
+    const char *name; /* first: options_nearest */
+    const char *usage;
+    const char *summary;
+    const char *example;
+    unsigned flags;
+    enum exit_code (*run)(const struct options *options, struct error *err);
+};
+
+static const struct verb VERBS[] = {
+    {"apply", "-f FILE --node N", "make a node want what a file says",
+     "  davit apply -f hello.yaml --node press-7 --wait\n  kubectl get pod web -o yaml | davit apply -f - --group presses",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT, verb_apply},
+    {"get", "pods|nodes|events [NAME]", "list what the nodes say they have",
+     "  davit get pods -A\n  davit get pods --node press-7 -w\n  davit get nodes -o wide",
+     FLAG_BROKER | FLAG_NODE | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT | FLAG_WATCH, verb_get},
+    {"describe", "pod NAME", "everything a node says about one object", "  davit describe pod hello --node press-7",
+     FLAG_BROKER | FLAG_NODE | FLAG_NAMESPACE, verb_describe},
+    {"delete", "pod NAME…|-f FILE --node N", "make a node remove an object",
+     "  davit delete pod hello --node press-7\n  davit delete -f hello.yaml --node press-7 --wait=false",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT, verb_delete},
+    {"image", "import FILE|ls", "the images of this device, through davitd's control socket",
+     "  davit image import demo.tar --name demo:1\n  davit image ls", FLAG_CONTROL | FLAG_NAME | FLAG_OUTPUT, verb_image},
+    {"version", "", "of this program, and of the nodes' agents", "  davit version --client",
+     FLAG_BROKER | FLAG_NODE | FLAG_CLIENT, verb_version},
+};
+
+#define VERB_COUNT (sizeof(VERBS) / sizeof(VERBS[0]))
+
+enum exit_code exit_code_of(const struct error *err)
+{
+    switch (err->code) {
+    case ERROR_NONE:
+        return EXIT_CODE_OK;
+    case ERROR_UNAVAILABLE:
+        return EXIT_CODE_UNREACHABLE;
+    case ERROR_NOT_FOUND:
+        return EXIT_CODE_NOT_FOUND;
+    case ERROR_TIMEOUT:
+        return EXIT_CODE_TIMED_OUT;
+    default:
+        return EXIT_CODE_FAILED;
+    }
+}
+
+enum exit_code usage_error(struct error *err, const char *format, ...)
+{
+    va_list args;
+    err->code = ERROR_INVALID;
+    va_start(args, format);
+    (void)vsnprintf(err->message, sizeof(err->message), format, args);
+    va_end(args);
+    return EXIT_CODE_USAGE;
+}
+
+static void print_usage(FILE *out)
+{
+    (void)fputs("davit: Kubernetes objects on edge devices, over MQTT\n\nUsage: davit VERB [flags]\n\n", out);
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        (void)fprintf(out, "  %-9s %s\n", VERBS[i].name, VERBS[i].summary);
+    (void)fputs("\n`davit VERB --help` shows a verb's flags and an example; man davit has the rest.\n", out);
+}
+
+static void print_verb_help(const struct verb *verb)
+{
+    printf("%s: %s\n\nUsage: davit %s %s\n\nExample:\n%s\n\nFlags:\n", verb->name, verb->summary, verb->name, verb->usage,
+           verb->example);
+    options_print_help(verb->flags);
+}
+
+static const struct verb *verb_find(const char *name)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        if (strcmp(VERBS[i].name, name) == 0)
+            return &VERBS[i];
+    return NULL;
+}
+
+static int verb_unknown(const char *name)
+{
+    const char *near = options_nearest(name, VERBS, VERB_COUNT, sizeof(VERBS[0]));
+    (void)fprintf(stderr, "davit: unknown verb %s. ", name);
+    if (near != NULL)
+        (void)fprintf(stderr, "Did you mean %s?\n", near);
+    else
+        (void)fputs("davit --help lists the verbs.\n", stderr);
+    return EXIT_CODE_USAGE;
+}
+
+static enum exit_code verb_run(const struct verb *verb, int argc, char **argv)
+{
+    struct options options;
+    struct error err = {0};
+    enum exit_code code = EXIT_CODE_OK;
+    if (!options_parse(argc, argv, verb->flags, &options, &err))
+        code = EXIT_CODE_USAGE;
+    else if (options.help)
+        print_verb_help(verb);
+    else
+        code = verb->run(&options, &err);
+    options_free(&options);
+    if (err.code != ERROR_NONE)
+        (void)fprintf(stderr, "davit: %s\n", err.message);
+    if (code == EXIT_CODE_USAGE)
+        (void)fprintf(stderr, "davit %s --help shows how it is used.\n", verb->name);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    log_init("davit", LOG_LEVEL_WARN);
+    (void)signal(SIGPIPE, SIG_DFL); /* `davit get -w | head` ends quietly, whatever the parent ignored */
+    if (argc < 2) {
+        print_usage(stderr);
+        return EXIT_CODE_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+        print_usage(stdout);
+        return EXIT_CODE_OK;
+    }
+    const struct verb *verb = verb_find(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
+    if (verb == NULL)
+        return verb_unknown(argv[1]);
+    enum exit_code code = verb_run(verb, argc - 2, argv + 2);
+    if ((fflush(stdout) != 0 || ferror(stdout) != 0) && code == EXIT_CODE_OK) {
+        (void)fputs("davit: cannot write to stdout\n", stderr);
+        code = EXIT_CODE_FAILED;
+    }
+    return code;
+}

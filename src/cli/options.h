@@ -1,0 +1,77 @@
+/* What a person gave on the command line and in the environment, checked. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* Stable: scripts rely on them. man/davit.1.scd lists them. */
+enum exit_code {
+    EXIT_CODE_OK = 0,
+    EXIT_CODE_FAILED = 1,
+    EXIT_CODE_USAGE = 2,
+    EXIT_CODE_UNREACHABLE = 3,
+    EXIT_CODE_NOT_FOUND = 4,
+    EXIT_CODE_TIMED_OUT = 5
+};
+
+/* Which flags a verb takes: a set of these bits. */
+enum flag_group {
+    FLAG_BROKER = 1 << 0, /* --broker, --root and the credentials */
+    FLAG_NODE = 1 << 1,
+    FLAG_GROUP = 1 << 2,
+    FLAG_NAMESPACE = 1 << 3,
+    FLAG_ALL_NAMESPACES = 1 << 4,
+    FLAG_FILE = 1 << 5,
+    FLAG_OUTPUT = 1 << 6,
+    FLAG_WATCH = 1 << 7,
+    FLAG_WAIT = 1 << 8,
+    FLAG_CLIENT = 1 << 9,
+    FLAG_CONTROL = 1 << 10,
+    FLAG_NAME = 1 << 11,
+    FLAG_ANY = 1 << 12 /* --help */
+};
+
+/* Texts belong to argv and the environment; NULL and false where absent. */
+struct options {
+    const char *broker;
+    const char *root;
+    const char *node;
+    const char *group;
+    const char *ns;
+    const char *username;
+    const char *password_file;
+    const char *ca_file;
+    const char *cert_file;
+    const char *key_file;
+    const char *control;
+    const char *file;
+    const char *output;
+    const char *wait; /* "" for a bare --wait */
+    const char *name;
+    bool all_namespaces;
+    bool watch;
+    bool client;
+    bool help;
+    bool namespace_given; /* by flag: a document of another namespace is refused */
+    const char **words;   /* what is no flag, in order; the array is the caller's to free */
+    size_t word_count;
+};
+
+/* Reads argv[0 … argc-1] (behind the verb), then the environment for what is absent, then the defaults. `groups` is what
+ * the verb takes. The error names the flag and, where one is near, what was probably meant.
+ */
+MUST_CHECK bool options_parse(int argc, char **argv, unsigned groups, struct options *options, struct error *err);
+void options_free(struct options *options);
+/* The flags of `groups`, one a line, on stdout. */
+void options_print_help(unsigned groups);
+/* --wait as milliseconds: "false" 0, bare or "true" `fallback_ms`, else seconds ("90", "90s") or minutes ("2m"). */
+MUST_CHECK bool options_wait_ms(const struct options *options, uint64_t fallback_ms, uint64_t *wait_ms,
+                                struct error *err);
+/* Of `count` words of `size` bytes apart, the first text of each, the one nearest to `word`. NULL: none is near. */
+const char *options_nearest(const char *word, const void *first, size_t count, size_t size);
+
+#endif

@@ -1,0 +1,21 @@
+/* A pod as a row of a table. */
+#ifndef CLI_POD_VIEW_H
+#define CLI_POD_VIEW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/board.h"
+
+struct pod_view {
+    char ready[32];    /* "1/2" */
+    char status[192];  /* "Running", "CrashLoopBackOff", "Running,Refused", "Running,Offline" */
+    char restarts[24];
+    uint64_t since_ms; /* 0: unknown */
+    const char *image; /* belongs to the entry; NULL: unknown */
+};
+
+/* From the flat state where there is one; of a pod that was never accepted there is only a status. */
+void pod_view_of(const struct entry *entry, bool node_is_online, struct pod_view *view);
+
+#endif

@@ -1,0 +1,324 @@
+#include "cli/session.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "cli/link.h"
+#include "davit/limits.h"
+#include "wire/frame.h"
+
+#define CONNECT_MS 10000
+#define PUBLISH_MS 15000
+/* Without a nonce of its own a client judges the flood to be over after so long a silence. */
+#define QUIET_MS 1000
+#define RECEIVE_BYTES 65536
+#define ID_BYTES 17
+
+struct session {
+    const char *broker;
+    session_handler *handler;
+    void *ctx;
+    struct link link;
+    struct frame_reader *reader;
+    char id[ID_BYTES];
+    char *sync_topic;
+    int64_t last_id; /* of a publication */
+    int64_t answered_id;
+    bool answer_ok;
+    char answer_reason[ERROR_MESSAGE_BYTES];
+    bool connected;
+    bool synced;
+    bool sync_refused;
+    bool answered;
+    size_t packet_limit;
+    uint64_t received; /* messages */
+    struct error down; /* set when the link or the broker is gone */
+};
+
+static void random_id(char out[ID_BYTES])
+{
+    uint64_t number = 0;
+    if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+        number = clock_boot_ms() ^ (uint64_t)getpid() << 32;
+    (void)snprintf(out, ID_BYTES, "%016llx", (unsigned long long)number);
+}
+
+static bool send_head(struct session *session, struct json *head_taken, const void *body, size_t len, struct error *err)
+{
+    bool sent = frame_send(session->link.fd, head_taken, body, len, NULL, 0, err);
+    json_free(head_taken);
+    return sent || error_wrap(err, "davit-link");
+}
+
+static void on_connected(struct session *session, const struct frame *frame)
+{
+    session->connected = true;
+    session->packet_limit = (size_t)json_get_integer(frame->head, "maximumPacketSize", 0);
+}
+
+static void on_disconnected(struct session *session, const struct frame *frame)
+{
+    const char *reason = json_get_text(frame->head, "reason");
+    reason = reason != NULL ? reason : "the broker closed the connection";
+    if (session->connected)
+        (void)error_set(&session->down, ERROR_UNAVAILABLE, "lost the connection to %s: %s. Try again.", session->broker,
+                        reason);
+    else
+        (void)error_set(&session->down, ERROR_UNAVAILABLE,
+                        "cannot reach %s: %s. Is the broker running? Set --broker or DAVIT_BROKER.", session->broker,
+                        reason);
+}
+
+static void on_refused(struct session *session, const struct frame *frame)
+{
+    const char *topic = json_get_text(frame->head, "topic");
+    if (topic != NULL && strcmp(topic, session->sync_topic) == 0)
+        session->sync_refused = true;
+    else
+        (void)error_set(&session->down, ERROR_DENIED,
+                        "%s does not let this user read %s (code %lld). Ask for that right, or set --username.",
+                        session->broker, topic != NULL ? topic : "a topic",
+                        (long long)json_get_integer(frame->head, "code", 0));
+}
+
+static void on_message(struct session *session, const struct frame *frame)
+{
+    const struct session_message message = {
+        .topic = json_get_text(frame->head, "topic"),
+        .payload = frame->body != NULL ? frame->body : "",
+        .len = frame->body_len,
+        .retained = json_get_boolean(frame->head, "retain", false),
+    };
+    int64_t seq = json_get_integer(frame->head, "seq", -1);
+    if (message.topic == NULL)
+        return;
+    session->received++;
+    if (strcmp(message.topic, session->sync_topic) == 0)
+        session->synced = session->synced || strcmp(message.payload, session->id) == 0;
+    else
+        session->handler(session->ctx, &message);
+    struct json *taken = json_new_texts("op", "taken", NULL);
+    json_set_integer(taken, "seq", seq);
+    struct error err = {0};
+    if (seq < 0)
+        json_free(taken);
+    else if (!send_head(session, taken, NULL, 0, &err))
+        session->down = err;
+}
+
+static void on_published(struct session *session, const struct frame *frame)
+{
+    const char *reason = json_get_text(frame->head, "reason");
+    session->answered_id = json_get_integer(frame->head, "id", -1);
+    session->answer_ok = json_get_boolean(frame->head, "ok", false);
+    session->answered = session->answered_id == session->last_id;
+    (void)snprintf(session->answer_reason, sizeof(session->answer_reason), "%s", reason != NULL ? reason : "no reason");
+}
+
+static const struct {
+    const char *op;
+    void (*handle)(struct session *session, const struct frame *frame);
+} OPS[] = {
+    {"message", on_message},          {"published", on_published},         {"connected", on_connected},
+    {"disconnected", on_disconnected}, {"refused-subscription", on_refused},
+};
+
+static void dispatch(struct session *session, const struct frame *frame)
+{
+    const char *op = json_get_text(frame->head, "op");
+    for (size_t i = 0; op != NULL && i < sizeof(OPS) / sizeof(OPS[0]); i++)
+        if (strcmp(OPS[i].op, op) == 0) {
+            OPS[i].handle(session, frame);
+            return;
+        }
+}
+
+/* Everything that is whole already. */
+static bool dispatch_received(struct session *session, struct error *err)
+{
+    struct frame frame = {0};
+    while (session->down.code == ERROR_NONE && frame_reader_next(session->reader, &frame, err)) {
+        dispatch(session, &frame);
+        frame_free(&frame);
+    }
+    if (session->down.code != ERROR_NONE)
+        *err = session->down;
+    return err->code == ERROR_NONE || err->code == ERROR_TIMEOUT;
+}
+
+/* Waits for bytes until boot time `until_ms` and gives them to the reader. */
+static bool receive(struct session *session, uint64_t until_ms, struct error *err)
+{
+    uint64_t now_ms = clock_boot_ms();
+    struct pollfd poll_fd = {.fd = session->link.fd, .events = POLLIN};
+    uint64_t left_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+    int ready = poll(&poll_fd, 1, left_ms > 60000 ? 60000 : (int)left_ms);
+    if (ready < 0 && errno != EINTR)
+        return error_set_errno(err, errno, "poll");
+    if (ready <= 0)
+        return left_ms > 0 || error_set(err, ERROR_TIMEOUT, "%s: no answer in time", session->broker);
+    char bytes[RECEIVE_BYTES];
+    ssize_t len = recv(session->link.fd, bytes, sizeof(bytes), 0);
+    if (len < 0 && errno == EINTR)
+        return true;
+    if (len <= 0)
+        return error_set(err, ERROR_UNAVAILABLE, "davit-link ended before the broker answered: %s",
+                         len < 0 ? strerror(errno) : "see its lines above, if any");
+    return frame_reader_feed(session->reader, bytes, (size_t)len, NULL, 0, err);
+}
+
+bool session_until(struct session *session, const bool *done, uint64_t wait_ms, struct error *err)
+{
+    uint64_t now_ms = clock_boot_ms();
+    uint64_t until_ms = wait_ms > UINT64_MAX - now_ms ? UINT64_MAX : now_ms + wait_ms;
+    for (;;) {
+        *err = (struct error){0};
+        if (!dispatch_received(session, err))
+            return false;
+        if (*done)
+            return true;
+        if (!receive(session, until_ms, err))
+            return false;
+    }
+}
+
+static struct json *connect_head(struct session *session, const struct options *options, const char *const *topics,
+                                 size_t topic_count)
+{
+    AUTO_FREE char *client_id = mem_printf("davit-cli-%s", session->id);
+    struct json *head = json_new_texts("op", "connect", "url", options->broker, "clientId", client_id, NULL);
+    json_set_boolean(head, "cleanStart", true);
+    json_set_integer(head, "sessionExpiry", 0);
+    json_set_integer(head, "keepalive", 60);
+    json_set_boolean(head, "reconnect", false);
+    json_set_text(head, "username", options->username);
+    struct json *list = json_set_array(head, "subscribe");
+    for (size_t i = 0; i <= topic_count; i++) {
+        struct json *item = json_add_object(list);
+        json_set_text(item, "topic", i == 0 ? session->sync_topic : topics[i - 1]);
+        json_set_integer(item, "qos", 1);
+    }
+    return head;
+}
+
+static bool session_connect(struct session *session, const struct options *options, const char *const *topics,
+                            size_t topic_count, struct error *err)
+{
+    AUTO_JSON struct json *head = connect_head(session, options, topics, topic_count);
+    if (!link_start(&session->link, err) || !link_send_connect(&session->link, head, options, err))
+        return false;
+    if (session_until(session, &session->connected, CONNECT_MS, err))
+        return true;
+    if (err->code == ERROR_TIMEOUT)
+        (void)error_set(err, ERROR_UNAVAILABLE,
+                        "cannot reach %s: no answer within %d s. Is the broker running? Set --broker or DAVIT_BROKER.",
+                        session->broker, CONNECT_MS / 1000);
+    return false;
+}
+
+struct session *session_open(const struct options *options, const char *const *topics, size_t topic_count,
+                             session_handler *handler, void *ctx, struct error *err)
+{
+    struct session *session = mem_alloc(sizeof(*session));
+    session->broker = options->broker;
+    session->handler = handler;
+    session->ctx = ctx;
+    session->link.fd = -1;
+    session->reader = frame_reader_new();
+    random_id(session->id);
+    session->sync_topic = mem_printf("%s/clients/davit-cli-%s/sync", options->root, session->id);
+    if (session_connect(session, options, topics, topic_count, err))
+        return session;
+    session_close(session);
+    return NULL;
+}
+
+/* One publication, and the broker's answer in session->answer_…. */
+static bool publish(struct session *session, const char *topic, bool retain, const char *payload, size_t len,
+                    struct error *err)
+{
+    struct json *head = json_new_texts("op", "publish", "topic", topic, NULL);
+    json_set_integer(head, "id", ++session->last_id);
+    json_set_integer(head, "qos", 1);
+    json_set_boolean(head, "retain", retain);
+    session->answered = false;
+    return send_head(session, head, payload, len, err) && session_until(session, &session->answered, PUBLISH_MS, err);
+}
+
+bool session_publish(struct session *session, const char *topic, const char *payload, size_t len, struct error *err)
+{
+    if (!publish(session, topic, true, payload, len, err))
+        return error_wrap(err, "cannot publish %s", topic);
+    if (session->answer_ok)
+        return true;
+    return error_set(err, ERROR_DENIED, "%s refused %s: %s. Has this user the right to write it?", session->broker,
+                     topic, session->answer_reason);
+}
+
+/* Where this user may not use a sync topic: until nothing has come for a while. */
+static bool sync_by_silence(struct session *session, struct error *err)
+{
+    (void)fprintf(stderr, "davit: this user has no right to %s, so the end of the list is only guessed\n",
+                  session->sync_topic);
+    uint64_t before;
+    do {
+        bool never = false;
+        before = session->received;
+        if (!session_until(session, &never, QUIET_MS, err) && err->code != ERROR_TIMEOUT)
+            return false;
+    } while (session->received != before);
+    return true;
+}
+
+bool session_sync(struct session *session, struct error *err)
+{
+    if (session->sync_refused)
+        return sync_by_silence(session, err);
+    if (!publish(session, session->sync_topic, false, session->id, strlen(session->id), err))
+        return false;
+    if (!session->answer_ok)
+        return sync_by_silence(session, err);
+    if (session_until(session, &session->synced, LIMIT_SYNC_MS, err))
+        return true;
+    if (err->code != ERROR_TIMEOUT)
+        return false;
+    (void)fprintf(stderr,
+                  "davit: what was published to %s did not come back within %d s: the list may be cut. Has this user the "
+                  "right to it, and is the broker's max_queued_messages 0?\n",
+                  session->sync_topic, LIMIT_SYNC_MS / 1000);
+    return true;
+}
+
+size_t session_packet_limit(const struct session *session)
+{
+    return session->packet_limit;
+}
+
+void session_close(struct session *session)
+{
+    if (session == NULL)
+        return;
+    struct error ignored = {0};
+    if (session->connected && session->down.code == ERROR_NONE)
+        (void)send_head(session, json_new_texts("op", "disconnect", NULL), NULL, 0, &ignored);
+    link_stop(&session->link);
+    frame_reader_free(session->reader);
+    free(session->sync_topic);
+    free(session);
+}
+
+void session_close_at(struct session **session)
+{
+    session_close(*session);
+    *session = NULL;
+}

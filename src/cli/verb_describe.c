@@ -1,0 +1,188 @@
+/* davit describe pod NAME: everything a node says about it, for a person. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cli/address.h"
+#include "cli/board.h"
+#include "cli/describe.h"
+#include "cli/pod_view.h"
+#include "cli/status.h"
+#include "cli/verbs.h"
+#include "protocol/topic.h"
+
+#define INDENT 2
+
+static void print_ending(int indent, const struct json *terminated)
+{
+    const struct json *signal = json_get(terminated, "signal");
+    describe_field(indent, "Reason", json_get_text(terminated, "reason"));
+    describe_field(indent, "Message", json_get_text(terminated, "message"));
+    describe_integer(indent, "Exit Code", json_get_integer(terminated, "exitCode", -1));
+    if (signal != NULL)
+        describe_integer(indent, "Signal", json_get_integer(terminated, "signal", 0));
+    describe_time(indent, "Started", json_get_text(terminated, "startedAt"));
+    describe_time(indent, "Finished", json_get_text(terminated, "finishedAt"));
+}
+
+static void print_state(int indent, const char *label, const struct json *state)
+{
+    const struct json *running = json_get(state, "running");
+    const struct json *waiting = json_get(state, "waiting");
+    const struct json *terminated = json_get(state, "terminated");
+    if (running != NULL) {
+        describe_field(indent, label, "Running");
+        describe_time(indent + INDENT, "Started", json_get_text(running, "startedAt"));
+    } else if (waiting != NULL) {
+        describe_field(indent, label, "Waiting");
+        describe_field(indent + INDENT, "Reason", json_get_text(waiting, "reason"));
+        describe_field(indent + INDENT, "Message", json_get_text(waiting, "message"));
+    } else if (terminated != NULL) {
+        describe_field(indent, label, "Terminated");
+        print_ending(indent + INDENT, terminated);
+    }
+}
+
+static void print_containers(const struct json *status)
+{
+    const struct json *list = json_get(status, "containerStatuses");
+    if (json_size(list) == 0)
+        return;
+    (void)puts("Containers:");
+    JSON_EACH(container, list) {
+        const char *name = json_get_text(container, "name");
+        AUTO_FREE char *title = mem_printf("%s:", name != NULL ? name : "?");
+        describe_text(INDENT, title);
+        describe_field(2 * INDENT, "Image", json_get_text(container, "image"));
+        describe_field(2 * INDENT, "Image ID", json_get_text(container, "imageID"));
+        print_state(2 * INDENT, "State", json_get(container, "state"));
+        print_state(2 * INDENT, "Last State", json_get(container, "lastState"));
+        describe_field(2 * INDENT, "Ready", json_get_boolean(container, "ready", false) ? "True" : "False");
+        describe_integer(2 * INDENT, "Restart Count", json_get_integer(container, "restartCount", 0));
+    }
+}
+
+static void print_conditions(const struct json *status)
+{
+    const struct json *list = json_get(status, "conditions");
+    if (json_size(list) == 0)
+        return;
+    (void)puts("Conditions:");
+    JSON_EACH(condition, list) {
+        const char *type = json_get_text(condition, "type");
+        const char *value = json_get_text(condition, "status");
+        const char *reason = json_get_text(condition, "reason");
+        const char *message = json_get_text(condition, "message");
+        bool has_reason = reason != NULL && *reason != '\0';
+        AUTO_FREE char *line = mem_printf("%s%s%s%s", value != NULL ? value : "?", has_reason ? " (" : "",
+                                          has_reason ? reason : "", has_reason ? ")" : "");
+        if (type == NULL || strcmp(type, "IgnoredFields") == 0)
+            continue;
+        describe_field(INDENT, type, line);
+        if (message != NULL && *message != '\0')
+            describe_text(2 * INDENT, message);
+    }
+}
+
+static void print_refusal(const struct entry *entry)
+{
+    const struct json *refusal = status_refusal(entry->status);
+    if (refusal == NULL)
+        return;
+    (void)puts("Refused Document:");
+    if (json_get(refusal, "refusedGeneration") != NULL)
+        describe_integer(INDENT, "Generation", json_get_integer(refusal, "refusedGeneration", 0));
+    describe_field(INDENT, "Reason", json_get_text(refusal, "reason"));
+    describe_field(INDENT, "Message", json_get_text(refusal, "message"));
+}
+
+static void print_ignored(const struct entry *entry)
+{
+    const struct json *condition = status_condition(entry->status, "IgnoredFields");
+    if (condition == NULL)
+        return;
+    (void)puts("Ignored Fields:");
+    JSON_EACH(field, json_get(condition, "fields"))
+        describe_text(INDENT, json_text(field) != NULL ? json_text(field) : "?");
+    if (json_size(json_get(condition, "fields")) == 0)
+        describe_text(INDENT, json_get_text(condition, "message") != NULL ? json_get_text(condition, "message") : "?");
+}
+
+static void print_pod(const struct entry *entry, bool node_is_online)
+{
+    const struct json *metadata = json_get(entry->status, "metadata");
+    const struct json *status = json_get(entry->status, "status");
+    const struct json *shadows = json_get(status, "shadows");
+    struct pod_view view;
+    pod_view_of(entry, node_is_online, &view);
+    describe_field(0, "Name", entry->id.name);
+    describe_field(0, "Namespace", entry->id.namespace);
+    describe_field(0, "Node", entry->node);
+    if (!node_is_online)
+        describe_text(INDENT, "The node is offline: this is what it said last.");
+    describe_field(0, "Status", view.status);
+    describe_field(0, "Ready", view.ready);
+    describe_field(0, "Message", json_get_text(entry->state, "message"));
+    describe_time(0, "Start Time", json_get_text(status, "startTime"));
+    describe_field(0, "UID", json_get_text(metadata, "uid"));
+    if (json_get(status, "observedGeneration") != NULL)
+        describe_integer(0, "Generation", status_observed_generation(entry->status));
+    describe_field(0, "Source", json_get_text(status, "source"));
+    JSON_EACH(shadow, shadows)
+        describe_field(0, "Shadows", json_text(shadow));
+    print_containers(status);
+    print_conditions(status);
+    print_refusal(entry);
+    print_ignored(entry);
+    (void)puts("Events:\n  Not kept by the broker. `davit get events -w` shows them as they come.");
+}
+
+static enum exit_code describe_pods(struct board *board, const struct object_id *id, const char *node, struct error *err)
+{
+    bool found = false;
+    board_sort(board);
+    for (const struct entry *entry = board->entries; entry != NULL; entry = entry->hh.next) {
+        if (!entry->is_object || !entry_is_there(entry))
+            continue;
+        if (found)
+            (void)puts("\n");
+        found = true;
+        print_pod(entry, board_node_is_online(board, entry->node));
+    }
+    if (!found)
+        (void)error_set(err, ERROR_NOT_FOUND, "pods \"%s\" not found in namespace \"%s\"%s%s", id->name, id->namespace,
+                        node != NULL ? " on node " : "", node != NULL ? node : "");
+    return exit_code_of(err);
+}
+
+static enum exit_code describe_pod(const struct options *options, const struct object_id *id, struct error *err)
+{
+    const char *node = options->node != NULL ? options->node : "+";
+    AUTO_BOARD struct board board = {.root = options->root};
+    AUTO_FREE char *presence = topic_node(options->root, node, "presence", NULL);
+    AUTO_FREE char *state = topic_node(options->root, node, "state", id);
+    AUTO_FREE char *status = topic_node(options->root, node, "status", id);
+    const char *topics[] = {presence, state, status};
+    AUTO_SESSION struct session *session = session_open(options, topics, 3, board_take, &board, err);
+    if (session == NULL || !session_sync(session, err))
+        return exit_code_of(err);
+    return describe_pods(&board, id, options->node, err);
+}
+
+enum exit_code verb_describe(const struct options *options, struct error *err)
+{
+    AUTO_ADDRESS struct address address = {0};
+    struct object_id id;
+    if (options->word_count == 0)
+        return usage_error(err, "describe what? As: davit describe pod NAME");
+    if (!address_check(options, err) || !address_words(options, &address, err))
+        return EXIT_CODE_USAGE;
+    const struct resource *resource = resource_by_word(address.type);
+    if (resource == NULL || strcmp(resource->plural, "pods") != 0)
+        return usage_error(err, "cannot describe %s: only pods", address.type);
+    if (address.count != 1)
+        return usage_error(err, "which pod? Give one name");
+    if (!address_object(options, resource, address.names[0], &id, err))
+        return EXIT_CODE_USAGE;
+    return describe_pod(options, &id, err);
+}

@@ -1,0 +1,22 @@
+/* The verbs, one a file. Each returns the exit code and, where it is not 0, may leave what to tell the person in *err:
+ * what was tried, what came back, what to do. main.c prints it.
+ */
+#ifndef CLI_VERBS_H
+#define CLI_VERBS_H
+
+#include "base/error.h"
+#include "cli/options.h"
+
+enum exit_code verb_apply(const struct options *options, struct error *err);
+enum exit_code verb_delete(const struct options *options, struct error *err);
+enum exit_code verb_describe(const struct options *options, struct error *err);
+enum exit_code verb_get(const struct options *options, struct error *err);
+enum exit_code verb_image(const struct options *options, struct error *err);
+enum exit_code verb_version(const struct options *options, struct error *err);
+
+/* The exit code that says what `err` says. */
+enum exit_code exit_code_of(const struct error *err);
+/* Sets *err and returns EXIT_CODE_USAGE. */
+enum exit_code usage_error(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#endif
