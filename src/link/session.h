@@ -1,0 +1,22 @@
+/* The connection kept up: connect, subscribe, publish, lose it, wait, again. One thread of its own, for Paho's calls
+ * block while a received message waits for `taken`, and the loop must stay free to read just that.
+ */
+#ifndef LINK_SESSION_H
+#define LINK_SESSION_H
+
+#include "link/options.h"
+#include "link/up.h"
+
+struct session;
+
+/* Both must outlive the process. Starts its thread. */
+struct session *session_new(const struct link_options *options, struct up *up);
+
+/* Loop. Takes topic and payload (may be NULL when empty). Answered by a `published` frame, whatever happens. */
+void session_publish(struct session *session, int64_t id, char *topic_taken, char *payload_taken, size_t payload_len,
+                     int qos, bool retain);
+/* Loop. DISCONNECT after what was asked before; then session_is_over. */
+void session_disconnect(struct session *session);
+bool session_is_over(struct session *session);
+
+#endif

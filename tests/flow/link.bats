@@ -1,0 +1,398 @@
+#!/usr/bin/env bats
+# davit-link against a real Mosquitto. DAVIT_BUILD names the build folder (default: build beside the sources);
+# needs davit-link and linkdrive built there.
+
+setup_file() {
+    cd "$BATS_TEST_DIRNAME/../.." || return 1
+    export BUILD="${DAVIT_BUILD:-$PWD/build}"
+    export LINK="$BUILD/davit-link" DRIVE="$BUILD/linkdrive"
+    [ -x "$LINK" ] || { echo "no $LINK: build it, or set DAVIT_BUILD" >&2; return 1; }
+    [ -x "$DRIVE" ] || make -C "$BUILD" linkdrive >&2 || return 1
+    export DIR="$(mktemp -d)"
+    chmod 755 "$DIR"
+    certificates
+    local free
+    free=$(free_ports 5)
+    read -r PORT TLS_PORT WS_PORT WSS_PORT DEAD_PORT <<< "$free"
+    export PORT TLS_PORT WS_PORT WSS_PORT DEAD_PORT
+    broker_config
+    broker_start
+}
+
+teardown_file() {
+    broker_stop
+    rm -rf "$DIR"
+}
+
+free_ports() {
+    python3 -c 'import socket,sys
+s=[socket.socket() for _ in range(int(sys.argv[1]))]
+[x.bind(("127.0.0.1",0)) for x in s]
+print(*[x.getsockname()[1] for x in s])' "$1"
+}
+
+# A CA, a broker's certificate for 127.0.0.1 and localhost, one for another name, a client's, and a CA that signed none.
+certificates() {
+    cd "$DIR" || return 1
+    local name
+    for name in ca other; do
+        openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout $name.key -out $name.pem -subj "/CN=$name" 2>/dev/null
+    done
+    sign broker 'subjectAltName=IP:127.0.0.1,DNS:localhost'
+    sign stranger 'subjectAltName=DNS:stranger.example'
+    sign client 'subjectAltName=DNS:client'
+    chmod 644 ./*.key
+}
+
+sign() {
+    openssl req -newkey rsa:2048 -nodes -keyout "$1.key" -out "$1.csr" -subj "/CN=$1" 2>/dev/null
+    openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out "$1.pem" \
+        -extfile <(echo "$2") 2>/dev/null
+}
+
+broker_config() {
+    local password_file="$DIR/passwords"
+    touch "$password_file"
+    mosquitto_passwd -b "$password_file" anna right 2>/dev/null
+    chmod 644 "$password_file"
+    cat > "$DIR/mosquitto.conf" <<END
+per_listener_settings true
+user mosquitto
+persistence false
+max_queued_messages 0
+max_packet_size 100000
+log_dest file $DIR/mosquitto.log
+listener $PORT 127.0.0.1
+allow_anonymous true
+listener $TLS_PORT 127.0.0.1
+allow_anonymous false
+password_file $password_file
+cafile $DIR/ca.pem
+certfile $DIR/broker.pem
+keyfile $DIR/broker.key
+listener $WS_PORT 127.0.0.1
+protocol websockets
+allow_anonymous true
+listener $WSS_PORT 127.0.0.1
+protocol websockets
+allow_anonymous true
+cafile $DIR/ca.pem
+certfile $DIR/stranger.pem
+keyfile $DIR/stranger.key
+END
+    touch "$DIR/mosquitto.log"
+    chmod 666 "$DIR/mosquitto.log"
+}
+
+# Starts the broker; its pid is in a file, for a script run by linkdrive starts and stops it too.
+broker_start() {
+    mosquitto -c "$DIR/mosquitto.conf" > /dev/null 2>&1 3>&- &
+    echo $! > "$DIR/broker.pid"
+    local i
+    for i in $(seq 100); do
+        mosquitto_pub -p "$PORT" -t up -m 1 2>/dev/null && return 0
+        sleep 0.05
+    done
+    return 1
+}
+
+broker_stop() {
+    local pid
+    pid=$(cat "$DIR/broker.pid")
+    kill "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null || while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
+}
+
+# odd_broker MODE: linkbroker.py on a port of its own, at $ODD; ended by teardown.
+odd_broker() {
+    local port
+    port=$(free_ports 1)
+    ODD="mqtt://127.0.0.1:$port"
+    python3 "$BATS_TEST_DIRNAME/linkbroker.py" "$1" "$port" > "$DIR/odd.log" 2>&1 3>&- &
+    ODD_PID=$!
+    local i
+    for i in $(seq 100); do
+        python3 -c "import socket; socket.create_connection(('127.0.0.1', $port))" 2>/dev/null && return 0
+        sleep 0.05
+    done
+    return 1
+}
+
+teardown() {
+    [ -z "${ODD_PID:-}" ] || kill "$ODD_PID"
+}
+
+# head ID [MORE]: a connect frame for this test's broker.
+head() {
+    local url="${URL:-mqtt://127.0.0.1:$PORT}"
+    echo "{\"op\":\"connect\",\"url\":\"$url\",\"clientId\":\"$1\",\"minDelayMs\":200,\"maxDelayMs\":1000${2:+,$2}}"
+}
+
+drive() {
+    run "$DRIVE" "$LINK" "$@"
+    echo "$output"
+}
+
+@test "connects, subscribes and tells retained from live" {
+    mosquitto_pub -p "$PORT" -q 1 -r -t retained/a -m old
+    drive "connect $(head r1 '"cleanStart":true,"subscribe":[{"topic":"retained/#","qos":1}]')" \
+        'expect {"op":"connected","sessionPresent":false,"version":5,"maximumPacketSize":100000,"receiveMaximum":20}' \
+        "sh mosquitto_pub -p $PORT -q 1 -r -t retained/b -m new" \
+        'expect {"op":"message","topic":"retained/b","retain":false,"qos":1,"seq":1} | new' taken \
+        "sh mosquitto_pub -p $PORT -q 0 -t retained/c -m fleeting" \
+        'expect {"op":"message","topic":"retained/c","retain":false,"qos":0} | fleeting' \
+        'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+    grep -F '"topic":"retained/a","qos":1,"retain":true} | old' <<< "$output"
+    ! grep -F '"topic":"retained/c"' <<< "$output" | grep seq
+}
+
+@test "a live message that nobody took goes to the next link with the same id" {
+    local sub='"subscribe":[{"topic":"live/#","qos":1}]'
+    drive "connect $(head live1 "$sub")" 'expect {"op":"connected"}' \
+        "sh mosquitto_pub -p $PORT -q 1 -t live/a -m first" \
+        'expect {"op":"message","topic":"live/a","retain":false} | first' kill 'exit -9' \
+        "connect $(head live1 "$sub")" 'expect {"op":"message","topic":"live/a"} | first' taken \
+        'expect {"op":"connected","sessionPresent":true}' kill 'exit -9' \
+        "connect $(head live1 "$sub")" 'expect {"op":"connected","sessionPresent":true}' \
+        'never 1500 {"op":"message"}' 'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+}
+
+@test "a live message that is not taken in time ends the link" {
+    drive "connect $(head slow1 '"subscribe":[{"topic":"slow/#","qos":1}]')" 'expect {"op":"connected"}' \
+        "sh mosquitto_pub -p $PORT -q 1 -t slow/a -m x" 'expect {"op":"message"}' 'exit 1'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"was not stored within 5000 ms"* ]]
+}
+
+@test "publishing goes on while a live message waits to be taken" {
+    drive "connect $(head both1 '"subscribe":[{"topic":"both/#","qos":1}]')" 'expect {"op":"connected"}' \
+        "sh mosquitto_pub -p $PORT -q 1 -t both/a -m x" 'expect {"op":"message"}' \
+        'send {"op":"publish","id":1,"topic":"other","qos":1} | y' 'never 500 {"op":"published"}' taken \
+        'expect 1000 {"op":"published","id":1,"ok":true}' 'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+}
+
+@test "the will comes after its delay when the link is killed, and not after a disconnect" {
+    local will='"will":{"topic":"will/a","payload":"gone","qos":1,"retain":false,"delay":1}'
+    mosquitto_sub -V 5 -p "$PORT" -t 'will/#' -W 6 > "$DIR/wills" 2>/dev/null 3>&- &
+    local listener=$!
+    sleep 0.3
+    drive "connect $(head w1 "$will")" 'expect {"op":"connected"}' 'send {"op":"disconnect"}' 'exit 0' \
+        "sh sleep 2.5; ! grep -q gone $DIR/wills" \
+        "connect $(head w1 "$will")" 'expect {"op":"connected"}' kill 'exit -9' \
+        "sh ! grep -q gone $DIR/wills" "sh sleep 2.6; grep -q gone $DIR/wills"
+    kill "$listener" 2>/dev/null || true
+    [ "$status" -eq 0 ]
+}
+
+@test "it connects again after the broker was restarted, and subscribes again" {
+    drive "connect $(head again1 '"subscribe":[{"topic":"again/#","qos":1}]')" 'expect {"op":"connected"}' \
+        "sh kill -9 \$(cat $DIR/broker.pid)" 'expect {"op":"disconnected"}' \
+        'send {"op":"publish","id":5,"topic":"again/x","qos":1} | lost' 'expect {"op":"published","id":5,"ok":false}' \
+        'expect 3000 {"op":"disconnected"}' \
+        "sh mosquitto -c $DIR/mosquitto.conf >/dev/null 2>&1 & echo \$! > $DIR/broker.pid" \
+        'expect {"op":"connected"}' "sh mosquitto_pub -p $PORT -q 1 -t again/a -m back" \
+        'expect {"op":"message","topic":"again/a"} | back' taken \
+        'send {"op":"publish","id":6,"topic":"z","qos":1} | kept' 'expect {"op":"published","id":6,"ok":true}' \
+        'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *'Connection refused: is the broker running there?'* ]]
+}
+
+@test "what was sent before the broker died is answered as lost" {
+    drive "connect $(head lost1)" 'expect {"op":"connected"}' "sh kill -STOP \$(cat $DIR/broker.pid)" \
+        'send {"op":"publish","id":1,"topic":"x","qos":1} | a' 'send {"op":"publish","id":2,"topic":"x","qos":1} | b' \
+        'never 300 {"op":"published"}' "sh kill -9 \$(cat $DIR/broker.pid)" \
+        'expect {"op":"published","id":1,"ok":false,"reason":"ConnectionLost"}' \
+        'expect {"op":"published","id":2,"ok":false}' 'expect {"op":"disconnected"}' \
+        "sh mosquitto -c $DIR/mosquitto.conf >/dev/null 2>&1 & echo \$! > $DIR/broker.pid" \
+        'expect {"op":"connected"}' 'never 500 {"op":"published"}' 'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+}
+
+@test "a broker that is absent at the start is found when it comes" {
+    broker_stop
+    drive "connect $(head absent1)" 'expect {"op":"disconnected","code":0}' 'expect {"op":"disconnected"}' \
+        "sh mosquitto -c $DIR/mosquitto.conf >/dev/null 2>&1 & echo \$! > $DIR/broker.pid" \
+        'expect {"op":"connected"}' 'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *retryInMs* ]]
+}
+
+@test "with reconnect false there is one try, and disconnect ends it" {
+    URL="mqtt://127.0.0.1:$DEAD_PORT" drive "connect $(URL="mqtt://127.0.0.1:$DEAD_PORT" head once1 '"reconnect":false')" \
+        'expect {"op":"disconnected"}' 'never 1500 {"op":"disconnected"}' \
+        'send {"op":"publish","id":1,"topic":"x","qos":1}' 'expect {"op":"published","id":1,"ok":false}' \
+        'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+    [[ "$output" != *retryInMs* ]]
+}
+
+@test "2000 publishes in a window of 16 take less than 3 s" {
+    drive "connect $(head flood1)" 'expect {"op":"connected"}' 'flood 2000 16 flood/a' 'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+    local took
+    took=$(sed -n 's/^flood: 2000 in \([0-9]*\) ms.*/\1/p' <<< "$output")
+    [ "$took" -lt 3000 ]
+}
+
+@test "a second client with the same id is told by code 142, with a long wait" {
+    odd_broker takeover
+    drive "connect $(URL=$ODD head twin1)" 'expect {"op":"connected"}' 'expect {"op":"disconnected","code":142}'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"same client id"* ]]
+    local wait_ms
+    wait_ms=$(sed -n 's/.*"code":142,"retryInMs":\([0-9]*\).*/\1/p' <<< "$output")
+    [ "$wait_ms" -ge 30000 ]
+}
+
+@test "short lives without a reason make it ask for a second client with the same id" {
+    drive "connect $(head short1)" 'expect {"op":"connected"}' \
+        "sh mosquitto_pub -V 5 -p $PORT -i short1 -t x -m x" 'expect {"op":"connected"}' \
+        "sh mosquitto_pub -V 5 -p $PORT -i short1 -t x -m x" 'expect {"op":"connected"}' \
+        "sh mosquitto_pub -V 5 -p $PORT -i short1 -t x -m x" 'expect {"op":"disconnected"}'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"does another client use the same id?"* ]]
+}
+
+@test "a broker that refuses MQTT 5 gets 3.1.1" {
+    odd_broker old
+    drive "connect $(URL=$ODD head old1 '"subscribe":[{"topic":"a/#","qos":1},{"topic":"b","qos":1}]')" \
+        'expect {"op":"connected","version":4}' \
+        'send {"op":"publish","id":1,"topic":"x","qos":1} | y' 'expect {"op":"published","id":1,"ok":true}' \
+        'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+    ! grep '"op":"disconnected"' <<< "$output"
+}
+
+@test "a broker that hangs up on MQTT 5 gets 3.1.1" {
+    odd_broker mute
+    drive "connect $(URL=$ODD head mute1)" 'expect {"op":"connected","version":4}' 'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+}
+
+@test "refused subscriptions and publishes are told, one by one" {
+    odd_broker deny
+    drive "connect $(URL=$ODD head deny1 '"subscribe":[{"topic":"a","qos":1},{"topic":"secret/#","qos":1}]')" \
+        'expect {"op":"refused-subscription","topic":"secret/#","code":135}' 'expect {"op":"connected"}' \
+        'send {"op":"publish","id":1,"topic":"secret/x","qos":1} | y' \
+        'expect {"op":"published","id":1,"ok":false,"reason":"Refused","code":135}' \
+        'send {"op":"publish","id":2,"topic":"x","qos":1} | y' 'expect {"op":"published","id":2,"ok":true}' \
+        'send {"op":"disconnect"}' 'exit 0' \
+        "connect $(URL=$ODD head deny2 '"subscribe":[{"topic":"secret/#","qos":1}]')" \
+        'expect {"op":"refused-subscription","topic":"secret/#","code":135}' 'expect {"op":"connected"}'
+    [ "$status" -eq 0 ]
+    [ "$(grep -c '"op":"refused-subscription"' <<< "$output")" -eq 4 ]
+}
+
+@test "a connection that ends before the SUBACK was never connected" {
+    odd_broker quiet
+    drive "connect $(URL=$ODD head quiet1 '"subscribe":[{"topic":"a","qos":1}]')" 'expect {"op":"disconnected"}' \
+        'never 1500 {"op":"connected"}'
+    [ "$status" -eq 0 ]
+}
+
+@test "bytes that are no MQTT are a failed try" {
+    odd_broker garbage
+    drive "connect $(URL=$ODD head garbage1)" 'expect {"op":"disconnected"}' 'expect {"op":"disconnected"}'
+    [ "$status" -eq 0 ]
+}
+
+@test "EOF ends the link at once" {
+    drive "connect $(head eof1)" 'expect {"op":"connected"}' close 'exit 0'
+    [ "$status" -eq 0 ]
+}
+
+@test "TLS with a private CA and a password" {
+    local url="mqtts://localhost:$TLS_PORT"
+    drive "fd ca $DIR/ca.pem" 'password right' "connect $(URL=$url head tls1 '"username":"anna","subscribe":[{"topic":"tls/#","qos":1}]')" \
+        'expect {"op":"connected","version":5}' "sh mosquitto_pub -p $TLS_PORT -h localhost --cafile $DIR/ca.pem -u anna -P right -q 1 -t tls/a -m x" \
+        'expect {"op":"message","topic":"tls/a"} | x' taken proc \
+        "sh kill -9 \$(cat $DIR/broker.pid)" 'expect {"op":"disconnected"}' \
+        "sh mosquitto -c $DIR/mosquitto.conf >/dev/null 2>&1 & echo \$! > $DIR/broker.pid" 'expect {"op":"connected"}' \
+        'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+}
+
+@test "a wrong CA is refused, and the message says so" {
+    local url="mqtts://127.0.0.1:$TLS_PORT"
+    drive "fd ca $DIR/other.pem" 'password right' "connect $(URL=$url head tls2 '"username":"anna"')" \
+        'expect {"op":"disconnected"}'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *'"reason":"TLS with 127.0.0.1 failed: certificate verify failed: is this the right CA'* ]]
+}
+
+@test "without a ca the system's store is asked, and does not know a private CA" {
+    local url="mqtts://127.0.0.1:$TLS_PORT"
+    drive 'password right' "connect $(URL=$url head tls3 '"username":"anna"')" 'expect {"op":"disconnected"}'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *'certificate verify failed'* ]]
+}
+
+@test "a certificate for another name is refused, and the message says so" {
+    local url="wss://127.0.0.1:$WSS_PORT"
+    drive "fd ca $DIR/ca.pem" "connect $(URL=$url head tls4)" 'expect {"op":"disconnected"}' \
+        'never 1000 {"op":"connected"}'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *'does not carry that name'* ]]
+}
+
+@test "a wrong password gives code 134 or 135 and says what to check" {
+    local url="mqtts://127.0.0.1:$TLS_PORT"
+    drive "fd ca $DIR/ca.pem" 'password wrong' "connect $(URL=$url head pw1 '"username":"anna"')" \
+        'expect {"op":"disconnected","code":135}'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"check the user name"* ]]
+}
+
+@test "websockets work" {
+    drive "connect $(URL=ws://127.0.0.1:$WS_PORT head ws1)" 'expect {"op":"connected"}' \
+        'send {"op":"publish","id":1,"topic":"ws","qos":1} | x' 'expect {"op":"published","id":1,"ok":true}' \
+        'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+}
+
+@test "a packet larger than the broker takes is refused, and the next one goes through" {
+    local big
+    big=$(printf '%0100000d' 0)
+    drive "connect $(head big1)" 'expect {"op":"connected"}' "send {\"op\":\"publish\",\"id\":1,\"topic\":\"big\",\"qos\":1} | $big" \
+        'expect {"op":"published","id":1,"ok":false,"reason":"PacketTooLarge"}' \
+        "send {\"op\":\"publish\",\"id\":2,\"topic\":\"big\",\"qos\":1} | ${big:20}" \
+        'expect {"op":"published","id":2,"ok":true}' 'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+}
+
+@test "it has left its privileges before it connects" {
+    drive "connect $(head priv1)" 'expect {"op":"connected"}' proc 'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+    grep -E '^CapEff:\s*0+$' <<< "$output"
+    grep -E '^CapPrm:\s*0+$' <<< "$output"
+    grep -E '^NoNewPrivs:\s*1$' <<< "$output"
+    grep -E '^Seccomp:\s*2$' <<< "$output"
+    if [ "$(id -u)" -eq 0 ]; then
+        grep -E "^Uid:\s*$(id -u nobody)\s" <<< "$output"
+        grep -E '^Groups:\s*$' <<< "$output"
+    fi
+}
+
+@test "nonsense from the parent ends it with a line that says why" {
+    drive start 'raw {"this is no frame"}' 'exit 1'
+    [ "$status" -eq 0 ]
+    drive start 'send {"op":"publish","id":1,"topic":"x"}' 'exit 1'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *'the first frame must be "connect"'* ]]
+    drive "connect $(URL=http://127.0.0.1 head n1)" 'exit 1'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *'it must begin with mqtt://'* ]]
+    drive "connect $(head n2 '"will":{"topic":"a"}')" 'exit 1'
+    [ "$status" -eq 0 ]
+    drive "connect $(head n3)" 'send {"op":"frobnicate"}' 'exit 1'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *'op "frobnicate" is unknown'* ]]
+    drive "connect $(head n4)" 'send {"op":"publish","id":1,"topic":"a/#","qos":1}' 'exit 1'
+    [ "$status" -eq 0 ]
+    drive "connect $(head n5)" 'send {"op":"taken","seq":99}' 'exit 1'
+    [ "$status" -eq 0 ]
+}
