@@ -1,0 +1,168 @@
+#include "config.h"
+
+#include "image/layer.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "image/stream.h"
+
+/* Headers and padding are no files: what a layer may have of them beside its bytes. */
+#define OVERHEAD_BYTES (1024ULL * 1024 * 1024)
+
+struct layer {
+    struct imagefile *file;
+    struct archive *raw; /* decompression */
+    struct archive *tar;
+    struct digest stored, plain;
+    bool compressed;
+    uint64_t plain_bytes;
+    const struct layer_limits *limits;
+    struct error failure; /* of a callback: it says more than what libarchive makes of it */
+};
+
+static la_ssize_t callback_failed(struct archive *archive)
+{
+    archive_set_error(archive, EIO, "the input failed");
+    return ARCHIVE_FATAL;
+}
+
+static la_ssize_t read_stored(struct archive *raw, void *ctx, const void **data)
+{
+    struct layer *layer = ctx;
+    size_t len = 0;
+    if (!imagefile_read(layer->file, data, &len, &layer->failure))
+        return callback_failed(raw);
+    digest_add(&layer->stored, *data, len);
+    return (la_ssize_t)len;
+}
+
+static bool check_plain(struct layer *layer, size_t len)
+{
+    layer->plain_bytes += len;
+    if (!layer->limits->is_wanted())
+        return error_set(&layer->failure, ERROR_UNAVAILABLE, "nobody waits for the image any more");
+    if (layer->plain_bytes > layer->limits->bytes + OVERHEAD_BYTES)
+        return error_set(&layer->failure, ERROR_LIMIT, "it unpacks to more than %llu bytes",
+                         (unsigned long long)layer->limits->bytes);
+    return stream_check_ratio(layer->raw, &layer->failure);
+}
+
+static la_ssize_t read_plain(struct archive *tar, void *ctx, const void **data)
+{
+    struct layer *layer = ctx;
+    size_t len = 0;
+    int64_t offset = 0;
+    int rc = archive_read_data_block(layer->raw, data, &len, &offset);
+    if (rc == ARCHIVE_EOF)
+        return 0;
+    if (rc < ARCHIVE_WARN && layer->failure.code == ERROR_NONE)
+        stream_fail(layer->raw, "decompressing", &layer->failure);
+    if (rc < ARCHIVE_WARN || !check_plain(layer, len))
+        return callback_failed(tar);
+    if (layer->compressed)
+        digest_add(&layer->plain, *data, len);
+    return (la_ssize_t)len;
+}
+
+static bool layer_failed(struct layer *layer, struct archive *archive, const char *what, struct error *err)
+{
+    if (layer->failure.code == ERROR_NONE)
+        return stream_fail(archive, what, err);
+    *err = layer->failure;
+    return false;
+}
+
+static bool open_raw(struct layer *layer, struct error *err)
+{
+    struct archive_entry *entry = NULL;
+    layer->raw = stream_new(err);
+    if (layer->raw == NULL)
+        return false;
+    archive_read_support_format_raw(layer->raw);
+    if (archive_read_open(layer->raw, layer, NULL, read_stored, NULL) != ARCHIVE_OK)
+        return layer_failed(layer, layer->raw, "reading", err);
+    int rc = archive_read_next_header(layer->raw, &entry);
+    if (rc == ARCHIVE_EOF)
+        return error_set(err, ERROR_INVALID, "it is empty");
+    if (rc < ARCHIVE_WARN)
+        return layer_failed(layer, layer->raw, "decompressing", err);
+    layer->compressed = stream_is_compressed(layer->raw);
+    return stream_check_filters(layer->raw, err);
+}
+
+static bool open_tar(struct layer *layer, struct error *err)
+{
+    layer->tar = archive_read_new();
+    if (layer->tar == NULL)
+        return error_set(err, ERROR_INTERNAL, "no tar reader");
+    archive_read_support_format_tar(layer->tar);
+    if (archive_read_open(layer->tar, layer, NULL, read_plain, NULL) != ARCHIVE_OK)
+        return layer_failed(layer, layer->tar, "reading the tar", err);
+    return true;
+}
+
+static bool read_entries(struct layer *layer, struct tree *tree, struct layer_sum *sum, struct error *err)
+{
+    struct archive_entry *entry = NULL;
+    for (;;) {
+        int rc = archive_read_next_header(layer->tar, &entry);
+        if (rc == ARCHIVE_EOF)
+            return true;
+        /* A warning is about names that are no UTF-8: they are taken as the bytes they are. */
+        if (rc < ARCHIVE_WARN)
+            return layer_failed(layer, layer->tar, "reading the tar", err);
+        if (!layer_add_entry(tree, layer->tar, entry, layer->limits, sum, err)) {
+            if (layer->failure.code != ERROR_NONE)
+                *err = layer->failure;
+            return false;
+        }
+    }
+}
+
+/* What comes behind the tar's end is part of both digests. */
+static bool read_to_end(struct layer *layer, struct error *err)
+{
+    const void *data = NULL;
+    la_ssize_t len = 0;
+    while ((len = read_plain(layer->tar, layer, &data)) > 0)
+        continue;
+    while (len == 0 && (len = read_stored(layer->raw, layer, &data)) > 0)
+        len = 0;
+    if (len < 0)
+        return layer_failed(layer, layer->tar, "reading the rest of", err);
+    return true;
+}
+
+static void digest_text(struct digest *digest, char out[DIGEST_OCI_BYTES])
+{
+    char hex[DIGEST_HEX_BYTES];
+    digest_hex(digest, hex);
+    snprintf(out, DIGEST_OCI_BYTES, "sha256:%s", hex);
+}
+
+bool layer_unpack(struct imagefile *file, const struct imagefile_entry *entry, struct tree *tree,
+                  const struct layer_limits *limits, struct layer_sum *sum, struct error *err)
+{
+    struct layer layer = {.file = file, .limits = limits};
+    memset(sum, 0, sizeof(*sum));
+    digest_init(&layer.stored);
+    digest_init(&layer.plain);
+    bool ok = imagefile_seek(file, entry, err) && open_raw(&layer, err) && open_tar(&layer, err) &&
+              read_entries(&layer, tree, sum, err) && read_to_end(&layer, err) && tree_finish(tree, err);
+    if (layer.tar != NULL)
+        archive_read_free(layer.tar);
+    if (layer.raw != NULL)
+        archive_read_free(layer.raw);
+    if (!ok)
+        return false;
+    digest_text(&layer.stored, sum->digest);
+    if (layer.compressed)
+        digest_text(&layer.plain, sum->diff_id);
+    else
+        memcpy(sum->diff_id, sum->digest, sizeof(sum->diff_id));
+    return true;
+}
