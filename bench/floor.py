@@ -6,6 +6,8 @@ then a line a run; each is answered with its milliseconds. Making the bundle and
 outside of the time.
 """
 
+import contextlib
+import glob
 import json
 import os
 import shutil
@@ -70,7 +72,7 @@ class Floor:
         # conmon says the container's pid on this pipe when `crun create` is done.
         ready, tell = os.pipe()
         words = ["/usr/bin/conmon", "--api-version", "1", "-c", name, "-u", name, "-r", crun[0], "-b", bundle,
-                 "-p", f"{bundle}/pid", "--exit-dir", f"{self.work}/exits", "-l", f"k8s-file:{bundle}/log",
+                 "-p", f"{bundle}/pid", "--exit-dir", f"{self.work}/exits", "--full-attach", "-l", f"k8s-file:{bundle}/log",
                  "--runtime-arg", "--root", "--runtime-arg", f"{self.work}/crun"]
         begin = time.monotonic()
         conmon = subprocess.Popen(words, pass_fds=[tell], env={"_OCI_SYNCPIPE": str(tell), "PATH": os.environ["PATH"]},
@@ -103,6 +105,10 @@ def main():
         time.sleep(0.05)
         floor.clear(name, bundle)
         print("cleared", flush=True)
+    for group in glob.glob(f"/sys/fs/cgroup/davit-bench-{os.getpid()}") + \
+            glob.glob(f"/sys/fs/cgroup/*/davit-bench-{os.getpid()}"):
+        with contextlib.suppress(OSError):
+            os.rmdir(group)
 
 
 main()

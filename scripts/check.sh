@@ -10,6 +10,9 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 cd "$here"
+# The same on every machine: Debian's own programs, no settings of the one who calls.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
+unset DAVIT_BROKER DAVIT_NODE DAVIT_ROOT DAVIT_CONTROL DAVIT_LIBEXEC DAVIT_STAGE DAVIT_BUILD MAKEFLAGS
 logs=$here/build/check
 all_suites='lint unit sim flow guest'
 passed=0 failed=0 skipped=0
