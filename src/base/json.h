@@ -21,7 +21,7 @@ void json_free(struct json *json); /* NULL is fine */
 void json_free_at(struct json **json);
 #define AUTO_JSON __attribute__((cleanup(json_free_at)))
 
-enum json_type json_type(const struct json *json);
+enum json_type json_type(const struct json *json); /* NULL: JSON_NULL */
 const char *json_type_name(enum json_type type); /* "string", "object" … */
 const struct json *json_get(const struct json *object, const char *key); /* NULL: absent, or not an object */
 struct json *json_get_mutable(struct json *object, const char *key);
@@ -34,7 +34,8 @@ const char *json_key(const struct json *child); /* of an object's child */
 
 /* Typed looks at a value; false / NULL where it has another type. */
 const char *json_text(const struct json *value);
-bool json_integer(const struct json *value, int64_t *out); /* whole numbers only */
+bool json_number(const struct json *value, double *out);
+bool json_integer(const struct json *value, int64_t *out); /* whole numbers up to 2^53 only */
 bool json_boolean(const struct json *value, bool *out);
 /* The same by key, with a fallback for "absent or another type". */
 const char *json_get_text(const struct json *object, const char *key); /* NULL */
@@ -45,9 +46,13 @@ bool json_get_boolean(const struct json *object, const char *key, bool fallback)
 struct json *json_new_object(void);
 struct json *json_new_array(void);
 struct json *json_new_text(const char *text);
-struct json *json_new_integer(int64_t value);
+struct json *json_new_integer(int64_t value); /* beyond 2^53 the nearest double */
+struct json *json_new_number(double value);
+struct json *json_new_boolean(bool value);
+struct json *json_new_null(void);
 struct json *json_copy(const struct json *json);
 void json_set(struct json *object, const char *key, struct json *taken);
+void json_append(struct json *object, const char *key, struct json *taken); /* `key` is not there yet: no search */
 void json_set_text(struct json *object, const char *key, const char *text); /* NULL text: nothing is set */
 void json_set_integer(struct json *object, const char *key, int64_t value);
 void json_set_boolean(struct json *object, const char *key, bool value);
@@ -60,6 +65,7 @@ void json_remove(struct json *object, const char *key);
 /* As if read from `{"key":"value",…}`: head of a frame in one line. Ends with NULL. */
 struct json *json_new_texts(const char *key, const char *value, ...) __attribute__((sentinel));
 
+/* Bytes that are no UTF-8 come out as U+FFFD: what is printed can always be read again. */
 char *json_print(const struct json *json);        /* compact; the caller frees */
 char *json_print_pretty(const struct json *json); /* two spaces; for people */
 /* Compact with sorted keys: equal content gives equal bytes. */

@@ -15,7 +15,7 @@ struct conn_handlers {
     void (*on_closed)(void *ctx, const struct error *why);
 };
 
-/* Takes fd. */
+/* Takes fd, a stream unix socket; makes it non-blocking and close-on-exec. `handlers` outlive the connection. */
 struct conn *conn_new(uv_loop_t *loop, int fd, const struct conn_handlers *handlers, void *ctx);
 /* Never blocks: what the socket does not take waits, up to LIMIT_PEER_QUEUE_BYTES, then the connection closes. Head is
  * taken and freed; descriptors are duplicated.
@@ -25,9 +25,11 @@ void conn_send_fds(struct conn *conn, struct json *head_taken, const void *body,
                    size_t fd_count);
 /* Stop and start reading: back pressure on the sender. */
 void conn_pause(struct conn *conn, bool paused);
+/* Reads what has come, paused or not, down to the last frame: for a peer that is known to have ended. */
+void conn_drain(struct conn *conn);
 size_t conn_queued_bytes(const struct conn *conn);
 int conn_fd(const struct conn *conn);
-/* No callback comes after it. Frees itself once libuv lets go. */
+/* No callback comes after it. What waits is offered to the socket once more. Frees itself once libuv lets go. NULL: fine. */
 void conn_free(struct conn *conn);
 
 #endif

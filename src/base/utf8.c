@@ -1,0 +1,64 @@
+#include "config.h"
+
+#include "base/utf8.h"
+
+/* The first byte decides the length, and the range of the second; the others are 80..BF. */
+static const struct {
+    unsigned char first_low, first_high, second_low, second_high, length;
+} forms[] = {
+    {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3},
+    {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+};
+
+static bool rest_is_valid(const unsigned char *bytes, size_t form)
+{
+    if (bytes[1] < forms[form].second_low || bytes[1] > forms[form].second_high)
+        return false;
+    for (size_t i = 2; i < forms[form].length; i++) {
+        if (bytes[i] < 0x80 || bytes[i] > 0xbf)
+            return false;
+    }
+    return true;
+}
+
+size_t utf8_char_bytes(const char *text, size_t len)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+
+    if (len == 0)
+        return 0;
+    if (bytes[0] < 0x80)
+        return 1;
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        if (bytes[0] >= forms[i].first_low && bytes[0] <= forms[i].first_high)
+            return len >= forms[i].length && rest_is_valid(bytes, i) ? forms[i].length : 0;
+    }
+    return 0;
+}
+
+bool utf8_is_valid(const char *text, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        size_t bytes = utf8_char_bytes(text + at, len - at);
+        if (bytes == 0)
+            return false;
+        at += bytes;
+    }
+    return true;
+}
+
+size_t utf8_encode(unsigned long code, char out[4])
+{
+    if (code < 0x80) {
+        out[0] = (char)code;
+        return 1;
+    }
+    size_t bytes = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    static const unsigned char leads[] = {0, 0, 0xc0, 0xe0, 0xf0};
+    for (size_t i = bytes - 1; i > 0; i--) {
+        out[i] = (char)(0x80 | (code & 0x3f));
+        code >>= 6;
+    }
+    out[0] = (char)(leads[bytes] | code);
+    return bytes;
+}

@@ -1,0 +1,14 @@
+/* UTF-8, well-formed as Unicode's table 3-7 has it: no overlong form, no surrogate, nothing above U+10FFFF. */
+#ifndef BASE_UTF8_H
+#define BASE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Length of the character at `text` (1 to 4 bytes), of which `len` bytes are there; 0: not UTF-8. */
+size_t utf8_char_bytes(const char *text, size_t len);
+bool utf8_is_valid(const char *text, size_t len);
+/* Writes a code point (no surrogate) to `out`; returns its bytes, 1 to 4. */
+size_t utf8_encode(unsigned long code, char out[4]);
+
+#endif
