@@ -87,7 +87,6 @@ enum exit_code get_events(const struct get *get, struct error *err)
 {
     const struct options *options = get->options;
     struct event_list list = {.get = get};
-    bool never = false;
     if (!options->watch)
         return usage_error(err, "the broker keeps no events, so there are none to list: davit get events -w shows them "
                                 "as they come");
@@ -96,7 +95,7 @@ enum exit_code get_events(const struct get *get, struct error *err)
     const char *topics[] = {topic};
     AUTO_SESSION struct session *session = session_open(options, topics, 1, take, &list, err);
     if (session != NULL)
-        (void)session_until(session, &never, SESSION_FOREVER, err);
+        (void)session_watch(session, err);
     table_free(&list.table);
     return exit_code_of(err);
 }

@@ -124,7 +124,6 @@ static size_t print_list(struct node_list *list)
 static enum exit_code show(struct node_list *list, const char *name, struct session *session, struct error *err)
 {
     const struct options *options = list->get->options;
-    bool never = false;
     size_t count = print_list(list);
     list->is_synced = true;
     if (count == 0 && name != NULL) {
@@ -135,7 +134,7 @@ static enum exit_code show(struct node_list *list, const char *name, struct sess
     if (count == 0)
         (void)fprintf(stderr, "No nodes found below %s at %s.\n", options->root, options->broker);
     if (options->watch)
-        (void)session_until(session, &never, SESSION_FOREVER, err);
+        (void)session_watch(session, err);
     return exit_code_of(err);
 }
 

@@ -176,7 +176,6 @@ static enum exit_code show(struct pod_list *list, struct session *session, struc
 {
     const struct options *options = list->get->options;
     bool many_nodes;
-    bool never = false;
     size_t count = count_rows(list, &many_nodes);
     list->is_wide = list->get->output == OUTPUT_WIDE;
     list->with_namespace = options->all_namespaces;
@@ -190,7 +189,7 @@ static enum exit_code show(struct pod_list *list, struct session *session, struc
     }
     list->is_synced = true;
     if (options->watch)
-        (void)session_until(session, &never, SESSION_FOREVER, err);
+        (void)session_watch(session, err);
     return exit_code_of(err);
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -21,7 +22,7 @@
 
 extern char **environ;
 
-static bool spawn(const char *path, int socket_fd, pid_t *pid, struct error *err)
+static bool spawn(const char *path, int socket_fd, int log_fd, pid_t *pid, struct error *err)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -32,7 +33,8 @@ static bool spawn(const char *path, int socket_fd, pid_t *pid, struct error *err
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawnattr_init(&attributes);
     (void)posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-    (void)posix_spawn_file_actions_adddup2(&actions, 2, 1); /* nothing but davit itself writes to stdout */
+    (void)posix_spawn_file_actions_adddup2(&actions, log_fd, 1);
+    (void)posix_spawn_file_actions_adddup2(&actions, log_fd, 2);
     (void)posix_spawn_file_actions_adddup2(&actions, socket_fd, FRAME_CHILD_FD);
     (void)posix_spawnattr_setsigdefault(&attributes, &defaults);
     (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
@@ -42,8 +44,8 @@ static bool spawn(const char *path, int socket_fd, pid_t *pid, struct error *err
     if (result == 0)
         return true;
     *pid = 0;
-    return error_set_errno(err, result, "cannot start %s (is Davit installed whole? DAVIT_LIBEXEC names its folder)",
-                           path);
+    return error_set(err, ERROR_INTERNAL, "cannot start %s: %s. Is Davit installed whole? DAVIT_LIBEXEC names its folder.",
+                     path, strerror(result));
 }
 
 bool link_start(struct link *link, struct error *err)
@@ -53,7 +55,9 @@ bool link_start(struct link *link, struct error *err)
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         return error_set_errno(err, errno, "socketpair");
-    bool started = spawn(path, pair[1], &link->pid, err);
+    link->log_fd = memfd_create("davit-link", MFD_CLOEXEC);
+    bool started = link->log_fd >= 0 ? spawn(path, pair[1], link->log_fd, &link->pid, err)
+                                     : error_set_errno(err, errno, "memfd_create");
     (void)close(pair[1]);
     link->fd = pair[0];
     return started;
@@ -79,6 +83,13 @@ static int file_as_memfd(const char *path, bool first_line, struct error *err)
     return fd_steal(&fd);
 }
 
+/* Not "not found": that is said of objects. */
+static bool secret_error(const char *name, struct error *err)
+{
+    err->code = ERROR_INVALID;
+    return error_wrap(err, "the broker's %s", name);
+}
+
 bool link_send_connect(const struct link *link, struct json *head, const struct options *options, struct error *err)
 {
     const struct {
@@ -98,7 +109,7 @@ bool link_send_connect(const struct link *link, struct json *head, const struct 
         if (secrets[i].path == NULL)
             continue;
         fds[count] = file_as_memfd(secrets[i].path, i == 0, err);
-        ok = fds[count] >= 0 || error_wrap(err, "the broker's %s", secrets[i].name);
+        ok = fds[count] >= 0 || secret_error(secrets[i].name, err);
         count += ok ? 1 : 0;
         json_add_text(names, secrets[i].name);
     }
@@ -108,23 +119,49 @@ bool link_send_connect(const struct link *link, struct json *head, const struct 
     return ok;
 }
 
+/* The link's lines but for what it only mentions. */
+static void show_log(int log_fd)
+{
+    AUTO_FREE char *log = NULL;
+    size_t len = 0;
+    struct error ignored = {0};
+    if (log_fd < 0 || lseek(log_fd, 0, SEEK_SET) != 0 || !file_read_fd(log_fd, LIMIT_CONFIG_BYTES, &log, &len, &ignored))
+        return;
+    for (char *line = log; *line != '\0';) {
+        size_t line_len = strcspn(line, "\n");
+        bool is_last = line[line_len] == '\0';
+        line[line_len] = '\0';
+        if (strstr(line, ": info: ") == NULL && strstr(line, ": debug: ") == NULL)
+            (void)fprintf(stderr, "%s\n", line);
+        line += line_len + (is_last ? 0 : 1);
+    }
+}
+
 /* The DISCONNECT goes out before davit ends; a link that hangs is not waited for long. */
-void link_stop(struct link *link)
+static void wait_for_end(pid_t pid)
 {
     const struct timespec step = {.tv_nsec = STOP_STEP_NS};
-    if (link->fd >= 0)
-        (void)shutdown(link->fd, SHUT_WR);
     uint64_t until_ms = clock_boot_ms() + STOP_MS;
-    while (link->pid > 0 && waitpid(link->pid, NULL, WNOHANG) == 0) {
-        if (clock_boot_ms() < until_ms) {
-            (void)nanosleep(&step, NULL);
+    while (waitpid(pid, NULL, WNOHANG) == 0) {
+        (void)nanosleep(&step, NULL);
+        if (clock_boot_ms() < until_ms)
             continue;
-        }
-        (void)kill(link->pid, SIGKILL);
+        (void)kill(pid, SIGKILL);
         until_ms = UINT64_MAX;
     }
-    link->pid = 0;
+}
+
+void link_stop(struct link *link, bool is_explained)
+{
+    if (link->fd >= 0)
+        (void)shutdown(link->fd, SHUT_WR);
+    if (link->pid > 0)
+        wait_for_end(link->pid);
+    if (!is_explained)
+        show_log(link->log_fd);
     if (link->fd >= 0)
         (void)close(link->fd);
-    link->fd = -1;
+    if (link->log_fd >= 0)
+        (void)close(link->log_fd);
+    *link = (struct link){.fd = -1, .log_fd = -1};
 }

@@ -1,10 +1,12 @@
 /* davit, the operator's tool: finds the verb, reads the flags, prints what went wrong. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cli/options.h"
@@ -118,8 +120,21 @@ static enum exit_code verb_run(const struct verb *verb, int argc, char **argv)
     return code;
 }
 
+/* Where a caller closed one of them, the next socket would become it. */
+static void fill_standard_fds(void)
+{
+    while (true) {
+        int fd = open("/dev/null", O_RDWR);
+        if (fd > STDERR_FILENO || fd < 0) {
+            (void)close(fd);
+            return;
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
+    fill_standard_fds();
     log_init("davit", LOG_LEVEL_WARN);
     (void)signal(SIGPIPE, SIG_DFL); /* `davit get -w | head` ends quietly, whatever the parent ignored */
     if (argc < 2) {

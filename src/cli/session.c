@@ -25,7 +25,9 @@
 #define ID_BYTES 17
 
 struct session {
+    const struct options *options; /* the caller's */
     const char *broker;
+    struct json *subscribe; /* the caller's topics */
     session_handler *handler;
     void *ctx;
     struct link link;
@@ -173,7 +175,7 @@ static bool receive(struct session *session, uint64_t until_ms, struct error *er
         return true;
     if (len <= 0)
         return error_set(err, ERROR_UNAVAILABLE, "davit-link ended before the broker answered: %s",
-                         len < 0 ? strerror(errno) : "see its lines above, if any");
+                         len < 0 ? strerror(errno) : "what it wrote, if anything, stands above");
     return frame_reader_feed(session->reader, bytes, (size_t)len, NULL, 0, err);
 }
 
@@ -192,30 +194,40 @@ bool session_until(struct session *session, const bool *done, uint64_t wait_ms, 
     }
 }
 
-static struct json *connect_head(struct session *session, const struct options *options, const char *const *topics,
-                                 size_t topic_count)
+bool session_watch(struct session *session, struct error *err)
+{
+    const bool never = false;
+    return session_until(session, &never, UINT64_MAX, err);
+}
+
+static void add_topic(struct json *list, const char *topic)
+{
+    struct json *item = json_add_object(list);
+    json_set_text(item, "topic", topic);
+    json_set_integer(item, "qos", 1);
+}
+
+static struct json *connect_head(const struct session *session, bool with_sync)
 {
     AUTO_FREE char *client_id = mem_printf("davit-cli-%s", session->id);
-    struct json *head = json_new_texts("op", "connect", "url", options->broker, "clientId", client_id, NULL);
+    struct json *head = json_new_texts("op", "connect", "url", session->broker, "clientId", client_id, NULL);
+    struct json *list = json_copy(session->subscribe);
     json_set_boolean(head, "cleanStart", true);
     json_set_integer(head, "sessionExpiry", 0);
     json_set_integer(head, "keepalive", 60);
     json_set_boolean(head, "reconnect", false);
-    json_set_text(head, "username", options->username);
-    struct json *list = json_set_array(head, "subscribe");
-    for (size_t i = 0; i <= topic_count; i++) {
-        struct json *item = json_add_object(list);
-        json_set_text(item, "topic", i == 0 ? session->sync_topic : topics[i - 1]);
-        json_set_integer(item, "qos", 1);
-    }
+    json_set_text(head, "username", session->options->username);
+    if (with_sync)
+        add_topic(list, session->sync_topic);
+    json_set(head, "subscribe", list);
     return head;
 }
 
-static bool session_connect(struct session *session, const struct options *options, const char *const *topics,
-                            size_t topic_count, struct error *err)
+static bool session_connect(struct session *session, bool with_sync, struct error *err)
 {
-    AUTO_JSON struct json *head = connect_head(session, options, topics, topic_count);
-    if (!link_start(&session->link, err) || !link_send_connect(&session->link, head, options, err))
+    AUTO_JSON struct json *head = connect_head(session, with_sync);
+    session->reader = frame_reader_new();
+    if (!link_start(&session->link, err) || !link_send_connect(&session->link, head, session->options, err))
         return false;
     if (session_until(session, &session->connected, CONNECT_MS, err))
         return true;
@@ -226,18 +238,33 @@ static bool session_connect(struct session *session, const struct options *optio
     return false;
 }
 
+static void session_disconnect(struct session *session)
+{
+    struct error ignored = {0};
+    if (session->connected && session->down.code == ERROR_NONE)
+        (void)send_head(session, json_new_texts("op", "disconnect", NULL), NULL, 0, &ignored);
+    link_stop(&session->link, session->down.code != ERROR_NONE);
+    frame_reader_free(session->reader);
+    session->reader = NULL;
+    session->connected = false;
+    session->down = (struct error){0};
+}
+
 struct session *session_open(const struct options *options, const char *const *topics, size_t topic_count,
                              session_handler *handler, void *ctx, struct error *err)
 {
     struct session *session = mem_alloc(sizeof(*session));
+    session->options = options;
     session->broker = options->broker;
     session->handler = handler;
     session->ctx = ctx;
-    session->link.fd = -1;
-    session->reader = frame_reader_new();
+    session->link = (struct link){.fd = -1, .log_fd = -1};
+    session->subscribe = json_new_array();
+    for (size_t i = 0; i < topic_count; i++)
+        add_topic(session->subscribe, topics[i]);
     random_id(session->id);
     session->sync_topic = mem_printf("%s/clients/davit-cli-%s/sync", options->root, session->id);
-    if (session_connect(session, options, topics, topic_count, err))
+    if (session_connect(session, true, err))
         return session;
     session_close(session);
     return NULL;
@@ -265,33 +292,38 @@ bool session_publish(struct session *session, const char *topic, const char *pay
                      topic, session->answer_reason);
 }
 
-/* Where this user may not use a sync topic: until nothing has come for a while. */
+/* Where this user may not use a sync topic: on a new connection, for Mosquitto 2.0.11 drops the one that wrote where it
+ * may not, until nothing has come for a while.
+ */
 static bool sync_by_silence(struct session *session, struct error *err)
 {
+    const bool never = false;
+    uint64_t before;
+    session_disconnect(session);
+    if (!session_connect(session, false, err))
+        return false;
     (void)fprintf(stderr, "davit: this user has no right to %s, so the end of the list is only guessed\n",
                   session->sync_topic);
-    uint64_t before;
     do {
-        bool never = false;
         before = session->received;
         if (!session_until(session, &never, QUIET_MS, err) && err->code != ERROR_TIMEOUT)
             return false;
     } while (session->received != before);
+    *err = (struct error){0};
     return true;
 }
 
 bool session_sync(struct session *session, struct error *err)
 {
-    if (session->sync_refused)
-        return sync_by_silence(session, err);
-    if (!publish(session, session->sync_topic, false, session->id, strlen(session->id), err))
-        return false;
-    if (!session->answer_ok)
+    bool is_answered =
+        !session->sync_refused && publish(session, session->sync_topic, false, session->id, strlen(session->id), err);
+    if (!is_answered || !session->answer_ok)
         return sync_by_silence(session, err);
     if (session_until(session, &session->synced, LIMIT_SYNC_MS, err))
         return true;
     if (err->code != ERROR_TIMEOUT)
         return false;
+    *err = (struct error){0};
     (void)fprintf(stderr,
                   "davit: what was published to %s did not come back within %d s: the list may be cut. Has this user the "
                   "right to it, and is the broker's max_queued_messages 0?\n",
@@ -308,11 +340,8 @@ void session_close(struct session *session)
 {
     if (session == NULL)
         return;
-    struct error ignored = {0};
-    if (session->connected && session->down.code == ERROR_NONE)
-        (void)send_head(session, json_new_texts("op", "disconnect", NULL), NULL, 0, &ignored);
-    link_stop(&session->link);
-    frame_reader_free(session->reader);
+    session_disconnect(session);
+    json_free(session->subscribe);
     free(session->sync_topic);
     free(session);
 }

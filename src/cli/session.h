@@ -34,8 +34,9 @@ MUST_CHECK bool session_sync(struct session *session, struct error *err);
 /* Retained, QoS 1; returns when the broker has acknowledged it. */
 MUST_CHECK bool session_publish(struct session *session, const char *topic, const char *payload, size_t len,
                                 struct error *err);
-/* Receives until *done, or for wait_ms (SESSION_FOREVER: without end): ERROR_TIMEOUT. */
-#define SESSION_FOREVER UINT64_MAX
+/* Receives for as long as there is a broker, then is false; *err says how it ended. */
+bool session_watch(struct session *session, struct error *err);
+/* Receives until *done, or for wait_ms: ERROR_TIMEOUT. */
 MUST_CHECK bool session_until(struct session *session, const bool *done, uint64_t wait_ms, struct error *err);
 /* The largest packet the broker takes; 0: it names no limit. */
 size_t session_packet_limit(const struct session *session);

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define TABLE_COLUMNS 10
-#define TABLE_AGE_BYTES 16
+#define TABLE_AGE_BYTES 48
 
 struct table {
     size_t columns;

@@ -1,0 +1,54 @@
+"""Plays davitd on its control socket (docs/wire.md). Arguments: the socket's path, a file for what it was asked."""
+import array
+import json
+import os
+import socket
+import struct
+import sys
+
+ID = "sha256:0123456789abcdef" + "0" * 48
+IMAGE = {"reference": "demo:1", "id": ID, "created": "2026-01-01T00:00:00Z", "size": 1234567, "layers": 2}
+
+
+def frame(head):
+    text = json.dumps(head).encode()
+    return b"DVT1" + struct.pack("<II", len(text), 0) + text
+
+
+def receive(peer):
+    data, ancillary, _, _ = peer.recvmsg(65536, socket.CMSG_SPACE(32))
+    fds = array.array("i")
+    for _, _, content in ancillary:
+        fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
+    while len(data) < 12 or len(data) < 12 + struct.unpack("<I", data[4:8])[0]:
+        data += peer.recv(65536)
+    return json.loads(data[12 : 12 + struct.unpack("<I", data[4:8])[0]]), list(fds)
+
+
+def answer(request, content):
+    if request["op"] == "image-list":
+        return [{"op": "result", "ok": True, "images": [IMAGE]}]
+    if content.startswith("bad"):
+        return [{"op": "result", "ok": False, "reason": "DigestMismatch", "message": "a layer is not what it says"}]
+    result = {"op": "result", "ok": True, "images": [{"reference": request["references"][0], "id": ID}]}
+    return [{"op": "progress", "layer": 1, "bytes": 10}, result]
+
+
+def main(path, log):
+    if os.path.exists(path):
+        os.unlink(path)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen()
+    while True:
+        peer, _ = listener.accept()
+        request, fds = receive(peer)
+        content = os.read(fds[0], 1000).decode() if fds else ""
+        with open(log, "a") as out:
+            print(json.dumps(request), content, file=out)
+        for head in answer(request, content):
+            peer.sendall(frame(head))
+        peer.close()
+
+
+main(*sys.argv[1:])
