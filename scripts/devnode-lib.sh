@@ -133,37 +133,35 @@ davitd_stop() {
 
 # --- ending
 
-# The containers end with their conmon, then their cgroups are empty and can go.
+# Ends the containers, whoever supervises them. The folders of their cgroups are left in $groups: they can go when their
+# conmons have gone too.
 containers_end() {
-    local pids groups
+    local pids pid
     pids=$(container_pids)
     groups=
-    local pid
-    for pid in $pids; do
+    for pid in $pids $(node_pids); do
         groups="$groups $(cgroups_of "$pid")"
     done
     # shellcheck disable=SC2086 # a list of words
     [ -z "$pids" ] || { kill -9 $pids 2>/dev/null || true; pids_wait 5 $pids || true; }
     runtime_state_delete
-    # shellcheck disable=SC2086
-    cgroups_remove $groups
 }
 
-# The folders of the process's cgroups, other than the root.
+# The folders of the process's cgroups that Davit made.
 cgroups_of() {
     local controllers path
     while IFS=: read -r _ controllers path; do
-        [ "$path" != / ] || continue
-        controllers=${controllers#name=}
-        echo "/sys/fs/cgroup${controllers:+/$controllers}$path"
+        case $path in
+        /davit/*) echo "/sys/fs/cgroup${controllers:+/${controllers#name=}}$path" ;;
+        esac
     done <"/proc/$1/cgroup" 2>/dev/null || true
 }
 
+# With the folders above them, as far as they are empty: another node may have its own beside them.
 cgroups_remove() {
     local group
     for group in "$@"; do
-        # Up to the folder below the controller's root: `rmdir` stops by itself where another node still has one.
-        while [ "$group" != /sys/fs/cgroup ] && rmdir "$group" 2>/dev/null; do
+        while [ "${group##*/}" != cgroup ] && { rmdir "$group" 2>/dev/null || [ ! -d "$group" ]; }; do
             group=${group%/*}
         done
     done

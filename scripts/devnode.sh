@@ -166,6 +166,8 @@ cmd_down() {
     davitd_stop
     containers_end
     remains_end
+    # shellcheck disable=SC2086 # a list of words
+    cgroups_remove $groups
     pid_stop "$dir/mosquitto.pid"
     unmount_all
     rm -f "$dir/env" "$dir/davitd.pid" "$dir/mosquitto.pid" "$dir/.davitd.start" "$dir/.mosquitto.start"
