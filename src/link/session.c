@@ -30,6 +30,11 @@ static bool opened_or_ended(const struct session *session)
     return session->now.opened || session->now.ended;
 }
 
+static bool opened_or_stopped(const struct session *session)
+{
+    return opened_or_ended(session) || session->stop;
+}
+
 static bool subscribed_or_ended(const struct session *session)
 {
     return session->now.subscribed || session->now.ended;
@@ -87,11 +92,14 @@ static bool session_open(struct session *session, int version)
     pthread_mutex_lock(&session->lock);
     if (!started)
         end_set(session, err.message);
-    if (!wait_for(session, opened_or_ended, OPEN_GUARD_MS)) {
+    if (!wait_for(session, opened_or_stopped, OPEN_GUARD_MS)) {
         log_error("Paho does not come back from connecting to %s: the link ends, to be started again",
                   session->options->uri);
         _exit(1);
     }
+    /* Asked to stop meanwhile: a CONNECT under way is given a moment, or its will would outlive it. */
+    if (!opened_or_ended(session) && !wait_for(session, opened_or_ended, CLOSE_MS))
+        end_set(session, "stopped while connecting");
     bool opened = session->now.opened && !session->now.ended;
     pthread_mutex_unlock(&session->lock);
     return opened;
@@ -125,9 +133,9 @@ static bool session_open_any(struct session *session)
         return true;
     struct client_end end = session->now.end;
     bool refused = end.code == REASON_UNSUPPORTED_VERSION || end.code == 1;
-    bool explained = session_explain(session);
+    bool explained = session->stop || session_explain(session);
 
-    if (session->version == CLIENT_VERSION_311 || session->stop || (explained && !refused))
+    if (session->stop || session->version == CLIENT_VERSION_311 || (explained && !refused))
         return false;
     end = session->now.end;
     if (refused) {
@@ -326,6 +334,7 @@ static void *session_run(void *arg)
         if (session->stop)
             break;
         report_disconnected(session, retry_ms);
+        malloc_trim(0); /* the wait may be long: keep nothing of a TLS handshake through it */
         session_rest(session, session->options->reconnect ? retry_ms : 0);
     }
     pthread_mutex_lock(&session->lock);

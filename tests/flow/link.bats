@@ -238,6 +238,25 @@ drive() {
     [ "$took" -lt 3000 ]
 }
 
+@test "40 MB of retained messages wait in the broker for a parent that does not read, and all come" {
+    drive "connect $(head fill1)" 'expect {"op":"connected"}' 'fill 420 95000 fill' 'send {"op":"disconnect"}' 'exit 0' \
+        "connect $(head fill2 '"subscribe":[{"topic":"fill/#","qos":1}]')" 'sh sleep 3' memory \
+        'count 420 {"op":"message","retain":true}' 'sh sleep 1' memory 'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+    local anonymous
+    anonymous=($(sed -n 's/^Anonymous: *\([0-9]*\) kB/\1/p' <<< "$output"))
+    [ "${anonymous[0]}" -gt 10000 ]
+    [ "${anonymous[0]}" -lt 24000 ]
+    [ "${anonymous[1]}" -lt 3000 ]
+}
+
+@test "disconnect ends it while it is still connecting" {
+    drive "connect $(URL="mqtt://127.0.0.1:$DEAD_PORT" head dead1)" \
+        'expect {"op":"disconnected"}' 'send {"op":"disconnect"}' 'exit 0' \
+        "connect $(URL="mqtt://127.0.0.1:$DEAD_PORT" head dead2)" 'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+}
+
 @test "a second client with the same id is told by code 142, with a long wait" {
     odd_broker takeover
     drive "connect $(URL=$ODD head twin1)" 'expect {"op":"connected"}' 'expect {"op":"disconnected","code":142}'

@@ -10,8 +10,10 @@
  *   never MS JSON                  fails when such a frame comes within so long
  *   taken                          acknowledges the message that was met last
  *   flood N WINDOW TOPIC           publishes N messages, at most WINDOW unanswered; prints the time and the longest gap
+ *   fill N BYTES TOPIC             the same with retained messages of so many bytes, each on a topic of its own
+ *   count N JSON                   waits for N frames that have these fields, quietly
  *   proc                           prints what /proc says of the link
- *   memory                         prints its smaps_rollup and context switches of 5 s
+ *   memory                         prints its smaps_rollup
  *   sh COMMAND                     runs a command
  *   kill | close                   SIGKILL to the link; the socket is closed
  *   exit CODE                      waits for the link's end (-9: killed)
@@ -249,24 +251,36 @@ static bool do_taken(struct drive *drive, char *arg)
     return frame_send(drive->fd, head, NULL, 0, NULL, 0, &err) || fail("taken", err.message);
 }
 
-static bool flood_send(struct drive *drive, int64_t id, const char *topic)
+struct flood {
+    int64_t count;
+    int64_t window;
+    size_t bytes;
+    bool retain; /* and a topic for each */
+    const char *topic;
+};
+
+static bool flood_send(struct drive *drive, const struct flood *flood, int64_t id)
 {
+    AUTO_FREE char *topic = flood->retain ? mem_printf("%s/%lld", flood->topic, (long long)id) : mem_strdup(flood->topic);
     AUTO_JSON struct json *head = json_new_texts("op", "publish", "topic", topic, NULL);
+    AUTO_FREE char *body = mem_alloc(flood->bytes);
     struct error err = {0};
 
+    memset(body, 'x', flood->bytes);
     json_set_integer(head, "id", id);
     json_set_integer(head, "qos", 1);
-    return frame_send(drive->fd, head, "0123456789", 10, NULL, 0, &err) || fail("flood", err.message);
+    json_set_boolean(head, "retain", flood->retain);
+    return frame_send(drive->fd, head, body, flood->bytes, NULL, 0, &err) || fail("flood", err.message);
 }
 
-static bool do_flood(struct drive *drive, char *arg)
+static bool flood_run(struct drive *drive, const struct flood *flood)
 {
-    int64_t count = strtol(arg, &arg, 10), window = strtol(arg, &arg, 10), sent = 0, answered = 0;
+    int64_t sent = 0, answered = 0;
     uint64_t began = clock_boot_ms(), last = began, gap = 0;
 
-    while (answered < count) {
-        while (sent < count && sent - answered < window)
-            if (!flood_send(drive, ++sent, arg + 1))
+    while (answered < flood->count) {
+        while (sent < flood->count && sent - answered < flood->window)
+            if (!flood_send(drive, flood, ++sent))
                 return false;
         struct frame frame = {0};
         if (!next_frame(drive, EXPECT_MS, &frame))
@@ -282,9 +296,42 @@ static bool do_flood(struct drive *drive, char *arg)
         gap = now - last > gap ? now - last : gap;
         last = now;
     }
-    printf("flood: %lld in %llu ms, longest gap %llu ms\n", (long long)count, (unsigned long long)(last - began),
+    printf("flood: %lld in %llu ms, longest gap %llu ms\n", (long long)flood->count, (unsigned long long)(last - began),
            (unsigned long long)gap);
     return true;
+}
+
+static bool do_flood(struct drive *drive, char *arg)
+{
+    struct flood flood = {.count = strtol(arg, &arg, 10), .bytes = 10};
+
+    flood.window = strtol(arg, &arg, 10);
+    flood.topic = arg + 1;
+    return flood_run(drive, &flood);
+}
+
+static bool do_fill(struct drive *drive, char *arg)
+{
+    struct flood flood = {.count = strtol(arg, &arg, 10), .window = 16, .retain = true};
+
+    flood.bytes = strtoul(arg, &arg, 10);
+    flood.topic = arg + 1;
+    return flood_run(drive, &flood);
+}
+
+static bool do_count(struct drive *drive, char *arg)
+{
+    long want = strtol(arg, &arg, 10), met = 0;
+    char *body;
+    AUTO_JSON struct json *pattern = parse(arg, &body);
+    struct frame frame = {0};
+
+    while (pattern != NULL && met < want && next_frame(drive, EXPECT_MS, &frame)) {
+        met += matches(&frame, pattern, body);
+        frame_free(&frame);
+    }
+    printf("count: %ld\n", met);
+    return met == want || fail("count", arg);
 }
 
 static bool proc_print(struct drive *drive, const char *name, const char *const *keys)
@@ -374,6 +421,7 @@ static const struct {
     {"send", do_send},   {"raw", do_raw},       {"expect", do_expect},     {"never", do_never},
     {"taken", do_taken}, {"flood", do_flood},   {"proc", do_proc},         {"memory", do_memory},
     {"sh", do_sh},       {"kill", do_kill},     {"close", do_close},       {"exit", do_exit},
+    {"fill", do_fill},   {"count", do_count},
 };
 
 static bool statement_run(struct drive *drive, char *text)
