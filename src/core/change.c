@@ -1,0 +1,224 @@
+#include "core/change.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "core/inbox.h"
+
+static struct slot_key change_key(const struct change *change)
+{
+    return (struct slot_key){ .source = change->source, .group = change->group, .rank = change->rank };
+}
+
+static bool is_before(const struct slot *slot, const struct change *change)
+{
+    return slot->source < change->source || (slot->source == change->source && slot->rank < change->rank);
+}
+
+/* Whose hash rules once the change is in: object_ruling, with the change in its place. NULL: nothing is wanted. */
+static const char *ruling_hash_after(const struct change *change)
+{
+    const struct object *object = change->object;
+    bool placed = change->remove;
+    for (size_t i = 0; i <= object->slot_count; i++) {
+        const struct slot *slot = i < object->slot_count ? &object->slots[i] : NULL;
+        bool same = slot != NULL && slot->source == change->source && strcmp(slot->group, change->group) == 0;
+        if (!placed && (slot == NULL || same || !is_before(slot, change))) {
+            placed = true;
+            if (!change->document.tombstone)
+                return change->document.hash;
+            if (change->source == SOURCE_NODE)
+                return NULL;
+        }
+        if (slot == NULL || same)
+            continue;
+        if (!slot->tombstone)
+            return slot->hash;
+        if (slot->source == SOURCE_NODE)
+            return NULL;
+    }
+    return NULL;
+}
+
+/* A container that runs already, from a document with the same hash: a lost database does not restart it. */
+static const struct run *run_to_adopt(const struct object *object, const char *hash)
+{
+    if (object->slot_count > 0 || object->uid[0] != '\0')
+        return NULL;
+    for (const struct run *run = object->runs; run != NULL; run = run->next)
+        if (strcmp(run->hash, hash) == 0)
+            return run;
+    return NULL;
+}
+
+static void plan_incarnation(struct change *change)
+{
+    const struct object *object = change->object;
+    const char *hash = ruling_hash_after(change);
+    if (hash == NULL) {
+        change->ends = object->uid[0] != '\0';
+        return;
+    }
+    if (object->uid[0] != '\0' && strcmp(object->hash, hash) == 0)
+        return;
+    snprintf(change->hash, sizeof(change->hash), "%s", hash);
+    const struct run *adopted = run_to_adopt(object, hash);
+    if (adopted != NULL)
+        snprintf(change->uid, sizeof(change->uid), "%s", adopted->uid);
+    else
+        core_new_uid(change->core, change->uid);
+}
+
+static void free_change(struct change *change)
+{
+    document_free(&change->document);
+    free(change->group);
+    free(change);
+}
+
+static void apply_slot(struct change *change)
+{
+    struct object *object = change->object;
+    struct slot_key key = change_key(change);
+    struct slot *slot = object_slot(object, &key);
+    if (change->remove) {
+        if (slot != NULL)
+            object_slot_remove(object, slot);
+        return;
+    }
+    bool was_filled = slot != NULL;
+    slot = object_slot_make(object, &key);
+    if (was_filled && strcmp(slot->content, change->document.content) != 0)
+        slot_supersede(slot, slot->content);
+    pod_free(slot->pod);
+    ignored_free(&slot->ignored);
+    slot->pod = mem_steal(&change->document.pod);
+    slot->ignored = change->document.ignored;
+    memset(&change->document.ignored, 0, sizeof(change->document.ignored));
+    memcpy(slot->content, change->document.content, sizeof(slot->content));
+    memcpy(slot->hash, change->document.hash, sizeof(slot->hash));
+    slot->tombstone = change->document.tombstone;
+    slot->generation = change->generation;
+    slot->accepted_ms = change->accepted_ms;
+    slot->retained = RETAINED_YES;
+}
+
+static void apply(struct change *change)
+{
+    struct object *object = change->object;
+    apply_slot(change);
+    if (change->uid[0] != '\0') {
+        memcpy(object->uid, change->uid, sizeof(object->uid));
+        memcpy(object->hash, change->hash, sizeof(object->hash));
+        object->created_ms = change->accepted_ms;
+        free(object->memory);
+        object->memory = NULL;
+        object->memory_count = 0;
+    } else if (change->ends) {
+        object->hash[0] = '\0';
+    }
+    const struct slot *ruling = object_ruling(object);
+    object_fit_memory(object, ruling != NULL ? ruling->pod : NULL);
+    if (object->refused && object->refused_source == change->source)
+        object->refused = false;
+    object->refused_stored = object->refused_stored && object->slot_count == 0;
+}
+
+static void committed(void *ctx, const struct error *err)
+{
+    struct change *change = ctx;
+    struct core *core = change->core;
+    struct object *object = change->object;
+    if (err != NULL) {
+        core_store_failed(core, err);
+        change->retry_ms = core_boot_ms(core) + CORE_DISK_RETRY_MS;
+        change->next = core->changes;
+        core->changes = change;
+        core_wake_at(core, change->retry_ms);
+        return;
+    }
+    core_store_worked(core);
+    apply(change);
+    object->committing = false;
+    inbox_taken(core, change->seq);
+    free_change(change);
+    inbox_next(core, object);
+    core_touch(core, object);
+}
+
+static void write_slot(const struct change *change, struct store_txn *txn)
+{
+    const struct object *object = change->object;
+    struct slot_key key = change_key(change);
+    struct slot_row row = { .id = object->id, .source = slot_source_word(change->source), .group = change->group };
+    const struct slot *old = object_slot(object, &key);
+    if (change->remove) {
+        store_delete_slot(txn, &row);
+        store_delete_superseded(txn, &row);
+        return;
+    }
+    if (old != NULL && strcmp(old->content, change->document.content) != 0)
+        store_put_superseded(txn, &row, old->content);
+    row.generation = change->generation;
+    row.content = change->document.content;
+    row.hash = change->document.hash;
+    row.tombstone = change->document.tombstone;
+    row.text = change->document.text;
+    row.accepted_ms = change->accepted_ms;
+    store_put_slot(txn, &row);
+}
+
+void change_commit(struct change *change)
+{
+    struct object *object = change->object;
+    struct core *core = change->core;
+    change->uid[0] = '\0';
+    change->ends = false;
+    object->committing = true;
+    plan_incarnation(change);
+    struct store_txn *txn = store_begin(core->store);
+    write_slot(change, txn);
+    struct incarnation_row row = { .id = object->id, .uid = change->uid, .hash = change->hash,
+                                   .created_ms = change->accepted_ms };
+    if (change->uid[0] != '\0') {
+        store_put_incarnation(txn, &row);
+    } else if (change->ends) {
+        row.uid = object->uid;
+        row.hash = "";
+        row.created_ms = object->created_ms;
+        store_put_incarnation(txn, &row);
+    }
+    if (object->refused_stored && !change->remove)
+        store_delete_refused(txn, &object->id);
+    store_commit(txn, committed, change);
+}
+
+uint64_t change_retry(struct core *core)
+{
+    uint64_t now = core_boot_ms(core);
+    uint64_t next = 0;
+    struct change *waiting = core->changes;
+    core->changes = NULL;
+    while (waiting != NULL) {
+        struct change *change = waiting;
+        waiting = change->next;
+        if (change->retry_ms <= now) {
+            change_commit(change);
+            continue;
+        }
+        change->next = core->changes;
+        core->changes = change;
+        next = next == 0 || change->retry_ms < next ? change->retry_ms : next;
+    }
+    return next;
+}
+
+void change_free_all(struct core *core)
+{
+    while (core->changes != NULL) {
+        struct change *change = core->changes;
+        core->changes = change->next;
+        free_change(change);
+    }
+}

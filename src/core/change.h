@@ -1,0 +1,31 @@
+/* A change of one slot on its way to the disk: built, committed, and only then applied. */
+#ifndef CORE_CHANGE_H
+#define CORE_CHANGE_H
+
+#include "core/core.h"
+
+struct change {
+    struct core *core;
+    struct object *object;
+    enum slot_source source;
+    char *group;
+    size_t rank;
+    bool remove;              /* the slot is emptied; else it takes `document` */
+    struct document document;
+    int64_t generation;
+    uint64_t accepted_ms;
+    char uid[POD_UID_BYTES];  /* of the incarnation that this change wants; "" : it stays */
+    bool ends;                /* nothing is wanted any more: the incarnation is to end */
+    char hash[POD_HASH_BYTES];
+    int64_t seq;
+    uint64_t retry_ms;        /* the commit failed: again then */
+    struct change *next;
+};
+
+/* Takes what `change` holds. object->committing stays set until it is applied; a commit that fails is tried again. */
+void change_commit(struct change *change);
+/* Tries those again whose time has come; the next time (boot ms), 0: none. */
+uint64_t change_retry(struct core *core);
+void change_free_all(struct core *core);
+
+#endif

@@ -1,0 +1,354 @@
+#include "core/config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ini.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/digest.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "davit/limits.h"
+#include "protocol/names.h"
+
+enum key_type { KEY_TEXT, KEY_PATH, KEY_BOOL, KEY_INTEGER, KEY_LIST, KEY_LABELS, KEY_PATHS };
+
+struct key {
+    const char *section;
+    const char *name;
+    enum key_type type;
+    size_t offset;
+    int64_t min, max; /* KEY_INTEGER */
+};
+
+#define KEY(section_, name_, type_, field_) { section_, name_, type_, offsetof(struct config, field_), 0, 0 }
+
+static const struct key keys[] = {
+    KEY("node", "name", KEY_TEXT, node),
+    KEY("node", "labels", KEY_LABELS, labels),
+    KEY("node", "groups", KEY_LIST, groups),
+    KEY("broker", "url", KEY_TEXT, url),
+    KEY("broker", "root", KEY_TEXT, root),
+    { "broker", "max_document", KEY_INTEGER, offsetof(struct config, max_document_bytes), 1024, LIMIT_DOCUMENT_BYTES },
+    KEY("broker", "username", KEY_TEXT, username),
+    KEY("broker", "password_file", KEY_PATH, password_file),
+    KEY("broker", "ca_file", KEY_PATH, ca_file),
+    KEY("broker", "cert_file", KEY_PATH, cert_file),
+    KEY("broker", "key_file", KEY_PATH, key_file),
+    { "broker", "keepalive", KEY_INTEGER, offsetof(struct config, keepalive_s), 5, 3600 },
+    KEY("paths", "state_dir", KEY_PATH, state_dir),
+    KEY("paths", "run_dir", KEY_PATH, run_dir),
+    KEY("paths", "manifests_dir", KEY_PATH, manifests_dir),
+    KEY("paths", "libexec_dir", KEY_PATH, libexec_dir),
+    KEY("paths", "plugin_dir", KEY_PATH, plugin_dir),
+    KEY("runtime.crun", "enabled", KEY_BOOL, crun.enabled),
+    KEY("runtime.fake", "enabled", KEY_BOOL, fake.enabled),
+    KEY("protocol", "empty_deletes", KEY_BOOL, empty_deletes),
+    KEY("security", "host_paths", KEY_PATHS, host_paths),
+};
+
+/* Keys that go to a plugin as they are. */
+static const char *const crun_options[] = { "cgroup_manager", NULL };
+static const char *const fake_options[] = { "delay_ms", NULL };
+
+static bool set_text(const struct key *key, const char *value, void *to, struct error *err)
+{
+    if (key->type == KEY_PATH && !file_path_is_safe(value))
+        return error_set(err, ERROR_INVALID, "%s must be an absolute path without \"..\"", key->name);
+    free(*(char **)to);
+    *(char **)to = mem_strdup(value);
+    return true;
+}
+
+static bool set_bool(const struct key *key, const char *value, bool *to, struct error *err)
+{
+    *to = strcmp(value, "yes") == 0;
+    if (*to || strcmp(value, "no") == 0)
+        return true;
+    return error_set(err, ERROR_INVALID, "%s must be yes or no, not \"%.60s\"", key->name, value);
+}
+
+static bool set_integer(const struct key *key, const char *value, int64_t *to, struct error *err)
+{
+    char *end = NULL;
+    errno = 0;
+    *to = strtoll(value, &end, 10);
+    if (errno == 0 && end != value && *end == '\0' && *to >= key->min && *to <= key->max)
+        return true;
+    return error_set(err, ERROR_INVALID, "%s must be a whole number from %" PRId64 " to %" PRId64 ", not \"%.60s\"",
+                     key->name, key->min, key->max, value);
+}
+
+static void list_clear(struct text_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    memset(list, 0, sizeof(*list));
+}
+
+static bool set_list(const struct key *key, const char *value, struct text_list *list, struct error *err)
+{
+    list_clear(list);
+    AUTO_FREE char *copy = mem_strdup(value);
+    char *rest = copy;
+    for (char *word; (word = strsep(&rest, ", \t")) != NULL;) {
+        if (word[0] == '\0')
+            continue;
+        if (key->type == KEY_LIST && (!name_is_node(word) || strcmp(word, "all") == 0))
+            return error_set(err, ERROR_INVALID, "%s: \"%.60s\" is no name of a group (a DNS subdomain, not \"all\")",
+                             key->name, word);
+        if (key->type == KEY_PATHS && !file_path_is_safe(word))
+            return error_set(err, ERROR_INVALID, "%s: \"%.60s\" is no absolute path", key->name, word);
+        list->items = mem_resize(list->items, list->count + 1, sizeof(char *));
+        list->items[list->count++] = mem_strdup(word);
+    }
+    return true;
+}
+
+static bool set_labels(const struct key *key, const char *value, struct json **labels, struct error *err)
+{
+    json_free(*labels);
+    *labels = json_new_object();
+    AUTO_FREE char *copy = mem_strdup(value);
+    char *rest = copy;
+    for (char *word; (word = strsep(&rest, ", \t")) != NULL;) {
+        char *equals = strchr(word, '=');
+        if (word[0] == '\0')
+            continue;
+        if (equals == NULL || equals == word)
+            return error_set(err, ERROR_INVALID, "%s: \"%.60s\" must be key=value", key->name, word);
+        *equals = '\0';
+        json_set_text(*labels, word, equals + 1);
+    }
+    return true;
+}
+
+static bool set_key(struct config *config, const struct key *key, const char *value, struct error *err)
+{
+    void *to = (char *)config + key->offset;
+    switch (key->type) {
+    case KEY_TEXT:
+    case KEY_PATH:
+        return set_text(key, value, to, err);
+    case KEY_BOOL:
+        return set_bool(key, value, to, err);
+    case KEY_INTEGER:
+        return set_integer(key, value, to, err);
+    case KEY_LIST:
+        return set_list(key, value, to, err);
+    case KEY_PATHS:
+        config->host_paths_set = true;
+        return set_list(key, value, to, err);
+    case KEY_LABELS:
+        return set_labels(key, value, to, err);
+    }
+    return error_set(err, ERROR_INTERNAL, "a key without a type");
+}
+
+static bool set_option(struct runtime_config *runtime, const char *const *known, const char *name, const char *value)
+{
+    for (; *known != NULL; known++)
+        if (strcmp(*known, name) == 0) {
+            json_set_text(runtime->options, name, value);
+            return true;
+        }
+    return false;
+}
+
+static bool assign(struct config *config, const char *section, const char *name, const char *value, struct error *err)
+{
+    bool known_section = false;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (strcmp(keys[i].section, section) != 0)
+            continue;
+        known_section = true;
+        if (strcmp(keys[i].name, name) == 0)
+            return set_key(config, &keys[i], value, err);
+    }
+    if (strcmp(section, "runtime.crun") == 0 && set_option(&config->crun, crun_options, name, value))
+        return true;
+    if (strcmp(section, "runtime.fake") == 0 && set_option(&config->fake, fake_options, name, value))
+        return true;
+    if (!known_section)
+        return error_set(err, ERROR_INVALID, "section [%.60s] is unknown; see davitd.conf(5)", section);
+    return error_set(err, ERROR_INVALID, "key \"%.60s\" is unknown in [%s]; see davitd.conf(5)", name, section);
+}
+
+bool config_set(struct config *config, const char *assignment, struct error *err)
+{
+    AUTO_FREE char *copy = mem_strdup(assignment);
+    char *equals = strchr(copy, '=');
+    if (equals == NULL)
+        return error_set(err, ERROR_INVALID, "\"%.80s\" must be SECTION.KEY=VALUE", assignment);
+    *equals = '\0';
+    char *dot = strrchr(copy, '.');
+    if (dot == NULL)
+        return error_set(err, ERROR_INVALID, "\"%.80s\" must be SECTION.KEY=VALUE", assignment);
+    *dot = '\0';
+    return assign(config, copy, dot + 1, equals + 1, err) || error_wrap(err, "--set %.80s", assignment);
+}
+
+/* The text on its way through inih, which reads it line by line: that is how we know the line. */
+struct reading {
+    struct config *config;
+    const char *text;
+    int line;
+    int failed_line; /* 0: none */
+    struct error *err;
+};
+
+static char *next_line(char *out, int size, void *stream)
+{
+    struct reading *reading = stream;
+    size_t len = strcspn(reading->text, "\n");
+    if (reading->text[0] == '\0')
+        return NULL;
+    reading->line++;
+    size_t kept = len < (size_t)size - 1 ? len : (size_t)size - 1;
+    memcpy(out, reading->text, kept);
+    out[kept] = '\0';
+    if (kept < len && reading->failed_line == 0) {
+        reading->failed_line = reading->line;
+        error_set(reading->err, ERROR_LIMIT, "the line is longer than %d bytes", size - 1);
+    }
+    reading->text += len + (reading->text[len] == '\n');
+    return out;
+}
+
+static int on_key(void *user, const char *section, const char *name, const char *value)
+{
+    struct reading *reading = user;
+    if (reading->failed_line != 0)
+        return 0;
+    if (assign(reading->config, section, name, value != NULL ? value : "", reading->err))
+        return 1;
+    reading->failed_line = reading->line;
+    return 0;
+}
+
+static bool read_one(struct config *config, const char *path, struct error *err)
+{
+    AUTO_FREE char *text = NULL;
+    size_t len = 0;
+    if (!file_read(path, LIMIT_CONFIG_BYTES, &text, &len, err))
+        return false;
+    struct reading reading = { .config = config, .text = text, .err = err };
+    int line = ini_parse_stream(next_line, &reading, on_key, &reading);
+    if (line > 0 && (reading.failed_line == 0 || line < reading.failed_line)) {
+        reading.failed_line = line;
+        error_set(err, ERROR_INVALID, "neither \"[section]\" nor \"key = value\" nor a comment");
+    }
+    return reading.failed_line == 0 || error_wrap(err, "%s:%d", path, reading.failed_line);
+}
+
+static int is_conf(const struct dirent *entry)
+{
+    size_t len = strlen(entry->d_name);
+    return entry->d_name[0] != '.' && len > 5 && strcmp(entry->d_name + len - 5, ".conf") == 0;
+}
+
+static bool read_folder(struct config *config, const char *path, struct error *err)
+{
+    const char *slash = strrchr(path, '/');
+    AUTO_FREE char *folder = mem_printf("%.*s/conf.d", slash != NULL ? (int)(slash - path) : 1, slash != NULL ? path : ".");
+    struct dirent **entries = NULL;
+    int count = scandir(folder, &entries, is_conf, alphasort);
+    if (count < 0)
+        return errno == ENOENT || error_set_errno(err, errno, "%s", folder);
+    bool good = true;
+    for (int i = 0; i < count; i++) {
+        AUTO_FREE char *file = mem_printf("%s/%s", folder, entries[i]->d_name);
+        good = good && read_one(config, file, err);
+        free(entries[i]);
+    }
+    free(entries);
+    return good;
+}
+
+struct config *config_read(const char *path, bool required, struct error *err)
+{
+    struct config *config = mem_alloc(sizeof(*config));
+    config->labels = json_new_object();
+    config->crun.options = json_new_object();
+    config->fake.options = json_new_object();
+    config->crun.enabled = true;
+    config->url = mem_strdup("mqtt://127.0.0.1:1883");
+    config->root = mem_strdup("davit");
+    config->max_document_bytes = LIMIT_DOCUMENT_BYTES;
+    config->keepalive_s = 60;
+    config->state_dir = mem_strdup("/var/lib/davit");
+    config->run_dir = mem_strdup("/run/davit");
+    config->manifests_dir = mem_strdup(SYSCONFDIR "/davit/manifests.d");
+    config->libexec_dir = mem_strdup(LIBEXECDIR);
+    config->plugin_dir = mem_strdup(PLUGINDIR);
+    struct stat info;
+    bool there = stat(path, &info) == 0;
+    if (!there && required)
+        error_set_errno(err, errno, "%s", path);
+    if ((there || !required) && (!there || read_one(config, path, err)) && read_folder(config, path, err))
+        return config;
+    config_free(config);
+    return NULL;
+}
+
+/* The same on each start, another on each machine, and not the machine id itself. */
+static char *name_of_machine(struct error *err)
+{
+    AUTO_FREE char *id = NULL;
+    size_t len = 0;
+    if (!file_read("/etc/machine-id", 64, &id, &len, err) || len < 32) {
+        error_set(err, ERROR_INVALID, "this machine has no /etc/machine-id: set [node] name=");
+        return NULL;
+    }
+    char hex[DIGEST_HEX_BYTES];
+    AUTO_FREE char *salted = mem_printf("davit node %.32s", id);
+    digest_of(salted, strlen(salted), hex);
+    return mem_printf("node-%.12s", hex);
+}
+
+bool config_finish(struct config *config, struct error *err)
+{
+    if (config->node == NULL)
+        config->node = name_of_machine(err);
+    if (config->node == NULL)
+        return false;
+    if (!name_is_node(config->node))
+        return error_set(err, ERROR_INVALID, "[node] name=%.80s is no DNS subdomain", config->node);
+    if (!name_is_root(config->root))
+        return error_set(err, ERROR_INVALID, "[broker] root=%.80s must be one to four topic levels of A-Z a-z 0-9 - _ .",
+                         config->root);
+    static const char *const schemes[] = { "mqtt://", "mqtts://", "ws://", "wss://" };
+    bool known = false;
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+        known = known || strncmp(config->url, schemes[i], strlen(schemes[i])) == 0;
+    if (!known)
+        return error_set(err, ERROR_INVALID, "[broker] url=%.80s must begin with mqtt:// mqtts:// ws:// or wss://",
+                         config->url);
+    if (config->crun.enabled && config->fake.enabled)
+        return error_set(err, ERROR_INVALID, "[runtime.crun] and [runtime.fake] cannot both run pods: set enabled=no in one");
+    if ((config->cert_file == NULL) != (config->key_file == NULL))
+        return error_set(err, ERROR_INVALID, "[broker] cert_file= and key_file= go together");
+    return true;
+}
+
+void config_free(struct config *config)
+{
+    if (config == NULL)
+        return;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        void *at = (char *)config + keys[i].offset;
+        if (keys[i].type == KEY_TEXT || keys[i].type == KEY_PATH)
+            free(*(char **)at);
+        else if (keys[i].type == KEY_LIST || keys[i].type == KEY_PATHS)
+            list_clear(at);
+    }
+    json_free(config->labels);
+    json_free(config->crun.options);
+    json_free(config->fake.options);
+    free(config);
+}

@@ -1,0 +1,212 @@
+#include <config.h>
+
+#include "core/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "core/importer.h"
+#include "davit/limits.h"
+#include "image/reference.h"
+#include "wire/conn.h"
+
+struct control {
+    struct daemon *daemon;
+    int fd;
+    char *path;
+    uv_poll_t poll;
+    struct client *clients;
+    size_t count;
+};
+
+struct client {
+    struct control *control;
+    struct conn *conn;
+    struct importer *importer;
+    struct client *next;
+};
+
+static void client_drop(struct client *client)
+{
+    struct control *control = client->control;
+    for (struct client **at = &control->clients; *at != NULL; at = &(*at)->next)
+        if (*at == client) {
+            *at = client->next;
+            break;
+        }
+    control->count--;
+    if (client->importer != NULL)
+        importer_detach(client->importer);
+    conn_free(client->conn);
+    free(client);
+}
+
+static void fail(struct client *client, const char *reason, const char *message)
+{
+    struct json *answer = json_new_texts("op", "result", "reason", reason, "message", message, NULL);
+    json_set_boolean(answer, "ok", false);
+    conn_send(client->conn, answer, NULL, 0);
+}
+
+static void say_version(struct client *client, struct frame *frame)
+{
+    (void)frame;
+    struct json *answer = json_new_texts("op", "result", "version", PACKAGE_VERSION, "node",
+                                         client->control->daemon->config->node, NULL);
+    json_set_boolean(answer, "ok", true);
+    conn_send(client->conn, answer, NULL, 0);
+}
+
+static void list_images(struct client *client, struct frame *frame)
+{
+    (void)frame;
+    const struct images *images = &client->control->daemon->core->images;
+    struct json *answer = json_new_texts("op", "result", NULL);
+    json_set_boolean(answer, "ok", true);
+    struct json *list = json_set_array(answer, "images");
+    for (const struct image *image = images->images; image != NULL; image = image->hh.next) {
+        struct json *one = json_add_object(list);
+        struct reference parsed;
+        struct error ignored; /* it was parsed when it was imported */
+        char familiar[REFERENCE_TEXT_BYTES];
+        bool known = reference_parse(image->reference, &parsed, &ignored);
+        json_set_text(one, "reference", known ? reference_familiar(&parsed, familiar) : image->reference);
+        json_set_text(one, "id", image->id);
+        json_set_integer(one, "created", (int64_t)image->created_ms);
+        json_set_integer(one, "size", image->size_bytes);
+        json_set_integer(one, "layers", (int64_t)json_size(image->layers));
+    }
+    conn_send(client->conn, answer, NULL, 0);
+}
+
+static void on_answer(void *ctx, struct json *answer_taken, bool last)
+{
+    struct client *client = ctx;
+    if (last)
+        client->importer = NULL;
+    conn_send(client->conn, answer_taken, NULL, 0);
+}
+
+static void import_image(struct client *client, struct frame *frame)
+{
+    AUTO_CLOSE int fd = frame_take_fd(frame, 0);
+    if (fd < 0) {
+        fail(client, "Invalid", "image-import needs the archive's file descriptor");
+        return;
+    }
+    client->importer = importer_start(client->control->daemon, fd, json_get(frame->head, "references"), on_answer, client);
+}
+
+static const struct {
+    const char *op;
+    void (*answer)(struct client *client, struct frame *frame);
+} requests[] = {
+    { "version", say_version },
+    { "image-list", list_images },
+    { "image-import", import_image },
+};
+
+static void on_frame(void *ctx, struct frame *frame)
+{
+    struct client *client = ctx;
+    const char *op = json_get_text(frame->head, "op");
+    if (client->importer != NULL) {
+        fail(client, "Busy", "one request a connection");
+        return;
+    }
+    for (size_t i = 0; op != NULL && i < sizeof(requests) / sizeof(requests[0]); i++)
+        if (strcmp(requests[i].op, op) == 0) {
+            requests[i].answer(client, frame);
+            return;
+        }
+    fail(client, "Unsupported", "this davitd does not know the request; is davit of the same version?");
+}
+
+static void on_closed(void *ctx, const struct error *why)
+{
+    (void)why; /* a client that has its answer goes */
+    client_drop(ctx);
+}
+
+static bool may_ask(int fd)
+{
+    struct ucred peer = { 0 };
+    socklen_t len = sizeof(peer);
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static void on_connection(uv_poll_t *poll, int status, int events)
+{
+    static const struct conn_handlers handlers = { .on_frame = on_frame, .on_closed = on_closed };
+    struct control *control = poll->data;
+    (void)status;
+    (void)events;
+    AUTO_CLOSE int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return; /* it has gone again */
+    if (!may_ask(fd) || control->count >= LIMIT_CONTROL_CLIENTS) {
+        log_warn("a connection to the control socket was refused: %s",
+                 may_ask(fd) ? "too many are open" : "only root and davitd's own user may ask");
+        return;
+    }
+    struct client *client = mem_alloc(sizeof(*client));
+    client->control = control;
+    client->next = control->clients;
+    control->clients = client;
+    control->count++;
+    client->conn = conn_new(control->daemon->loop, fd_steal(&fd), &handlers, client);
+}
+
+static bool listen_on(struct control *control, struct error *err)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    if (strlen(control->path) >= sizeof(address.sun_path))
+        return error_set(err, ERROR_INVALID, "%s is too long for a unix socket: choose a shorter run_dir", control->path);
+    memcpy(address.sun_path, control->path, strlen(control->path));
+    control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (control->fd < 0)
+        return error_set_errno(err, errno, "cannot make a socket");
+    if (unlink(control->path) != 0 && errno != ENOENT)
+        return error_set_errno(err, errno, "cannot replace %s", control->path);
+    /* umask 0077 makes it 0600. */
+    if (bind(control->fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(control->fd, 8) != 0)
+        return error_set_errno(err, errno, "cannot listen on %s", control->path);
+    return true;
+}
+
+struct control *control_new(struct daemon *daemon, struct error *err)
+{
+    struct control *control = mem_alloc(sizeof(*control));
+    control->daemon = daemon;
+    control->fd = -1;
+    control->path = mem_printf("%s/control.sock", daemon->config->run_dir);
+    if (!listen_on(control, err)) {
+        if (control->fd >= 0)
+            close(control->fd);
+        free(control->path);
+        free(control);
+        return NULL;
+    }
+    uv_poll_init(daemon->loop, &control->poll, control->fd);
+    control->poll.data = control;
+    uv_poll_start(&control->poll, UV_READABLE, on_connection);
+    importer_clean(daemon);
+    return control;
+}
+
+void control_free(struct control *control)
+{
+    while (control->clients != NULL)
+        client_drop(control->clients);
+    uv_poll_stop(&control->poll);
+    close(control->fd);
+    unlink(control->path);
+    free(control->path);
+    free(control); /* with the loop: nothing turns any more */
+}

@@ -1,0 +1,353 @@
+#include "core/core.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "core/change.h"
+#include "core/inbox.h"
+#include "core/reconcile.h"
+#include "core/report.h"
+#include "core/runtime.h"
+#include "protocol/event.h"
+#include "protocol/topic.h"
+
+#define NODE_TELL_MS 1000u              /* the node's own state at most so often */
+#define PURGE_EVERY_MS (24 * 3600000ull) /* old tombstones */
+#define STEPS_PER_SETTLE 64              /* of one object; more is a loop, and waits for the next turn */
+
+uint64_t core_boot_ms(const struct core *core)
+{
+    return core->env->boot_ms(core->env->ctx);
+}
+
+uint64_t core_wall_ms(const struct core *core)
+{
+    return core->env->wall_ms(core->env->ctx);
+}
+
+void core_new_uid(const struct core *core, char out[POD_UID_BYTES])
+{
+    unsigned char r[16];
+    core->env->random(core->env->ctx, r, sizeof(r));
+    r[6] = (unsigned char)((r[6] & 0x0f) | 0x40); /* RFC 4122, version 4 */
+    r[8] = (unsigned char)((r[8] & 0x3f) | 0x80);
+    snprintf(out, POD_UID_BYTES, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", r[0], r[1], r[2],
+             r[3], r[4], r[5], r[6], r[7], r[8], r[9], r[10], r[11], r[12], r[13], r[14], r[15]);
+}
+
+void core_event(struct core *core, const struct object *object, bool warning, const char *reason, const char *format, ...)
+{
+    char message[ERROR_MESSAGE_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    struct event event = { .warning = warning, .reason = reason, .message = message };
+    if (object != NULL) {
+        event.id = &object->id;
+        event.uid = object->uid[0] != '\0' ? object->uid : NULL;
+        log_info("%s/%s/%s: %s: %s", object->id.namespace, object->id.resource, object->id.name, reason, message);
+    } else {
+        log_warn("%s: %s", reason, message);
+    }
+    AUTO_FREE char *text = event_write(&event, core->config->node, core_wall_ms(core), ++core->event_serial);
+    AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, "events", NULL);
+    outbox_event(core->outbox, topic, text);
+}
+
+void core_clear(struct core *core, struct object *object, struct store_txn *txn)
+{
+    static const char *const words[] = { "state", "status" };
+    for (size_t i = 0; i < 2; i++) {
+        AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, words[i], &object->id);
+        outbox_clear(core->outbox, txn, topic);
+    }
+}
+
+void core_store_failed(struct core *core, const struct error *err)
+{
+    snprintf(core->store_problem, sizeof(core->store_problem), "%.250s", err->message);
+    core->node_dirty = true;
+}
+
+void core_store_worked(struct core *core)
+{
+    if (core->store_problem[0] == '\0')
+        return;
+    core->store_problem[0] = '\0';
+    core->node_dirty = true;
+}
+
+void core_touch(struct core *core, struct object *object)
+{
+    if (object->dirty)
+        return;
+    object->dirty = true;
+    if (core->dirty_count == core->dirty_size) {
+        core->dirty_size = core->dirty_size == 0 ? 64 : core->dirty_size * 2;
+        core->dirty = mem_resize(core->dirty, core->dirty_size, sizeof(*core->dirty));
+    }
+    core->dirty[core->dirty_count++] = object;
+}
+
+void core_touch_all(struct core *core)
+{
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        core_touch(core, object);
+}
+
+void core_wake_at(struct core *core, uint64_t boot_ms)
+{
+    if (core->wake_ms == 0 || boot_ms < core->wake_ms)
+        core->wake_ms = boot_ms;
+}
+
+static void settle_objects(struct core *core)
+{
+    struct object **list = mem_steal(&core->dirty);
+    size_t count = core->dirty_count;
+    core->dirty_count = 0;
+    core->dirty_size = 0;
+    for (size_t i = 0; i < count; i++) {
+        list[i]->dirty = false;
+        reconcile_object(core, list[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        report_object(core, list[i]);
+        objects_drop_if_empty(&core->objects, list[i]);
+    }
+    free(list);
+}
+
+static void settle_sync(struct core *core, uint64_t now)
+{
+    if (core->link.sync_due_ms == 0)
+        return;
+    if (now < core->link.sync_due_ms) {
+        core_wake_at(core, core->link.sync_due_ms);
+        return;
+    }
+    core->link.sync_due_ms = 0;
+    core->link.truncated = true;
+    core->node_dirty = true;
+    log_warn("the end of the retained documents did not come back within %d s: nothing is judged missing",
+             LIMIT_SYNC_MS / 1000);
+}
+
+static void settle_node(struct core *core, uint64_t now)
+{
+    if (!core->node_dirty)
+        return;
+    if (core->node_told_ms != 0 && now < core->node_told_ms + NODE_TELL_MS) {
+        core_wake_at(core, core->node_told_ms + NODE_TELL_MS);
+        return;
+    }
+    core->node_dirty = false;
+    core->node_told_ms = now;
+    report_node(core);
+}
+
+uint64_t core_settle(struct core *core)
+{
+    uint64_t now = core_boot_ms(core);
+    if (core->wake_ms != 0 && core->wake_ms <= now) {
+        core->wake_ms = 0;
+        core_touch_all(core);
+    }
+    uint64_t retry = change_retry(core);
+    if (retry != 0)
+        core_wake_at(core, retry);
+    for (int i = 0; core->dirty_count > 0 && i < STEPS_PER_SETTLE; i++)
+        settle_objects(core);
+    if (core->dirty_count > 0)
+        core_wake_at(core, now);
+    settle_sync(core, now);
+    settle_node(core, now);
+    if (core->purge_due_ms <= now) {
+        core->purge_due_ms = now + PURGE_EVERY_MS;
+        inbox_purge(core);
+    }
+    uint64_t next = core->purge_due_ms;
+    uint64_t look = runtime_look(core);
+    next = look != 0 && look < next ? look : next;
+    return core->wake_ms != 0 && core->wake_ms < next ? core->wake_ms : next;
+}
+
+/* ---- the link */
+
+static void link_connected(struct core *core, const struct json *head)
+{
+    struct link_state *link = &core->link;
+    link->connected = true;
+    link->flood_over = false;
+    link->truncated = false;
+    link->problem[0] = '\0';
+    core_new_uid(core, link->nonce);
+    link->sync_due_ms = core_boot_ms(core) + LIMIT_SYNC_MS;
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        for (size_t i = 0; i < object->slot_count; i++)
+            object->slots[i].retained = RETAINED_UNKNOWN;
+    log_info("connected to the broker (MQTT %s)", json_get_integer(head, "version", 5) == 5 ? "5" : "3.1.1");
+    AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, "sync", NULL);
+    outbox_first(core->outbox, topic, link->nonce);
+    report_presence(core, true);
+    report_again(core);
+    outbox_connected(core->outbox, json_get_integer(head, "receiveMaximum", 0));
+}
+
+static void link_disconnected(struct core *core, const char *why)
+{
+    if (core->link.connected || core->link.problem[0] == '\0')
+        log_warn("no connection to the broker: %s", why);
+    snprintf(core->link.problem, sizeof(core->link.problem), "%.250s", why);
+    core->link.connected = false;
+    core->link.sync_due_ms = 0;
+    outbox_disconnected(core->outbox);
+}
+
+static void link_sync(struct core *core, const struct frame_view *frame)
+{
+    struct link_state *link = &core->link;
+    if (frame->body == NULL || strcmp(frame->body, link->nonce) != 0 || link->flood_over)
+        return;
+    link->flood_over = true;
+    link->sync_due_ms = 0;
+    if (link->truncated) {
+        link->truncated = false;
+        core->node_dirty = true;
+    }
+    inbox_flood_over(core);
+}
+
+/* Our own presence, said by the broker: a late will of an earlier connection, or another node with our name. */
+static void link_presence(struct core *core, const struct frame_view *frame)
+{
+    struct error ignored; /* what is no JSON is not our presence: said again too */
+    AUTO_JSON struct json *said = json_parse(frame->body != NULL ? frame->body : "", frame->body_len, &ignored);
+    const char *session = json_get_text(said, "session");
+    bool ours = session != NULL && strcmp(session, core->link.session) == 0;
+    if (ours && json_get_boolean(said, "online", false))
+        return;
+    /* Said again at most once a settle: two nodes with one name would answer each other for ever. */
+    uint64_t now = core_boot_ms(core);
+    if (!core->link.connected || now < core->link.presence_said_ms + NODE_TELL_MS * 5)
+        return;
+    core->link.presence_said_ms = now;
+    report_presence(core, true);
+}
+
+static void link_message(struct core *core, const struct frame_view *frame)
+{
+    const char *text = json_get_text(frame->head, "topic");
+    int64_t seq = json_get_integer(frame->head, "seq", -1);
+    struct topic topic;
+    struct error ignored; /* inbox_message tells of it */
+    if (text == NULL) {
+        log_warn("the link sent a message without a topic");
+        return;
+    }
+    bool known = topic_parse(core->config->root, core->config->node, text, &topic, &ignored);
+    if (known && topic.kind == TOPIC_SYNC)
+        link_sync(core, frame);
+    else if (known && topic.kind == TOPIC_PRESENCE)
+        link_presence(core, frame);
+    else {
+        inbox_message(core, text, frame->body != NULL ? frame->body : "", frame->body_len,
+                      !json_get_boolean(frame->head, "retain", false), seq);
+        return;
+    }
+    inbox_taken(core, seq);
+}
+
+static void link_published(struct core *core, const struct json *head)
+{
+    const char *reason = json_get_text(head, "reason");
+    bool ok = json_get_boolean(head, "ok", false);
+    if (!ok && reason != NULL && strcmp(reason, "PacketTooLarge") == 0) {
+        log_error("a message is larger than the broker takes, and is left out: raise its maximum packet size");
+        ok = true;
+    }
+    outbox_published(core->outbox, json_get_integer(head, "id", 0), ok);
+}
+
+void core_link_frame(struct core *core, const struct frame_view *frame)
+{
+    const char *op = json_get_text(frame->head, "op");
+    if (op == NULL)
+        return;
+    if (strcmp(op, "message") == 0) {
+        link_message(core, frame);
+    } else if (strcmp(op, "published") == 0) {
+        link_published(core, frame->head);
+    } else if (strcmp(op, "connected") == 0) {
+        link_connected(core, frame->head);
+    } else if (strcmp(op, "disconnected") == 0) {
+        const char *why = json_get_text(frame->head, "reason");
+        link_disconnected(core, why != NULL ? why : "the link did not say why");
+    } else if (strcmp(op, "refused-subscription") == 0) {
+        const char *topic = json_get_text(frame->head, "topic");
+        core_event(core, NULL, true, "SubscriptionRefused", "the broker refuses %.200s: check its ACL",
+                   topic != NULL ? topic : "a topic");
+    } else {
+        log_warn("the link said \"%.60s\", which is not understood", op);
+    }
+}
+
+void core_link_down(struct core *core, const char *why)
+{
+    link_disconnected(core, why);
+}
+
+void core_farewell(struct core *core)
+{
+    report_presence(core, false);
+}
+
+/* ---- the runtime host */
+
+void core_runtime_up(struct core *core)
+{
+    runtime_lost(core);
+    core->runtime.up = true;
+    core->runtime.problem[0] = '\0';
+    AUTO_JSON struct json *json = json_new_texts("node", core->config->node, NULL);
+    const struct runtime_config *config = strcmp(core->runtime.name, "fake") == 0 ? &core->config->fake
+                                                                                   : &core->config->crun;
+    AUTO_FREE char *state = mem_printf("%s/%s", core->config->state_dir, core->runtime.name);
+    AUTO_FREE char *run = mem_printf("%s/%s", core->config->run_dir, core->runtime.name);
+    AUTO_FREE char *logs = mem_printf("%s/logs", core->config->state_dir);
+    json_set_text(json, "stateDir", state);
+    json_set_text(json, "runDir", run);
+    json_set_text(json, "logDir", logs);
+    json_set(json, "options", json_copy(config->options));
+    AUTO_FREE char *body = json_print(json);
+    core->env->to_runtime(core->env->ctx, json_new_texts("op", "open", NULL), body, strlen(body));
+}
+
+void core_runtime_down(struct core *core, const char *why)
+{
+    runtime_lost(core);
+    if (core->runtime.problem[0] == '\0')
+        snprintf(core->runtime.problem, sizeof(core->runtime.problem), "the runtime host ended: %.200s", why);
+}
+
+void core_runtime_frame(struct core *core, const struct frame_view *frame)
+{
+    const char *op = json_get_text(frame->head, "op");
+    if (op == NULL)
+        return;
+    if (strcmp(op, "result") == 0)
+        runtime_result(core, frame);
+    else if (strcmp(op, "notify") == 0)
+        runtime_notified(core, frame);
+    else if (strcmp(op, "opened") == 0)
+        runtime_opened(core, frame);
+    else if (strcmp(op, "refused") == 0)
+        runtime_refused(core, frame);
+    else
+        log_warn("the runtime host said \"%.60s\", which is not understood", op);
+}

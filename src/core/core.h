@@ -1,0 +1,119 @@
+/* What the modules of the deciding thread stand on, and the way in from outside. The loop around it is main.c in davitd,
+ * and the simulator in the tests: nothing here knows libuv, a socket or a clock.
+ */
+#ifndef CORE_CORE_H
+#define CORE_CORE_H
+
+#include "core/config.h"
+#include "core/images.h"
+#include "core/object.h"
+#include "core/outbox.h"
+
+/* The world outside. Heads are taken. */
+struct core_env {
+    void *ctx;
+    const char *boot_id;
+    uint64_t (*boot_ms)(void *ctx);
+    uint64_t (*wall_ms)(void *ctx);
+    void (*random)(void *ctx, void *out, size_t len);
+    void (*to_link)(void *ctx, struct json *head, const void *body, size_t len);
+    void (*to_runtime)(void *ctx, struct json *head, const void *body, size_t len);
+    /* Stop reading from the link until it is false again: too much waits for the disk. */
+    void (*pause_link)(void *ctx, bool paused);
+};
+
+/* A frame, looked at: the simulator has no sockets. */
+struct frame_view {
+    const struct json *head;
+    const char *body; /* may be NULL; one NUL behind it */
+    size_t body_len;
+};
+
+struct link_state {
+    bool connected;
+    bool flood_over;      /* the nonce came back, or never will */
+    bool truncated;       /* it did not: nothing is judged missing */
+    uint64_t sync_due_ms; /* boot; 0: not waiting */
+    char nonce[POD_UID_BYTES];
+    char session[POD_UID_BYTES]; /* of this davitd */
+    char problem[256];    /* why it is not connected; "" */
+    uint64_t presence_said_ms; /* boot */
+    size_t arrivals;      /* waiting behind commits */
+    bool paused;
+};
+
+struct runtime_call;
+
+struct runtime_state {
+    const char *name;     /* "crun" */
+    bool up;
+    bool listed;          /* what exists is known */
+    bool needs_images;
+    char version[64];
+    char problem[256];
+    struct runtime_call *calls;
+    int64_t last_call;
+    int64_t list_call;    /* in flight; 0: none */
+    uint64_t list_asked;  /* `answers` when it was asked */
+    uint64_t answers;     /* counts them */
+    struct json *notified; /* array: what was told while it listed */
+    uint64_t list_due_ms;
+};
+
+struct core {
+    const struct config *config;
+    const struct core_env *env;
+    struct store *store;
+    struct outbox *outbox;
+    struct objects objects;
+    struct images images;
+    struct link_state link;
+    struct runtime_state runtime;
+    struct change *changes; /* whose commit failed */
+    struct object **dirty; /* objects to be told of */
+    size_t dirty_count, dirty_size;
+    uint64_t wake_ms;      /* the earliest time an object wants; 0: none */
+    uint64_t event_serial;
+    uint64_t purge_due_ms;
+    char store_problem[256];
+    char database_lost[256]; /* where a damaged one was put; "" */
+    uint64_t started_ms;     /* wall */
+    bool node_dirty;
+    char told_node_state[DIGEST_HEX_BYTES];
+    char told_node_status[DIGEST_HEX_BYTES];
+    uint64_t node_told_ms;
+};
+
+/* Loads everything from the store. `config`, `env` and `store` must outlive it. NULL on error. */
+MUST_CHECK struct core *core_new(const struct config *config, const struct core_env *env, struct store *store,
+                                 struct error *err);
+void core_free(struct core *core);
+
+/* What comes in. Each ends with core_settle, by the caller. */
+void core_link_frame(struct core *core, const struct frame_view *frame);
+void core_link_down(struct core *core, const char *why);
+void core_runtime_up(struct core *core);
+void core_runtime_frame(struct core *core, const struct frame_view *frame);
+void core_runtime_down(struct core *core, const char *why);
+/* Does what is due, tells what changed. Returns when to call again at the latest (boot ms); 0: no need. */
+uint64_t core_settle(struct core *core);
+/* Says good-bye on the presence topic: an orderly end. */
+void core_farewell(struct core *core);
+
+/* For the modules. */
+uint64_t core_boot_ms(const struct core *core);
+uint64_t core_wall_ms(const struct core *core);
+void core_new_uid(const struct core *core, char out[POD_UID_BYTES]);
+void core_event(struct core *core, const struct object *object, bool warning, const char *reason, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+/* Empties its state and status topics, surely: rows in `txn`. */
+void core_clear(struct core *core, struct object *object, struct store_txn *txn);
+#define CORE_DISK_RETRY_MS 5000u
+void core_store_failed(struct core *core, const struct error *err);
+void core_store_worked(struct core *core);
+/* It changed: reconcile and tell of it at the next settle. */
+void core_touch(struct core *core, struct object *object);
+void core_touch_all(struct core *core);
+void core_wake_at(struct core *core, uint64_t boot_ms);
+
+#endif

@@ -1,0 +1,44 @@
+/* davitd around its core: the loop, the children, the control socket, the signals. Wiring only. */
+#ifndef CORE_DAEMON_H
+#define CORE_DAEMON_H
+
+#include <uv.h>
+
+#include "core/core.h"
+#include "wire/peer.h"
+
+struct control;
+
+struct daemon {
+    uv_loop_t *loop;
+    struct config *config;
+    struct store *store;
+    struct core_env env;
+    struct core *core;
+    struct peer *link;
+    struct peer *runtime;
+    struct control *control;
+    uv_poll_t store_poll;
+    uv_timer_t timer;
+    uv_timer_t link_timer;    /* the broker is asked once what runs is known, or after a while */
+    uv_timer_t watchdog;
+    uv_timer_t end_timer;
+    uv_signal_t sigterm, sigint, sighup;
+    uv_fs_event_t manifests;
+    uv_timer_t manifests_timer;
+    bool ending;
+};
+
+/* Runs until a signal ends it. The exit code. */
+int daemon_run(struct config *config);
+/* After anything came in: lets the core do what is due and sets the timer. */
+void daemon_settle(struct daemon *daemon);
+
+/* link_child.c: davit-link, and what it needs to connect. */
+void daemon_link_start(struct daemon *daemon);
+
+/* notify.c: systemd's notification socket; nothing without one. */
+void notify_send(const char *text);
+uint64_t notify_watchdog_ms(void); /* how often to say WATCHDOG=1; 0: never */
+
+#endif

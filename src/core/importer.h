@@ -1,0 +1,20 @@
+/* An archive becomes images: davit-unpack makes the folders, this puts them in their place. Deciding thread only. */
+#ifndef CORE_IMPORTER_H
+#define CORE_IMPORTER_H
+
+#include "core/daemon.h"
+
+struct importer;
+
+/* Called with each frame of `result` or `progress` shape (docs/wire.md); a result is the last one. `answer` is taken. */
+typedef void (*importer_answer)(void *ctx, struct json *answer_taken, bool last);
+
+/* Starts reading `fd` (duplicated). `references` replace the archive's own names; NULL or empty: they are kept. */
+struct importer *importer_start(struct daemon *daemon, int fd, const struct json *references, importer_answer answer,
+                                void *ctx);
+/* Nobody waits for the answer any more; the import goes on. */
+void importer_detach(struct importer *importer);
+/* At start: what an earlier davitd left half made is removed, on a thread of its own. */
+void importer_clean(struct daemon *daemon);
+
+#endif

@@ -1,0 +1,373 @@
+#include "core/inbox.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "base/memory.h"
+#include "core/change.h"
+#include "core/verify.h"
+#include "davit/limits.h"
+#include "protocol/order.h"
+#include "protocol/topic.h"
+
+/* A message that waits behind a commit of its object. */
+struct arrival {
+    struct slot_key key;
+    char *group; /* what key.group points to */
+    bool leave;  /* no message: the slot is to be emptied */
+    char *data;
+    size_t len;
+    bool live;
+    int64_t seq;
+    struct arrival *prev, *next;
+};
+
+void inbox_taken(struct core *core, int64_t seq)
+{
+    if (seq < 0)
+        return;
+    struct json *head = json_new_texts("op", "taken", NULL);
+    json_set_integer(head, "seq", seq);
+    core->env->to_link(core->env->ctx, head, NULL, 0);
+}
+
+bool inbox_group(const struct config *config, const char *group, struct slot_key *key)
+{
+    for (size_t i = 0; i < config->groups.count; i++)
+        if (strcmp(config->groups.items[i], group) == 0) {
+            *key = (struct slot_key){ .source = SOURCE_GROUP, .group = config->groups.items[i], .rank = i };
+            return true;
+        }
+    return false;
+}
+
+static bool key_of_topic(const struct core *core, const struct topic *topic, struct slot_key *key)
+{
+    *key = (struct slot_key){ .source = SOURCE_NODE, .group = "" };
+    if (topic->group[0] == '\0')
+        return true;
+    key->source = SOURCE_ALL;
+    return strcmp(topic->group, "all") == 0 || inbox_group(core->config, topic->group, key);
+}
+
+static void refuse(struct core *core, struct object *object, enum slot_source source, const struct refusal *refusal)
+{
+    bool again = object->refused && object->refused_source == source &&
+                 strcmp(object->refusal.message, refusal->message) == 0;
+    object->refused = true;
+    object->refused_source = source;
+    object->refusal = *refusal;
+    if (!again)
+        core_event(core, object, true, refusal->reason, "%s", refusal->message);
+    if (object->slot_count == 0 && !object->refused_stored) {
+        /* Its status topic exists from now on: remembered, so that it can be cleared after a restart. */
+        struct store_txn *txn = store_begin(core->store);
+        store_put_refused(txn, &object->id);
+        store_commit(txn, NULL, NULL);
+        object->refused_stored = true;
+    }
+    core_touch(core, object);
+}
+
+static void mark_retained(struct core *core, struct object *object, const struct slot_key *key, enum retained retained)
+{
+    struct slot *slot = object_slot(object, key);
+    if (slot == NULL || slot->retained == retained)
+        return;
+    slot->retained = retained;
+    core_touch(core, object);
+}
+
+static void forgive(struct core *core, struct object *object, enum slot_source source)
+{
+    if (!object->refused || object->refused_source != source)
+        return;
+    object->refused = false;
+    core_touch(core, object);
+}
+
+static void forget_refused(struct core *core, struct object *object)
+{
+    if (!object->refused_stored || object->refused || object->slot_count > 0)
+        return;
+    object->refused_stored = false;
+    struct store_txn *txn = store_begin(core->store);
+    store_delete_refused(txn, &object->id);
+    core_clear(core, object, txn);
+    store_commit(txn, NULL, NULL);
+}
+
+static void begin_change(struct core *core, struct object *object, const struct slot_key *key, struct document *document,
+                         int64_t generation, int64_t seq)
+{
+    struct change *change = mem_alloc(sizeof(*change));
+    change->core = core;
+    change->object = object;
+    change->source = key->source;
+    change->group = mem_strdup(key->group);
+    change->rank = key->rank;
+    change->remove = document == NULL;
+    if (document != NULL) {
+        change->document = *document;
+        memset(document, 0, sizeof(*document));
+    }
+    change->generation = generation;
+    change->accepted_ms = core_wall_ms(core);
+    change->seq = seq;
+    change_commit(change);
+}
+
+/* A document that was read: newer, the same, or refused. Takes `document`. */
+static bool take_document(struct core *core, struct object *object, const struct slot_key *key,
+                          struct document *document, bool live, int64_t seq, struct refusal *refusal)
+{
+    const struct slot *slot = object_slot(object, key);
+    struct order_slot known = { .filled = slot != NULL };
+    if (slot != NULL) {
+        known.generation = slot->generation;
+        known.content = slot->content;
+    }
+    struct order_arrival arrival = { .has_generation = document->has_generation,
+                                     .generation = document->generation,
+                                     .content = document->content,
+                                     .live = live,
+                                     .superseded = slot != NULL && slot_was_superseded(slot, document->content) };
+    int64_t generation = 0;
+    enum order_verdict verdict = order_decide(&known, &arrival, &generation);
+    if (verdict == ORDER_NEWER) {
+        /* What carries a generation is safe at the broker; what does not is safe once it is on our disk. */
+        bool wait = live && !document->has_generation;
+        if (!wait)
+            inbox_taken(core, seq);
+        begin_change(core, object, key, document, generation, wait ? seq : -1);
+        return true;
+    }
+    inbox_taken(core, seq);
+    if (verdict == ORDER_SAME) {
+        mark_retained(core, object, key, RETAINED_YES);
+        forgive(core, object, key->source);
+        document_free(document);
+        return true;
+    }
+    refusal_set(refusal, order_reason(verdict), "generation %lld is accepted; this document %s", (long long)slot->generation,
+                verdict == ORDER_STALE      ? "has an older one"
+                : verdict == ORDER_CONFLICT ? "has the same one and another content: give it a higher generation"
+                                            : "is an old one that was replaced: publish it again to bring it back");
+    refusal->generation = document->has_generation ? document->generation : -1;
+    document_free(document);
+    return false;
+}
+
+/* An empty payload: someone cleaned the broker. It deletes nothing, unless a bench asked for that. */
+static void take_empty(struct core *core, struct object *object, const struct slot_key *key, int64_t seq)
+{
+    const struct slot *slot = object_slot(object, key);
+    if (core->config->empty_deletes && key->source == SOURCE_NODE && slot != NULL && !slot->tombstone) {
+        struct document tombstone = { .id = object->id, .tombstone = true };
+        digest_of("", 0, tombstone.content);
+        tombstone.text = mem_strdup("");
+        begin_change(core, object, key, &tombstone, slot->generation + 1, seq);
+        return;
+    }
+    inbox_taken(core, seq);
+    mark_retained(core, object, key, RETAINED_NO);
+    if (slot == NULL)
+        forgive(core, object, key->source);
+    forget_refused(core, object);
+    core_touch(core, object);
+}
+
+static void take(struct core *core, struct object *object, const struct slot_key *key, const char *data, size_t len,
+                 bool live, int64_t seq)
+{
+    if (len == 0) {
+        take_empty(core, object, key, seq);
+        return;
+    }
+    struct refusal refusal;
+    struct document document;
+    struct verified verified;
+    bool good = verify_message(key, data, len, core->config->max_document_bytes, &verified, &refusal) &&
+                document_read(&object->id, verified.payload, verified.len, &document, &refusal);
+    if (!good)
+        inbox_taken(core, seq);
+    else
+        good = take_document(core, object, key, &document, live, seq, &refusal);
+    if (!good)
+        refuse(core, object, key->source, &refusal);
+}
+
+static void pause_if_full(struct core *core)
+{
+    bool full = core->link.arrivals >= LIMIT_PENDING_MESSAGES;
+    if (full == core->link.paused)
+        return;
+    core->link.paused = full;
+    core->env->pause_link(core->env->ctx, full);
+}
+
+static struct arrival *queue(struct core *core, struct object *object, const struct slot_key *key)
+{
+    struct arrival *arrival = mem_alloc(sizeof(*arrival));
+    arrival->group = mem_strdup(key->group);
+    arrival->key = *key;
+    arrival->key.group = arrival->group;
+    arrival->seq = -1;
+    DL_APPEND(object->arrivals, arrival);
+    core->link.arrivals++;
+    pause_if_full(core);
+    return arrival;
+}
+
+static void queue_message(struct core *core, struct object *object, const struct slot_key *key, const char *data,
+                          size_t len, bool live, int64_t seq)
+{
+    struct arrival *arrival = queue(core, object, key);
+    arrival->data = mem_dup(data, len);
+    arrival->len = len;
+    arrival->live = live;
+    arrival->seq = seq;
+}
+
+static void arrival_free(struct arrival *arrival)
+{
+    free(arrival->group);
+    free(arrival->data);
+    free(arrival);
+}
+
+void inbox_next(struct core *core, struct object *object)
+{
+    while (object->arrivals != NULL && !object->committing) {
+        struct arrival *arrival = object->arrivals;
+        DL_DELETE(object->arrivals, arrival);
+        core->link.arrivals--;
+        if (arrival->leave)
+            inbox_empty_slot(core, object, &arrival->key);
+        else
+            take(core, object, &arrival->key, arrival->data, arrival->len, arrival->live, arrival->seq);
+        arrival_free(arrival);
+    }
+    pause_if_full(core);
+}
+
+void inbox_drop(struct object *object)
+{
+    while (object->arrivals != NULL) {
+        struct arrival *arrival = object->arrivals;
+        DL_DELETE(object->arrivals, arrival);
+        arrival_free(arrival);
+    }
+}
+
+static void desired_object(struct core *core, const struct topic *topic, const char *data, size_t len, bool live,
+                           int64_t seq)
+{
+    struct slot_key key;
+    if (!key_of_topic(core, topic, &key)) {
+        inbox_taken(core, seq);
+        return;
+    }
+    struct object *object =
+        len == 0 ? objects_find(&core->objects, &topic->id) : objects_get(&core->objects, &topic->id);
+    if (object == NULL) {
+        inbox_taken(core, seq);
+        if (len > 0)
+            core_event(core, NULL, true, "TooManyObjects", "%s/%s/%.100s: this node knows %d objects already",
+                       topic->id.namespace, topic->id.resource, topic->id.name, LIMIT_OBJECTS);
+        return;
+    }
+    if (object->committing)
+        queue_message(core, object, &key, data, len, live, seq);
+    else
+        take(core, object, &key, data, len, live, seq);
+}
+
+void inbox_message(struct core *core, const char *text, const char *data, size_t len, bool live, int64_t seq)
+{
+    struct topic topic;
+    struct error err;
+    if (!topic_parse(core->config->root, core->config->node, text, &topic, &err)) {
+        inbox_taken(core, seq);
+        if (len > 0)
+            core_event(core, NULL, true, "InvalidTopic", "%.200s: %s", text, err.message);
+        return;
+    }
+    switch (topic.kind) {
+    case TOPIC_DESIRED_OBJECT:
+        desired_object(core, &topic, data, len, live, seq);
+        return;
+    case TOPIC_DESIRED_BUNDLE:
+    case TOPIC_DESIRED_NODE:
+        if (len > 0)
+            core_event(core, NULL, true, "UnsupportedDocument",
+                       "%.200s: this version of Davit takes single objects; nothing was changed", text);
+        break;
+    case TOPIC_OTHER:
+    case TOPIC_SYNC:
+    case TOPIC_PRESENCE:
+        break;
+    }
+    inbox_taken(core, seq);
+}
+
+bool inbox_manifest(struct core *core, const struct json *json, struct object_id *id, struct refusal *refusal)
+{
+    static const struct slot_key key = { .source = SOURCE_MANIFESTS, .group = "" };
+    struct document document;
+    if (!document_read_json(NULL, json, &document, refusal))
+        return false;
+    *id = document.id;
+    struct object *object = objects_get(&core->objects, id);
+    if (object == NULL) {
+        document_free(&document);
+        refusal_set(refusal, "TooManyObjects", "this node knows %d objects already", LIMIT_OBJECTS);
+        return false;
+    }
+    if (object->committing) {
+        AUTO_FREE char *text = json_print(json);
+        queue_message(core, object, &key, text, strlen(text), true, -1);
+        document_free(&document);
+        return true;
+    }
+    if (take_document(core, object, &key, &document, true, -1, refusal))
+        return true;
+    refuse(core, object, SOURCE_MANIFESTS, refusal);
+    return false;
+}
+
+void inbox_empty_slot(struct core *core, struct object *object, const struct slot_key *key)
+{
+    if (object->committing)
+        queue(core, object, key)->leave = true;
+    else if (object_slot(object, key) != NULL)
+        begin_change(core, object, key, NULL, 0, -1);
+}
+
+void inbox_flood_over(struct core *core)
+{
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
+        for (size_t i = 0; i < object->slot_count; i++) {
+            struct slot *slot = &object->slots[i];
+            if (slot->source == SOURCE_MANIFESTS || slot->retained != RETAINED_UNKNOWN || slot->tombstone)
+                continue;
+            slot->retained = RETAINED_NO;
+        }
+        forget_refused(core, object);
+        core_touch(core, object);
+    }
+}
+
+void inbox_purge(struct core *core)
+{
+    uint64_t now = core_wall_ms(core);
+    const uint64_t age_ms = (uint64_t)LIMIT_TOMBSTONE_DAYS * 24 * 3600 * 1000;
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
+        struct slot *slot = object->slot_count == 1 ? object->slots : NULL;
+        if (slot == NULL || !slot->tombstone || now < slot->accepted_ms + age_ms || object->runs != NULL)
+            continue;
+        struct slot_key key = { .source = slot->source, .group = slot->group, .rank = slot->rank };
+        inbox_empty_slot(core, object, &key);
+    }
+}

@@ -1,0 +1,29 @@
+/* What comes down: messages and files, to slots. A document is on the disk before anything else knows of it. */
+#ifndef CORE_INBOX_H
+#define CORE_INBOX_H
+
+#include "core/core.h"
+
+/* A message on a desired topic. `seq` -1: nobody waits for it; else the link is told `taken` once it is safe. */
+void inbox_message(struct core *core, const char *topic, const char *data, size_t len, bool live, int64_t seq);
+/* A document of the manifests folder. False: refused. */
+MUST_CHECK bool inbox_manifest(struct core *core, const struct json *document, struct object_id *id,
+                               struct refusal *refusal);
+/* Takes an object out of a slot: its file is gone, its group was left. */
+void inbox_empty_slot(struct core *core, struct object *object, const struct slot_key *key);
+/* The end of the retained flood: what the broker did not show is not retained, refused documents that are gone are
+ * forgotten.
+ */
+void inbox_flood_over(struct core *core);
+/* Old tombstones that mask nothing. */
+void inbox_purge(struct core *core);
+/* The rank and the copy of a configured group; false: this node is not in it. */
+bool inbox_group(const struct config *config, const char *group, struct slot_key *key);
+/* Takes what waited behind a commit of this object. */
+void inbox_next(struct core *core, struct object *object);
+/* Forgets what waits: the end of the process. */
+void inbox_drop(struct object *object);
+/* Acknowledges a live message to the broker, through the link. */
+void inbox_taken(struct core *core, int64_t seq);
+
+#endif

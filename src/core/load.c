@@ -1,0 +1,184 @@
+/* From the store into memory, at start. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "core/change.h"
+#include "core/core.h"
+#include "core/inbox.h"
+#include "core/runtime.h"
+
+struct loading {
+    struct core *core;
+    struct text_list uids; /* uid of each memory, beside `memories` */
+    struct container_memory *memories;
+};
+
+static bool source_of(const struct slot_row *row, struct slot_key *key)
+{
+    static const enum slot_source sources[] = { SOURCE_NODE, SOURCE_GROUP, SOURCE_ALL, SOURCE_MANIFESTS };
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+        if (strcmp(slot_source_word(sources[i]), row->source) == 0) {
+            *key = (struct slot_key){ .source = sources[i], .group = row->group };
+            return true;
+        }
+    return false;
+}
+
+static void read_document(struct object *object, struct slot *slot, const struct slot_row *row)
+{
+    struct document document;
+    struct refusal refusal;
+    if (slot->tombstone)
+        return;
+    if (!document_read(&row->id, row->text, strlen(row->text), &document, &refusal)) {
+        log_error("%s/%s/%s: the stored document cannot be read any more (%s: %s): what runs is left alone",
+                  object->id.namespace, object->id.resource, object->id.name, refusal.reason, refusal.message);
+        return;
+    }
+    slot->pod = mem_steal(&document.pod);
+    slot->ignored = document.ignored;
+    memset(&document.ignored, 0, sizeof(document.ignored));
+    document_free(&document);
+}
+
+static void load_slot(void *ctx, const struct slot_row *row)
+{
+    struct core *core = ((struct loading *)ctx)->core;
+    struct slot_key key;
+    struct object *object = objects_get(&core->objects, &row->id);
+    if (object == NULL || !source_of(row, &key)) {
+        log_error("%s/%s/%s: a stored document has no place in this version: left alone", row->id.namespace,
+                  row->id.resource, row->id.name);
+        return;
+    }
+    struct slot_key group;
+    if (key.source == SOURCE_GROUP && inbox_group(core->config, row->group, &group))
+        key.rank = group.rank;
+    struct slot *slot = object_slot_make(object, &key);
+    slot->generation = row->generation;
+    slot->tombstone = row->tombstone;
+    slot->accepted_ms = row->accepted_ms;
+    snprintf(slot->content, sizeof(slot->content), "%s", row->content);
+    /* As it was accepted: a newer Davit that honours more fields restarts nothing. */
+    snprintf(slot->hash, sizeof(slot->hash), "%s", row->hash);
+    read_document(object, slot, row);
+}
+
+static void load_superseded(void *ctx, const struct slot_row *row)
+{
+    struct core *core = ((struct loading *)ctx)->core;
+    struct object *object = objects_find(&core->objects, &row->id);
+    struct slot_key key;
+    struct slot *slot = object != NULL && source_of(row, &key) ? object_slot(object, &key) : NULL;
+    if (slot != NULL)
+        slot_supersede(slot, row->content);
+}
+
+static void load_incarnation(void *ctx, const struct incarnation_row *row)
+{
+    struct core *core = ((struct loading *)ctx)->core;
+    struct object *object = objects_get(&core->objects, &row->id);
+    if (object == NULL)
+        return;
+    snprintf(object->uid, sizeof(object->uid), "%s", row->uid);
+    snprintf(object->hash, sizeof(object->hash), "%s", row->hash);
+    object->created_ms = row->created_ms;
+}
+
+static void load_memory(void *ctx, const char *uid, const struct container_memory *memory)
+{
+    struct loading *loading = ctx;
+    struct text_list *uids = &loading->uids;
+    uids->items = mem_resize(uids->items, uids->count + 1, sizeof(char *));
+    loading->memories = mem_resize(loading->memories, uids->count + 1, sizeof(*memory));
+    loading->memories[uids->count] = *memory;
+    uids->items[uids->count++] = mem_strdup(uid);
+}
+
+static void load_refused(void *ctx, const struct object_id *id)
+{
+    struct object *object = objects_get(&((struct loading *)ctx)->core->objects, id);
+    if (object != NULL)
+        object->refused_stored = true;
+}
+
+static void place_memories(struct loading *loading)
+{
+    struct core *core = loading->core;
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
+        const struct slot *ruling = object_ruling(object);
+        object_fit_memory(object, ruling != NULL ? ruling->pod : NULL);
+        for (size_t i = 0; i < loading->uids.count; i++) {
+            struct container_memory *memory = strcmp(loading->uids.items[i], object->uid) == 0
+                                                  ? object_memory(object, loading->memories[i].name)
+                                                  : NULL;
+            if (memory != NULL)
+                *memory = loading->memories[i];
+        }
+    }
+    for (size_t i = 0; i < loading->uids.count; i++)
+        free(loading->uids.items[i]);
+    free(loading->uids.items);
+    free(loading->memories);
+}
+
+/* Groups that the configuration names no more: leaving a group empties its slots. */
+static void leave_groups(struct core *core)
+{
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        for (size_t i = 0; i < object->slot_count; i++) {
+            struct slot_key key = { .source = object->slots[i].source, .group = object->slots[i].group };
+            struct slot_key known;
+            if (key.source == SOURCE_GROUP && !inbox_group(core->config, key.group, &known)) {
+                log_info("%s/%s/%s: this node has left group %s", object->id.namespace, object->id.resource,
+                         object->id.name, key.group);
+                inbox_empty_slot(core, object, &key);
+            }
+        }
+}
+
+struct core *core_new(const struct config *config, const struct core_env *env, struct store *store, struct error *err)
+{
+    struct core *core = mem_alloc(sizeof(*core));
+    core->config = config;
+    core->env = env;
+    core->store = store;
+    core->runtime.name = config->fake.enabled ? "fake" : "crun";
+    core->runtime.needs_images = true;
+    core->started_ms = core_wall_ms(core);
+    core->node_dirty = true;
+    core_new_uid(core, core->link.session);
+    struct loading loading = { .core = core };
+    core->outbox = outbox_new(store, env->to_link, env->ctx, err);
+    bool good = core->outbox != NULL && images_load(&core->images, store, err) &&
+                store_each_slot(store, load_slot, &loading, err) &&
+                store_each_superseded(store, load_superseded, &loading, err) &&
+                store_each_incarnation(store, load_incarnation, &loading, err) &&
+                store_each_memory(store, load_memory, &loading, err) &&
+                store_each_refused(store, load_refused, &loading, err);
+    place_memories(&loading);
+    if (!good) {
+        core_free(core);
+        return NULL;
+    }
+    leave_groups(core);
+    core_touch_all(core);
+    return core;
+}
+
+void core_free(struct core *core)
+{
+    if (core == NULL)
+        return;
+    change_free_all(core);
+    runtime_lost(core);
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        inbox_drop(object);
+    objects_free(&core->objects);
+    images_free(&core->images);
+    outbox_free(core->outbox);
+    free(core->dirty);
+    free(core);
+}

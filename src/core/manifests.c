@@ -1,0 +1,97 @@
+#include "core/manifests.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/yaml.h"
+#include "core/inbox.h"
+
+/* What the folder holds now. */
+struct found {
+    struct core *core;
+    struct object_id *ids;
+    size_t count;
+    bool doubtful; /* a file could not be read: what it held is not known */
+};
+
+static bool is_manifest(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return name[0] != '.' && dot != NULL &&
+           (strcmp(dot, ".json") == 0 || strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+static void found_add(struct found *found, const struct object_id *id)
+{
+    found->ids = mem_resize(found->ids, found->count + 1, sizeof(*found->ids));
+    found->ids[found->count++] = *id;
+}
+
+static bool found_has(const struct found *found, const struct object_id *id)
+{
+    for (size_t i = 0; i < found->count; i++)
+        if (object_id_compare(&found->ids[i], id) == 0)
+            return true;
+    return false;
+}
+
+static void take_documents(struct found *found, const char *file, const struct json *documents)
+{
+    JSON_EACH(document, documents) {
+        struct object_id id = { 0 };
+        struct refusal refusal;
+        if (!inbox_manifest(found->core, document, &id, &refusal)) {
+            core_event(found->core, NULL, true, refusal.reason, "%s: %s", file, refusal.message);
+            /* A document that says who it is keeps its place; one that does not puts all in doubt. */
+            found->doubtful = found->doubtful || id.name[0] == '\0';
+        }
+        if (id.name[0] != '\0')
+            found_add(found, &id);
+    }
+}
+
+static void read_file(struct found *found, const char *file)
+{
+    AUTO_FREE char *path = mem_printf("%s/%s", found->core->config->manifests_dir, file);
+    AUTO_FREE char *text = NULL;
+    size_t len = 0;
+    struct error err;
+    AUTO_JSON struct json *documents =
+        file_read(path, LIMIT_DOCUMENT_BYTES, &text, &len, &err) ? yaml_parse(text, len, &err) : NULL;
+    if (documents == NULL) {
+        core_event(found->core, NULL, true, "InvalidManifest", "%s: %s", file, err.message);
+        found->doubtful = true;
+        return;
+    }
+    take_documents(found, file, documents);
+}
+
+static void empty_missing(struct core *core, const struct found *found)
+{
+    static const struct slot_key key = { .source = SOURCE_MANIFESTS, .group = "" };
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        if (object_slot(object, &key) != NULL && !found_has(found, &object->id))
+            inbox_empty_slot(core, object, &key);
+}
+
+void manifests_read(struct core *core)
+{
+    DIR *folder = opendir(core->config->manifests_dir);
+    if (folder == NULL) {
+        if (errno != ENOENT)
+            log_error("cannot read the manifests folder %s: %s", core->config->manifests_dir, strerror(errno));
+        return;
+    }
+    struct found found = { .core = core };
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
+        if (is_manifest(entry->d_name))
+            read_file(&found, entry->d_name);
+    closedir(folder);
+    if (!found.doubtful)
+        empty_missing(core, &found);
+    free(found.ids);
+}

@@ -1,0 +1,223 @@
+#include "core/object.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "davit/limits.h"
+
+static void text_list_clear(struct text_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    memset(list, 0, sizeof(*list));
+}
+
+static void slot_clear(struct slot *slot)
+{
+    free(slot->group);
+    pod_free(slot->pod);
+    ignored_free(&slot->ignored);
+    text_list_clear(&slot->superseded);
+}
+
+static void object_free(struct object *object)
+{
+    for (size_t i = 0; i < object->slot_count; i++)
+        slot_clear(&object->slots[i]);
+    free(object->slots);
+    free(object->memory);
+    object_runs_clear(object);
+    json_free(object->summary);
+    free(object);
+}
+
+void objects_free(struct objects *objects)
+{
+    struct object *object, *next;
+    HASH_ITER(hh, objects->table, object, next) {
+        HASH_DEL(objects->table, object);
+        object_free(object);
+    }
+}
+
+struct object *objects_find(const struct objects *objects, const struct object_id *id)
+{
+    struct object *object = NULL;
+    HASH_FIND(hh, objects->table, id, sizeof(*id), object);
+    return object;
+}
+
+size_t objects_count(const struct objects *objects)
+{
+    return HASH_COUNT(objects->table);
+}
+
+struct object *objects_get(struct objects *objects, const struct object_id *id)
+{
+    struct object *object = objects_find(objects, id);
+    if (object != NULL || objects_count(objects) >= LIMIT_OBJECTS)
+        return object;
+    object = mem_alloc(sizeof(*object));
+    object->id = *id;
+    HASH_ADD(hh, objects->table, id, sizeof(object->id), object);
+    return object;
+}
+
+void objects_drop_if_empty(struct objects *objects, struct object *object)
+{
+    bool busy = object->committing || object->calling || object->saving || object->arrivals != NULL;
+    if (busy || object->dirty || object->refused_stored || object->slot_count > 0 || object->refused || object->uid[0] != '\0' || object->runs != NULL)
+        return;
+    HASH_DEL(objects->table, object);
+    object_free(object);
+}
+
+struct slot *object_slot(const struct object *object, const struct slot_key *key)
+{
+    for (size_t i = 0; i < object->slot_count; i++)
+        if (object->slots[i].source == key->source && strcmp(object->slots[i].group, key->group) == 0)
+            return &object->slots[i];
+    return NULL;
+}
+
+struct slot *object_slot_make(struct object *object, const struct slot_key *key)
+{
+    struct slot *slot = object_slot(object, key);
+    if (slot != NULL)
+        return slot;
+    object->slots = mem_resize(object->slots, object->slot_count + 1, sizeof(*object->slots));
+    size_t at = 0;
+    while (at < object->slot_count && (object->slots[at].source < key->source ||
+                                       (object->slots[at].source == key->source && object->slots[at].rank < key->rank)))
+        at++;
+    memmove(&object->slots[at + 1], &object->slots[at], (object->slot_count - at) * sizeof(*object->slots));
+    object->slot_count++;
+    slot = &object->slots[at];
+    memset(slot, 0, sizeof(*slot));
+    slot->source = key->source;
+    slot->group = mem_strdup(key->group);
+    slot->rank = key->rank;
+    return slot;
+}
+
+void object_slot_remove(struct object *object, struct slot *slot)
+{
+    size_t index = (size_t)(slot - object->slots);
+    slot_clear(slot);
+    object->slot_count--;
+    memmove(slot, slot + 1, (object->slot_count - index) * sizeof(*slot));
+}
+
+bool slot_was_superseded(const struct slot *slot, const char *content)
+{
+    for (size_t i = 0; i < slot->superseded.count; i++)
+        if (strcmp(slot->superseded.items[i], content) == 0)
+            return true;
+    return false;
+}
+
+void slot_supersede(struct slot *slot, const char *content)
+{
+    struct text_list *list = &slot->superseded;
+    if (list->count >= LIMIT_SUPERSEDED) {
+        free(list->items[0]);
+        list->count--;
+        memmove(list->items, list->items + 1, list->count * sizeof(char *));
+    }
+    list->items = mem_resize(list->items, list->count + 1, sizeof(char *));
+    list->items[list->count++] = mem_strdup(content);
+}
+
+const char *slot_source_word(enum slot_source source)
+{
+    static const char *const words[] = { "node", "group", "all", "manifests" };
+    return words[source];
+}
+
+char *slot_name(const struct slot *slot)
+{
+    if (slot->source == SOURCE_GROUP)
+        return mem_printf("group/%s", slot->group);
+    return mem_strdup(slot_source_word(slot->source));
+}
+
+const struct slot *object_ruling(const struct object *object)
+{
+    for (size_t i = 0; i < object->slot_count; i++) {
+        const struct slot *slot = &object->slots[i];
+        if (!slot->tombstone)
+            return slot;
+        if (slot->source == SOURCE_NODE)
+            return NULL;
+    }
+    return NULL;
+}
+
+bool object_is_orphan(const struct object *object)
+{
+    return object->runs != NULL && object->slot_count == 0 && object->uid[0] == '\0';
+}
+
+struct container_memory *object_memory(struct object *object, const char *container)
+{
+    for (size_t i = 0; i < object->memory_count; i++)
+        if (strcmp(object->memory[i].name, container) == 0)
+            return &object->memory[i];
+    return NULL;
+}
+
+void object_fit_memory(struct object *object, const struct pod *pod)
+{
+    size_t count = pod != NULL ? pod->containers.count : 0;
+    struct container_memory *fitted = mem_array(count + 1, sizeof(*fitted));
+    for (size_t i = 0; i < count; i++) {
+        const char *name = pod_container(pod, i)->name;
+        const struct container_memory *known = object_memory(object, name);
+        if (known != NULL) {
+            fitted[i] = *known;
+            continue;
+        }
+        strncpy(fitted[i].name, name, sizeof(fitted[i].name) - 1);
+        fitted[i].begun = -1;
+        fitted[i].ended = -1;
+    }
+    free(object->memory);
+    object->memory = fitted;
+    object->memory_count = count;
+}
+
+struct run *object_run(const struct object *object, const char *uid)
+{
+    struct run *run = object->runs;
+    while (run != NULL && strcmp(run->uid, uid) != 0)
+        run = run->next;
+    return run;
+}
+
+struct run *object_run_make(struct object *object, const char *uid)
+{
+    struct run *run = object_run(object, uid);
+    if (run != NULL)
+        return run;
+    run = run_new(uid);
+    run->next = object->runs;
+    object->runs = run;
+    return run;
+}
+
+void object_run_remove(struct object *object, struct run *gone)
+{
+    for (struct run **at = &object->runs; *at != NULL; at = &(*at)->next)
+        if (*at == gone) {
+            *at = gone->next;
+            run_free(gone);
+            return;
+        }
+}
+
+void object_runs_clear(struct object *object)
+{
+    while (object->runs != NULL)
+        object_run_remove(object, object->runs);
+}

@@ -1,0 +1,106 @@
+/* The objects a node knows: what each source says of them (slots), what is wanted (the ruling slot, the incarnation),
+ * what is seen (runs) and remembered. Deciding thread only.
+ */
+#ifndef CORE_OBJECT_H
+#define CORE_OBJECT_H
+
+#include <uthash.h>
+
+#include "model/pod_step.h"
+#include "protocol/document.h"
+#include "protocol/pod_status.h"
+#include "store/store.h"
+
+/* The order is the order of ruling; groups among themselves in the order of the configuration. */
+enum slot_source { SOURCE_NODE, SOURCE_GROUP, SOURCE_ALL, SOURCE_MANIFESTS };
+
+struct slot_key {
+    enum slot_source source;
+    const char *group; /* "" unless SOURCE_GROUP */
+    size_t rank;       /* among groups */
+};
+
+struct slot {
+    enum slot_source source;
+    char *group;
+    size_t rank;
+    int64_t generation;
+    char content[DIGEST_HEX_BYTES];
+    char hash[POD_HASH_BYTES];
+    bool tombstone;
+    uint64_t accepted_ms;
+    struct pod *pod; /* NULL for a tombstone, and where the stored text cannot be read any more */
+    struct ignored_fields ignored;
+    struct text_list superseded; /* content digests, oldest first */
+    enum retained retained;
+};
+
+/* A document on its way in, waiting for a commit of the same object. */
+struct arrival;
+
+struct object {
+    struct object_id id;
+    struct slot *slots; /* in the order of ruling */
+    size_t slot_count;
+    /* The newest refusal, of any slot; cleared when the same slot takes a document. */
+    bool refused;
+    enum slot_source refused_source;
+    struct refusal refusal;
+    bool refused_stored;
+    /* The wanted incarnation. uid "" : none. hash "": it is to end. */
+    char uid[POD_UID_BYTES];
+    char hash[POD_HASH_BYTES];
+    uint64_t created_ms;
+    struct container_memory *memory; /* one for each container of the ruling pod */
+    size_t memory_count;
+    struct run *runs;
+    /* Work in flight: at most one of each. */
+    bool committing; /* a document */
+    struct arrival *arrivals;
+    bool calling;    /* a runtime call */
+    uint64_t acted;  /* number of the newest answer of the runtime about it */
+    bool saving;     /* a memory, or the end of the incarnation */
+    uint64_t wait_boot_ms; /* the disk failed: not before */
+    /* What was told last: digests, so that what is the same is not told twice. */
+    bool dirty;
+    char told_state[DIGEST_HEX_BYTES];
+    char told_status[DIGEST_HEX_BYTES];
+    struct json *summary; /* the flat state as told last */
+    UT_hash_handle hh;
+};
+
+struct objects {
+    struct object *table;
+};
+
+void objects_free(struct objects *objects);
+struct object *objects_find(const struct objects *objects, const struct object_id *id); /* NULL */
+/* Found or made; NULL at LIMIT_OBJECTS. */
+struct object *objects_get(struct objects *objects, const struct object_id *id);
+size_t objects_count(const struct objects *objects);
+/* Forgets an object that has nothing left in it. */
+void objects_drop_if_empty(struct objects *objects, struct object *object);
+
+struct slot *object_slot(const struct object *object, const struct slot_key *key); /* NULL */
+struct slot *object_slot_make(struct object *object, const struct slot_key *key);
+void object_slot_remove(struct object *object, struct slot *slot);
+bool slot_was_superseded(const struct slot *slot, const char *content);
+void slot_supersede(struct slot *slot, const char *content);
+/* "node", "group/NAME", "all", "manifests"; the caller frees. */
+char *slot_name(const struct slot *slot);
+const char *slot_source_word(enum slot_source source);
+
+/* The slot that rules: the first with an object; a tombstone of the node's own masks the rest. NULL: nothing is wanted. */
+const struct slot *object_ruling(const struct object *object);
+/* Runs that no document explains: the database was lost. They are left alone. */
+bool object_is_orphan(const struct object *object);
+/* Makes one memory for each container of the ruling pod, keeping those of the same name. */
+void object_fit_memory(struct object *object, const struct pod *pod);
+struct container_memory *object_memory(struct object *object, const char *container); /* NULL */
+
+struct run *object_run(const struct object *object, const char *uid); /* NULL */
+struct run *object_run_make(struct object *object, const char *uid);
+void object_run_remove(struct object *object, struct run *run);
+void object_runs_clear(struct object *object);
+
+#endif

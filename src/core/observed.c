@@ -1,0 +1,155 @@
+#include "core/observed.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "protocol/names.h"
+
+static void copy(char *out, size_t size, const char *text)
+{
+    snprintf(out, size, "%s", text != NULL ? text : "");
+}
+
+static bool read_state(const char *word, enum instance_state *state)
+{
+    static const char *const words[] = { "created", "running", "exited" };
+    for (size_t i = 0; word != NULL && i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(words[i], word) == 0) {
+            *state = (enum instance_state)i;
+            return true;
+        }
+    return false;
+}
+
+static uint64_t read_ms(const struct json *json, const char *key)
+{
+    int64_t value = json_get_integer(json, key, 0);
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+static bool read_instance(const struct json *json, struct instance *seen, struct object_id *id)
+{
+    const char *uid = json_get_text(json, "uid");
+    const char *container = json_get_text(json, "container");
+    if (uid == NULL || strlen(uid) >= POD_UID_BYTES || !name_is_label(container) ||
+        !read_state(json_get_text(json, "state"), &seen->state))
+        return false;
+    copy(seen->container, sizeof(seen->container), container);
+    seen->attempt = json_get_integer(json, "attempt", 0);
+    seen->supervised = json_get_boolean(json, "supervised", true);
+    seen->grace_ms = read_ms(json_get(json, "record"), "graceMs");
+    seen->ending.exit_code = json_get_integer(json, "exitCode", 0);
+    seen->ending.signal = json_get_integer(json, "signal", 0);
+    copy(seen->ending.reason, sizeof(seen->ending.reason), json_get_text(json, "reason"));
+    seen->ending.started_ms = read_ms(json, "startedAtMs");
+    seen->ending.finished_ms = read_ms(json, "finishedAtMs");
+    seen->ending.finished_boot_ms = read_ms(json, "finishedBootMs");
+    copy(id->namespace, sizeof(id->namespace), json_get_text(json, "namespace"));
+    copy(id->resource, sizeof(id->resource), "pods");
+    copy(id->name, sizeof(id->name), json_get_text(json, "pod"));
+    return true;
+}
+
+static struct object *find_by_uid(const struct core *core, const char *uid)
+{
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        if (object_run(object, uid) != NULL || strcmp(object->uid, uid) == 0)
+            return object;
+    return NULL;
+}
+
+/* The object an instance belongs to: by its name, else by its uid. Made where it is an orphan. */
+static struct object *object_of(struct core *core, const struct object_id *id, const char *uid)
+{
+    if (name_is_subdomain(id->name) && name_is_label(id->namespace))
+        return objects_get(&core->objects, id);
+    return find_by_uid(core, uid);
+}
+
+void observed_instance(struct core *core, const struct json *json)
+{
+    struct instance seen = { 0 };
+    struct object_id id = { 0 };
+    if (!read_instance(json, &seen, &id)) {
+        AUTO_FREE char *text = json_print(json);
+        log_warn("the runtime told of something that is no instance: %.200s", text);
+        return;
+    }
+    const char *uid = json_get_text(json, "uid");
+    struct object *object = object_of(core, &id, uid);
+    if (object == NULL) {
+        log_warn("the runtime has an instance of an unknown pod %.60s: it is left alone", uid);
+        return;
+    }
+    struct run *run = object_run_make(object, uid);
+    run->shared = true;
+    const char *hash = json_get_text(json_get(json, "record"), "hash");
+    if (hash != NULL)
+        copy(run->hash, sizeof(run->hash), hash);
+    instance_merge(run_add(run, seen.container, seen.attempt), &seen);
+    core_touch(core, object);
+}
+
+static bool list_names(const struct json *instances, const char *uid, const struct instance *one)
+{
+    JSON_EACH(json, instances) {
+        const char *container = json_get_text(json, "container");
+        const char *listed = json_get_text(json, "uid");
+        if (listed != NULL && container != NULL && strcmp(listed, uid) == 0 && strcmp(container, one->container) == 0 &&
+            json_get_integer(json, "attempt", 0) == one->attempt)
+            return true;
+    }
+    return false;
+}
+
+static bool list_has_pod(const struct json *pods, const char *uid)
+{
+    JSON_EACH(pod, pods)
+        if (json_text(pod) != NULL && strcmp(json_text(pod), uid) == 0)
+            return true;
+    return false;
+}
+
+/* Takes out of one object what the list does not name. */
+static void forget_missing(struct core *core, struct object *object, const struct json *answer)
+{
+    const struct json *instances = json_get(answer, "instances");
+    for (struct run *run = object->runs, *next; run != NULL; run = next) {
+        next = run->next;
+        for (size_t i = run->count; i-- > 0;) {
+            const struct instance *one = &run->instances[i];
+            if (list_names(instances, run->uid, one))
+                continue;
+            core_touch(core, object);
+            run_remove(run, one->container, one->attempt);
+        }
+        run->shared = list_has_pod(json_get(answer, "pods"), run->uid);
+        if (run->count == 0 && !run->shared) {
+            object_run_remove(object, run);
+            core_touch(core, object);
+        }
+    }
+}
+
+/* What only has something to release, no instance any more: it hangs on an object by its uid, or on none. */
+static void take_pods(struct core *core, const struct json *pods)
+{
+    JSON_EACH(pod, pods) {
+        const char *uid = json_text(pod);
+        struct object *object = uid != NULL && strlen(uid) < POD_UID_BYTES ? find_by_uid(core, uid) : NULL;
+        if (object != NULL)
+            object_run_make(object, uid)->shared = true;
+    }
+}
+
+void observed_list(struct core *core, const struct json *answer, uint64_t asked)
+{
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        if (!object->calling && object->acted <= asked)
+            forget_missing(core, object, answer);
+    JSON_EACH(instance, json_get(answer, "instances"))
+        observed_instance(core, instance);
+    take_pods(core, json_get(answer, "pods"));
+}

@@ -1,0 +1,226 @@
+#include "core/outbox.h"
+
+#include <string.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "base/memory.h"
+#include "davit/limits.h"
+
+struct entry {
+    char *topic;
+    char *payload;
+    bool retain;
+    bool keyed;        /* in `topics` */
+    int64_t row;       /* 0: derived */
+    int64_t sent_id;   /* 0: waits in `queue`; else in flight, in `flying` */
+    bool replaced;     /* a newer payload came while it was in flight */
+    struct entry *prev, *next;
+    UT_hash_handle hh;
+};
+
+struct outbox {
+    struct store *store;
+    outbox_send send;
+    void *ctx;
+    struct entry *topics;
+    struct entry *queue;
+    struct entry *flying;
+    size_t flying_count;
+    size_t event_count;
+    uint64_t dropped;
+    int64_t last_row;
+    int64_t last_id;
+    int64_t window; /* 0: not connected */
+};
+
+static void entry_free(struct outbox *outbox, struct entry *entry)
+{
+    if (entry->keyed)
+        HASH_DEL(outbox->topics, entry);
+    else
+        outbox->event_count--;
+    free(entry->topic);
+    free(entry->payload);
+    free(entry);
+}
+
+static void row_delete(struct outbox *outbox, struct entry *entry)
+{
+    if (entry->row == 0)
+        return;
+    struct store_txn *txn = store_begin(outbox->store);
+    store_delete_outbox(txn, entry->row);
+    store_commit(txn, NULL, NULL);
+    entry->row = 0;
+}
+
+static void pump(struct outbox *outbox)
+{
+    while (outbox->queue != NULL && (int64_t)outbox->flying_count < outbox->window) {
+        struct entry *entry = outbox->queue;
+        DL_DELETE(outbox->queue, entry);
+        DL_APPEND(outbox->flying, entry);
+        outbox->flying_count++;
+        entry->sent_id = ++outbox->last_id;
+        entry->replaced = false;
+        struct json *head = json_new_texts("op", "publish", "topic", entry->topic, NULL);
+        json_set_integer(head, "id", entry->sent_id);
+        json_set_integer(head, "qos", 1);
+        json_set_boolean(head, "retain", entry->retain);
+        outbox->send(outbox->ctx, head, entry->payload, strlen(entry->payload));
+    }
+}
+
+static struct entry *entry_add(struct outbox *outbox, const char *topic, const char *payload, bool keyed)
+{
+    struct entry *entry = mem_alloc(sizeof(*entry));
+    entry->topic = mem_strdup(topic);
+    entry->payload = mem_strdup(payload);
+    entry->keyed = keyed;
+    entry->retain = keyed;
+    if (keyed)
+        HASH_ADD_KEYPTR(hh, outbox->topics, entry->topic, strlen(entry->topic), entry);
+    else
+        outbox->event_count++;
+    return entry;
+}
+
+/* The topic's one entry with this payload, waiting, or marked to be sent again once it is back. */
+static struct entry *keyed_put(struct outbox *outbox, const char *topic, const char *payload)
+{
+    struct entry *entry = NULL;
+    HASH_FIND_STR(outbox->topics, topic, entry);
+    if (entry == NULL) {
+        entry = entry_add(outbox, topic, payload, true);
+        DL_APPEND(outbox->queue, entry);
+        return entry;
+    }
+    free(entry->payload);
+    entry->payload = mem_strdup(payload);
+    entry->replaced = entry->sent_id != 0;
+    return entry;
+}
+
+void outbox_put(struct outbox *outbox, const char *topic, const char *payload)
+{
+    row_delete(outbox, keyed_put(outbox, topic, payload));
+    pump(outbox);
+}
+
+void outbox_clear(struct outbox *outbox, struct store_txn *txn, const char *topic)
+{
+    struct entry *entry = keyed_put(outbox, topic, "");
+    if (entry->row == 0)
+        entry->row = ++outbox->last_row;
+    store_put_outbox(txn, &(struct outbox_row){ .id = entry->row, .topic = topic, .payload = "", .retain = true });
+    pump(outbox);
+}
+
+static void drop_oldest_event(struct outbox *outbox)
+{
+    struct entry *entry;
+    DL_FOREACH(outbox->queue, entry)
+    {
+        if (entry->keyed)
+            continue;
+        DL_DELETE(outbox->queue, entry);
+        entry_free(outbox, entry);
+        outbox->dropped++;
+        return;
+    }
+}
+
+void outbox_event(struct outbox *outbox, const char *topic, const char *payload)
+{
+    if (outbox->event_count >= LIMIT_EVENTS)
+        drop_oldest_event(outbox);
+    DL_APPEND(outbox->queue, entry_add(outbox, topic, payload, false));
+    pump(outbox);
+}
+
+void outbox_first(struct outbox *outbox, const char *topic, const char *payload)
+{
+    DL_PREPEND(outbox->queue, entry_add(outbox, topic, payload, false));
+    pump(outbox);
+}
+
+void outbox_connected(struct outbox *outbox, int64_t receive_maximum)
+{
+    outbox->window = receive_maximum > 0 && receive_maximum < LIMIT_INFLIGHT ? receive_maximum : LIMIT_INFLIGHT;
+    pump(outbox);
+}
+
+void outbox_disconnected(struct outbox *outbox)
+{
+    outbox->window = 0;
+    outbox->flying_count = 0;
+    while (outbox->flying != NULL) {
+        struct entry *entry = outbox->flying->prev; /* the last one: the order stays */
+        DL_DELETE(outbox->flying, entry);
+        entry->sent_id = 0;
+        DL_PREPEND(outbox->queue, entry);
+    }
+}
+
+void outbox_published(struct outbox *outbox, int64_t id, bool ok)
+{
+    struct entry *entry;
+    DL_SEARCH_SCALAR(outbox->flying, entry, sent_id, id);
+    if (entry == NULL)
+        return;
+    DL_DELETE(outbox->flying, entry);
+    outbox->flying_count--;
+    entry->sent_id = 0;
+    if (!ok || entry->replaced) {
+        DL_APPEND(outbox->queue, entry);
+    } else {
+        row_delete(outbox, entry);
+        entry_free(outbox, entry);
+    }
+    pump(outbox);
+}
+
+size_t outbox_waiting(const struct outbox *outbox)
+{
+    return HASH_COUNT(outbox->topics) + outbox->event_count;
+}
+
+uint64_t outbox_dropped(const struct outbox *outbox)
+{
+    return outbox->dropped;
+}
+
+static void load_row(void *ctx, const struct outbox_row *row)
+{
+    struct outbox *outbox = ctx;
+    struct entry *entry = keyed_put(outbox, row->topic, row->payload);
+    entry->row = row->id;
+    if (row->id > outbox->last_row)
+        outbox->last_row = row->id;
+}
+
+struct outbox *outbox_new(struct store *store, outbox_send send, void *ctx, struct error *err)
+{
+    struct outbox *outbox = mem_alloc(sizeof(*outbox));
+    outbox->store = store;
+    outbox->send = send;
+    outbox->ctx = ctx;
+    if (store_each_outbox(store, load_row, outbox, err))
+        return outbox;
+    outbox_free(outbox);
+    return NULL;
+}
+
+void outbox_free(struct outbox *outbox)
+{
+    if (outbox == NULL)
+        return;
+    outbox_disconnected(outbox);
+    while (outbox->queue != NULL) {
+        struct entry *entry = outbox->queue;
+        DL_DELETE(outbox->queue, entry);
+        entry_free(outbox, entry);
+    }
+    free(outbox);
+}

@@ -1,0 +1,36 @@
+/* What waits for the broker, within an own window of unacknowledged messages. Deciding thread only.
+ *
+ * One entry a topic, the newest wins; events have no such key and wait in a line of their own. What must arrive (clears)
+ * is a row in the store until the broker has acknowledged it. Statuses are derived and never stored: after each
+ * connection everything is told again.
+ */
+#ifndef CORE_OUTBOX_H
+#define CORE_OUTBOX_H
+
+#include "base/json.h"
+#include "store/store.h"
+
+struct outbox;
+
+/* Sends one publish to the link: `head` is taken. */
+typedef void (*outbox_send)(void *ctx, struct json *head, const void *payload, size_t len);
+
+struct outbox *outbox_new(struct store *store, outbox_send send, void *ctx, struct error *err); /* reads the rows */
+void outbox_free(struct outbox *outbox);
+
+/* Retained, QoS 1. Replaces what waits on that topic, a stored clear too. */
+void outbox_put(struct outbox *outbox, const char *topic, const char *payload);
+/* An empty retained payload that must arrive: a row, written by `txn`. */
+void outbox_clear(struct outbox *outbox, struct store_txn *txn, const char *topic);
+/* Not retained. outbox_first goes before everything that waits (the end-of-flood nonce). */
+void outbox_event(struct outbox *outbox, const char *topic, const char *payload);
+void outbox_first(struct outbox *outbox, const char *topic, const char *payload);
+
+void outbox_connected(struct outbox *outbox, int64_t receive_maximum);
+void outbox_disconnected(struct outbox *outbox);
+void outbox_published(struct outbox *outbox, int64_t id, bool ok);
+size_t outbox_waiting(const struct outbox *outbox);
+/* Events that were dropped because LIMIT_EVENTS waited. */
+uint64_t outbox_dropped(const struct outbox *outbox);
+
+#endif

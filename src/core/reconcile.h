@@ -1,0 +1,11 @@
+/* One object: looks at what is wanted and what is seen, and carries out the next step. Law 1: it may be called any time. */
+#ifndef CORE_RECONCILE_H
+#define CORE_RECONCILE_H
+
+#include "core/core.h"
+
+void reconcile_object(struct core *core, struct object *object);
+/* The view of an object for a step or a report. `present` holds one bool a container; the caller's. */
+void reconcile_view(const struct core *core, const struct object *object, struct pod_view *view, bool *present);
+
+#endif

@@ -1,0 +1,133 @@
+#include "core/report.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "core/reconcile.h"
+#include "protocol/topic.h"
+
+static const struct text_list *shadows_of(const struct object *object, const struct slot *ruling, struct text_list *list)
+{
+    list->items = mem_array(object->slot_count + 1, sizeof(char *));
+    for (size_t i = 0; i < object->slot_count; i++)
+        if (&object->slots[i] != ruling && !object->slots[i].tombstone)
+            list->items[list->count++] = slot_name(&object->slots[i]);
+    return list;
+}
+
+static void list_free(struct text_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+}
+
+bool report_tell(struct core *core, const char *word, const struct object_id *id, struct json *json, bool with_ts,
+                 char told[DIGEST_HEX_BYTES])
+{
+    char digest[DIGEST_HEX_BYTES];
+    AUTO_FREE char *same = json_print(json);
+    digest_of(same, strlen(same), digest);
+    if (strcmp(digest, told) == 0)
+        return false;
+    memcpy(told, digest, sizeof(digest));
+    AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, word, id);
+    if (with_ts)
+        json_set_integer(json, "ts", (int64_t)core_wall_ms(core));
+    AUTO_FREE char *text = json_print(json);
+    outbox_put(core->outbox, topic, text);
+    return true;
+}
+
+static void report_pod(struct core *core, struct object *object, const struct pod_report *report)
+{
+    struct json *state = pod_state_write(report);
+    if (report_tell(core, "state", &object->id, state, true, object->told_state))
+        core->node_dirty = true;
+    json_free(object->summary);
+    object->summary = state;
+    AUTO_JSON struct json *status = pod_status_write(report);
+    report_tell(core, "status", &object->id, status, false, object->told_status);
+}
+
+/* A tombstone's object with nothing left has no status; its topics were emptied. */
+static bool nothing_to_tell(const struct object *object)
+{
+    return !object->refused && object->uid[0] == '\0' && object->runs == NULL && object_ruling(object) == NULL;
+}
+
+void report_object(struct core *core, struct object *object)
+{
+    if (nothing_to_tell(object)) {
+        if (object->summary != NULL)
+            core->node_dirty = true;
+        json_free(mem_steal(&object->summary));
+        return;
+    }
+    bool present[LIMIT_CONTAINERS];
+    const char *image_ids[LIMIT_CONTAINERS];
+    struct container_shown shown[LIMIT_CONTAINERS];
+    struct pod_view view;
+    reconcile_view(core, object, &view, present);
+    for (size_t i = 0; view.pod != NULL && i < view.pod->containers.count; i++) {
+        const struct image *image = images_find(&core->images, pod_container(view.pod, i)->image);
+        image_ids[i] = image != NULL ? image->id : NULL;
+        container_show(&view, i, core_boot_ms(core), &shown[i]);
+    }
+    const struct slot *ruling = object_ruling(object);
+    struct text_list shadows = { 0 };
+    AUTO_FREE char *source = ruling != NULL ? slot_name(ruling) : NULL;
+    struct pod_report report = {
+        .id = &object->id,
+        .uid = object->uid,
+        .generation = ruling != NULL ? ruling->generation : -1,
+        .source = source,
+        .shadows = shadows_of(object, ruling, &shadows),
+        .refusal = object->refused ? &object->refusal : NULL,
+        .ignored = ruling != NULL ? &ruling->ignored : NULL,
+        .retained = ruling != NULL && ruling->source != SOURCE_MANIFESTS ? ruling->retained : RETAINED_UNKNOWN,
+        .accepted_ms = object->created_ms,
+        .view = &view,
+        .shown = shown,
+        .image_ids = image_ids,
+        .terminating = ruling == NULL && object->uid[0] != '\0',
+        .orphan = object_is_orphan(object),
+    };
+    report_pod(core, object, &report);
+    list_free(&shadows);
+}
+
+static char *presence_text(const struct core *core, bool online)
+{
+    AUTO_JSON struct json *json = json_new_object();
+    json_set_integer(json, "v", 1);
+    json_set_boolean(json, "online", online);
+    json_set_text(json, "bootId", core->env->boot_id);
+    json_set_text(json, "session", core->link.session);
+    json_set_integer(json, "ts", (int64_t)core_wall_ms(core));
+    return json_print(json);
+}
+
+char *report_will(const struct core *core)
+{
+    return presence_text(core, false);
+}
+
+void report_presence(struct core *core, bool online)
+{
+    AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, "presence", NULL);
+    AUTO_FREE char *text = presence_text(core, online);
+    outbox_put(core->outbox, topic, text);
+}
+
+void report_again(struct core *core)
+{
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
+        object->told_state[0] = '\0';
+        object->told_status[0] = '\0';
+        core_touch(core, object);
+    }
+    core->told_node_state[0] = '\0';
+    core->told_node_status[0] = '\0';
+    core->node_dirty = true;
+}

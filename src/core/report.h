@@ -1,0 +1,18 @@
+/* What goes up: an object's state and status, the node's. Only what changed is told. */
+#ifndef CORE_REPORT_H
+#define CORE_REPORT_H
+
+#include "core/core.h"
+
+void report_object(struct core *core, struct object *object);
+void report_node(struct core *core);
+void report_presence(struct core *core, bool online);
+/* Everything is told anew: a new connection, to a broker that may have forgotten. */
+void report_again(struct core *core);
+/* {"online":false…} for the will; the caller frees. */
+char *report_will(const struct core *core);
+/* Puts `json` on R/nodes/N/WORD[/ID] unless it was told last; `ts` is not compared, and added only then. True: told. */
+bool report_tell(struct core *core, const char *word, const struct object_id *id, struct json *json, bool with_ts,
+                 char told[DIGEST_HEX_BYTES]);
+
+#endif

@@ -1,0 +1,83 @@
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <config.h>
+#include "core/report.h"
+#include "core/verify.h"
+#include "protocol/node_status.h"
+
+#define PROBLEMS_MAX 6
+
+struct problems {
+    struct node_problem list[PROBLEMS_MAX];
+    size_t count;
+};
+
+static void add(struct problems *problems, const char *type, const char *reason, const char *message)
+{
+    if (problems->count < PROBLEMS_MAX)
+        problems->list[problems->count++] = (struct node_problem){ type, reason, message };
+}
+
+static void collect(const struct core *core, struct problems *problems)
+{
+    if (core->runtime.problem[0] != '\0')
+        add(problems, "RuntimeProblem", "RuntimeProblem", core->runtime.problem);
+    else if (!core->runtime.listed)
+        add(problems, "RuntimeProblem", "RuntimeStarting", "the runtime host has not said yet what exists");
+    if (core->store_problem[0] != '\0')
+        add(problems, "StorageProblem", "CannotCommit", core->store_problem);
+    if (core->link.truncated)
+        add(problems, "BrokerTruncated", "NoEndOfFlood",
+            "the broker did not show all retained documents within 10 s (Mosquitto: max_queued_messages 0); "
+            "nothing is judged missing");
+    if (core->database_lost[0] != '\0')
+        add(problems, "DatabaseLost", "Damaged", core->database_lost);
+    if (outbox_dropped(core->outbox) > 0)
+        add(problems, "EventsDropped", "TooMany", "events were dropped while the broker was away");
+}
+
+static void count_pods(const struct core *core, struct node_report *report)
+{
+    for (const struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
+        if (object->summary == NULL)
+            continue;
+        int64_t code = json_get_integer(object->summary, "stateCode", 0);
+        int64_t ready = json_get_integer(object->summary, "ready", 0);
+        report->pods += code != STATE_REFUSED;
+        report->pods_ready += ready;
+        report->waiting += ready == 0 && (code == STATE_PENDING || code == STATE_RUNNING);
+    }
+}
+
+void report_node(struct core *core)
+{
+    struct problems problems = { 0 };
+    collect(core, &problems);
+    struct utsname machine;
+    if (uname(&machine) != 0)
+        memset(&machine, 0, sizeof(machine));
+    struct node_report report = {
+        .name = core->config->node,
+        .agent = PACKAGE_VERSION,
+        .runtime = core->runtime.version,
+        .boot_id = core->env->boot_id,
+        .verify = verify_mode(),
+        .labels = core->config->labels,
+        .groups = &core->config->groups,
+        .ready = core->runtime.listed,
+        .cpus = sysconf(_SC_NPROCESSORS_ONLN),
+        .memory_bytes = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
+        .kernel = machine.release,
+        .architecture = machine.machine,
+        .problems = problems.list,
+        .problem_count = problems.count,
+        .started_ms = core->started_ms,
+    };
+    count_pods(core, &report);
+    AUTO_JSON struct json *state = node_state_write(&report);
+    AUTO_JSON struct json *status = node_status_write(&report);
+    report_tell(core, "state", NULL, state, true, core->told_node_state);
+    report_tell(core, "status", NULL, status, false, core->told_node_status);
+}

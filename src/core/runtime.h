@@ -1,0 +1,19 @@
+/* The lanes to the runtime host: calls out, answers and news in, and what they say put into the objects' runs. */
+#ifndef CORE_RUNTIME_H
+#define CORE_RUNTIME_H
+
+#include "core/core.h"
+
+/* Carries out one action for an object; object->calling is set until its answer came. */
+void runtime_act(struct core *core, struct object *object, const struct pod_action *action, const struct pod *pod);
+/* Asks what exists, when that is due. Returns when the next look is due (boot ms); 0: the host is not there. */
+uint64_t runtime_look(struct core *core);
+void runtime_opened(struct core *core, const struct frame_view *frame);
+void runtime_refused(struct core *core, const struct frame_view *frame);
+void runtime_result(struct core *core, const struct frame_view *frame);
+void runtime_notified(struct core *core, const struct frame_view *frame);
+/* Every call in flight is lost; what exists is no longer known. */
+void runtime_lost(struct core *core);
+bool runtime_image_present(const struct core *core, const struct container *container);
+
+#endif

@@ -1,0 +1,79 @@
+#include "model/instance.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+struct run *run_new(const char *uid)
+{
+    struct run *run = mem_alloc(sizeof(*run));
+    strncpy(run->uid, uid, sizeof(run->uid) - 1);
+    return run;
+}
+
+void run_free(struct run *run)
+{
+    if (run == NULL)
+        return;
+    free(run->instances);
+    free(run);
+}
+
+struct instance *run_find(const struct run *run, const char *container, int64_t attempt)
+{
+    for (size_t i = 0; run != NULL && i < run->count; i++)
+        if (run->instances[i].attempt == attempt && strcmp(run->instances[i].container, container) == 0)
+            return &run->instances[i];
+    return NULL;
+}
+
+struct instance *run_newest(const struct run *run, const char *container)
+{
+    struct instance *newest = NULL;
+    for (size_t i = 0; run != NULL && i < run->count; i++) {
+        struct instance *one = &run->instances[i];
+        if (strcmp(one->container, container) == 0 && (newest == NULL || one->attempt > newest->attempt))
+            newest = one;
+    }
+    return newest;
+}
+
+struct instance *run_add(struct run *run, const char *container, int64_t attempt)
+{
+    struct instance *known = run_find(run, container, attempt);
+    if (known != NULL)
+        return known;
+    run->instances = mem_resize(run->instances, run->count + 1, sizeof(*run->instances));
+    struct instance *added = &run->instances[run->count++];
+    memset(added, 0, sizeof(*added));
+    strncpy(added->container, container, sizeof(added->container) - 1);
+    added->attempt = attempt;
+    added->supervised = true;
+    return added;
+}
+
+void run_remove(struct run *run, const char *container, int64_t attempt)
+{
+    struct instance *gone = run_find(run, container, attempt);
+    if (gone == NULL)
+        return;
+    size_t index = (size_t)(gone - run->instances);
+    run->count--;
+    memmove(gone, gone + 1, (run->count - index) * sizeof(*gone));
+}
+
+void instance_merge(struct instance *known, const struct instance *seen)
+{
+    if (seen->state < known->state)
+        return;
+    known->supervised = seen->supervised;
+    if (seen->grace_ms != 0)
+        known->grace_ms = seen->grace_ms;
+    if (known->state == INSTANCE_EXITED)
+        return; /* the first account of an end stays */
+    uint64_t started_ms = known->ending.started_ms;
+    known->state = seen->state;
+    known->ending = seen->ending;
+    if (known->ending.started_ms == 0)
+        known->ending.started_ms = started_ms;
+}

@@ -1,0 +1,27 @@
+/* What a person is told of a pod: container states and phase, as Kubernetes derives them. Pure. */
+#ifndef MODEL_POD_PHASE_H
+#define MODEL_POD_PHASE_H
+
+#include "model/pod_step.h"
+
+enum pod_phase { PHASE_PENDING, PHASE_RUNNING, PHASE_SUCCEEDED, PHASE_FAILED };
+enum shown_state { SHOWN_WAITING, SHOWN_RUNNING, SHOWN_TERMINATED };
+
+/* One container's status. Pointers point into the view. */
+struct container_shown {
+    enum shown_state state;
+    const char *reason;  /* waiting; never NULL then */
+    const char *message; /* waiting; may be NULL */
+    uint64_t started_ms; /* running */
+    const struct ending *ending; /* terminated */
+    const struct ending *last;   /* NULL: it has not ended before */
+    int64_t restarts;
+    bool supervised;
+};
+
+void container_show(const struct pod_view *view, size_t index, uint64_t now_boot_ms, struct container_shown *shown);
+/* Kubernetes, getPhase: in the order of KUBERNETES' documentation of the pod life cycle. */
+enum pod_phase pod_phase(const struct pod *pod, const struct container_shown *shown);
+const char *pod_phase_name(enum pod_phase phase);
+
+#endif

@@ -1,0 +1,204 @@
+#include "protocol/document.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "protocol/names.h"
+
+void refusal_set(struct refusal *refusal, const char *reason, const char *format, ...)
+{
+    snprintf(refusal->reason, sizeof(refusal->reason), "%s", reason);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(refusal->message, sizeof(refusal->message), format, args);
+    va_end(args);
+}
+
+void document_strip(struct json *json)
+{
+    static const char *const written[] = { "uid", "resourceVersion", "managedFields", "generation",
+                                           "creationTimestamp", "selfLink" };
+    json_remove(json, "status");
+    struct json *metadata = json_get_mutable(json, "metadata");
+    if (metadata == NULL)
+        return;
+    for (size_t i = 0; i < sizeof(written) / sizeof(written[0]); i++)
+        json_remove(metadata, written[i]);
+    struct json *annotations = json_get_mutable(metadata, "annotations");
+    if (annotations == NULL)
+        return;
+    json_remove(annotations, DOCUMENT_GENERATION);
+    json_remove(annotations, "kubectl.kubernetes.io/last-applied-configuration");
+    if (json_size(annotations) == 0)
+        json_remove(metadata, "annotations");
+}
+
+/* A string of digits, as annotations are; a bare number from a person's hand is understood too. */
+static bool read_generation(const struct json *metadata, struct document *document, struct refusal *refusal)
+{
+    const struct json *value = json_get(json_get(metadata, "annotations"), DOCUMENT_GENERATION);
+    if (value == NULL)
+        return true;
+    document->has_generation = true;
+    const char *text = json_text(value);
+    char *end = NULL;
+    errno = 0;
+    bool is_number = text == NULL ? json_integer(value, &document->generation) : false;
+    if (text != NULL && text[0] >= '0' && text[0] <= '9') {
+        document->generation = strtoll(text, &end, 10);
+        is_number = errno == 0 && *end == '\0';
+    }
+    if (is_number && document->generation >= 0 && document->generation <= (1LL << 53)) {
+        refusal->generation = document->generation;
+        return true;
+    }
+    refusal_set(refusal, "InvalidGeneration", "annotation " DOCUMENT_GENERATION " must be a whole number from 0 to 2^53");
+    return false;
+}
+
+static bool texts_only(const struct json *metadata, const char *key, struct refusal *refusal)
+{
+    const struct json *map = json_get(metadata, key);
+    if (map == NULL || json_type(map) == JSON_NULL)
+        return true;
+    bool good = json_type(map) == JSON_OBJECT;
+    JSON_EACH(value, map)
+        good = good && (json_text(value) != NULL || strcmp(json_key(value), DOCUMENT_GENERATION) == 0);
+    if (!good)
+        refusal_set(refusal, "InvalidDocument", "metadata.%s must map strings to strings", key);
+    return good;
+}
+
+static bool read_kind(const struct json *json, struct document *document, struct refusal *refusal)
+{
+    const char *kind = json_get_text(json, "kind");
+    const char *version = json_get_text(json, "apiVersion");
+    if (kind == NULL || version == NULL) {
+        refusal_set(refusal, "InvalidDocument", "kind and apiVersion are required");
+        return false;
+    }
+    const struct resource *resource = resource_by_kind(kind);
+    if (resource == NULL || !resource->honoured || strcmp(resource->api_version, version) != 0) {
+        refusal_set(refusal, "UnsupportedKind", "%.60s of %.60s is not run by this version of Davit", kind, version);
+        return false;
+    }
+    snprintf(document->id.resource, sizeof(document->id.resource), "%s", resource->plural);
+    return true;
+}
+
+static bool read_identity(const struct object_id *id, const struct json *metadata, struct document *document,
+                          struct refusal *refusal)
+{
+    const char *name = json_get_text(metadata, "name");
+    const char *namespace = json_get_text(metadata, "namespace");
+    if (namespace == NULL || namespace[0] == '\0')
+        namespace = id != NULL ? id->namespace : "default";
+    if (!name_is_subdomain(name) || !name_is_label(namespace)) {
+        refusal_set(refusal, "InvalidName", "metadata.name must be a DNS subdomain, metadata.namespace a DNS label");
+        return false;
+    }
+    snprintf(document->id.name, sizeof(document->id.name), "%s", name);
+    snprintf(document->id.namespace, sizeof(document->id.namespace), "%s", namespace);
+    if (id == NULL || object_id_compare(id, &document->id) == 0)
+        return true;
+    refusal_set(refusal, "NameMismatch", "the topic says %s/%s/%.100s, the document %s/%s/%.100s", id->namespace,
+                id->resource, id->name, document->id.namespace, document->id.resource, document->id.name);
+    return false;
+}
+
+static void ignore_unknown(const struct json *object, const char *prefix, const char *const *known,
+                           struct ignored_fields *ignored)
+{
+    JSON_EACH(child, object) {
+        size_t i = 0;
+        while (known[i] != NULL && strcmp(known[i], json_key(child)) != 0)
+            i++;
+        AUTO_FREE char *path = mem_printf("%s%s", prefix, json_key(child));
+        if (known[i] == NULL)
+            ignored_add(ignored, path);
+    }
+}
+
+static bool read_spec(const struct json *json, struct document *document, struct refusal *refusal)
+{
+    static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", "status", NULL };
+    static const char *const known_metadata[] = { "name", "namespace", "labels", "annotations", "deletionTimestamp",
+                                                  "uid", "resourceVersion", "managedFields", "generation",
+                                                  "creationTimestamp", "selfLink", NULL };
+    ignore_unknown(json, "", known, &document->ignored);
+    ignore_unknown(json_get(json, "metadata"), "metadata.", known_metadata, &document->ignored);
+    const struct json *spec = json_get(json, "spec");
+    if (spec == NULL) {
+        refusal_set(refusal, "InvalidPod", "spec is required");
+        return false;
+    }
+    struct error err;
+    document->pod = pod_read(spec, &document->ignored, &err);
+    if (document->pod == NULL) {
+        refusal_set(refusal, "InvalidPod", "%s", err.message);
+        return false;
+    }
+    pod_hash(document->pod, document->hash);
+    return true;
+}
+
+static bool read_parts(const struct object_id *id, const struct json *json, struct document *document,
+                       struct refusal *refusal)
+{
+    const struct json *metadata = json_get(json, "metadata");
+    if (json_type(json) != JSON_OBJECT || metadata == NULL || json_type(metadata) != JSON_OBJECT) {
+        refusal_set(refusal, "InvalidDocument", "a Kubernetes object with metadata is expected");
+        return false;
+    }
+    if (!read_generation(metadata, document, refusal) || !texts_only(metadata, "labels", refusal) ||
+        !texts_only(metadata, "annotations", refusal) || !read_kind(json, document, refusal) ||
+        !read_identity(id, metadata, document, refusal))
+        return false;
+    const struct json *deleted = json_get(metadata, "deletionTimestamp");
+    document->tombstone = deleted != NULL && json_type(deleted) != JSON_NULL;
+    return document->tombstone || read_spec(json, document, refusal);
+}
+
+bool document_read_json(const struct object_id *id, const struct json *json, struct document *document,
+                        struct refusal *refusal)
+{
+    memset(document, 0, sizeof(*document));
+    refusal->generation = -1;
+    if (!read_parts(id, json, document, refusal)) {
+        document_free(document);
+        return false;
+    }
+    AUTO_JSON struct json *content = json_copy(json);
+    document_strip(content);
+    document->text = json_print_canonical(content);
+    digest_of(document->text, strlen(document->text), document->content);
+    return true;
+}
+
+bool document_read(const struct object_id *id, const char *data, size_t len, struct document *document,
+                   struct refusal *refusal)
+{
+    refusal->generation = -1;
+    if (len > LIMIT_DOCUMENT_BYTES) {
+        refusal_set(refusal, "TooLarge", "%zu bytes; a document has at most %d", len, LIMIT_DOCUMENT_BYTES);
+        return false;
+    }
+    struct error err;
+    AUTO_JSON struct json *json = json_parse(data, len, &err);
+    if (json == NULL) {
+        refusal_set(refusal, "InvalidJSON", "%s", err.message);
+        return false;
+    }
+    return document_read_json(id, json, document, refusal);
+}
+
+void document_free(struct document *document)
+{
+    free(document->text);
+    pod_free(document->pod);
+    ignored_free(&document->ignored);
+    memset(document, 0, sizeof(*document));
+}

@@ -1,0 +1,50 @@
+/* One desired object: bytes to model. Pure.
+ *
+ * The content of a document is what a person wrote: without what a cluster writes (status, uid, resourceVersion,
+ * managedFields, generation, creationTimestamp, selfLink) and without the annotation davit/generation.
+ */
+#ifndef PROTOCOL_DOCUMENT_H
+#define PROTOCOL_DOCUMENT_H
+
+#include "model/object_id.h"
+#include "protocol/pod_fields.h"
+
+#define DOCUMENT_GENERATION "davit/generation"
+
+struct document {
+    struct object_id id;
+    bool tombstone;         /* metadata.deletionTimestamp is set */
+    bool has_generation;
+    int64_t generation;     /* of the annotation */
+    char content[DIGEST_HEX_BYTES]; /* digest of the content */
+    char *text;             /* canonical JSON of the content; it reads as the same document again */
+    struct pod *pod;        /* NULL for a tombstone */
+    char hash[POD_HASH_BYTES]; /* "" for a tombstone */
+    struct ignored_fields ignored;
+};
+
+/* Why a document is refused: a CamelCase reason, and a sentence. */
+struct refusal {
+    char reason[32];
+    char message[ERROR_MESSAGE_BYTES];
+    int64_t generation; /* of the refused document; -1: it has none, or none that could be read */
+};
+
+void refusal_set(struct refusal *refusal, const char *reason, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* `id` is the address it came to, and must be its own; NULL: a file, which says its own address. False: refused. What
+ * was read is then freed. The reasons: InvalidJSON TooLarge UnsupportedKind NameMismatch InvalidName
+ * InvalidGeneration InvalidDocument InvalidPod.
+ */
+MUST_CHECK bool document_read(const struct object_id *id, const char *data, size_t len, struct document *document,
+                              struct refusal *refusal);
+/* The same for JSON that is parsed already (YAML files). */
+MUST_CHECK bool document_read_json(const struct object_id *id, const struct json *json, struct document *document,
+                                   struct refusal *refusal);
+void document_free(struct document *document);
+
+/* Strips what a cluster wrote, and the generation, in place. */
+void document_strip(struct json *json);
+
+#endif

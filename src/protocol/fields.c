@@ -1,0 +1,309 @@
+#include "protocol/fields.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+static void *at(const struct field *field, const void *base)
+{
+    return (char *)(uintptr_t)base + field->offset;
+}
+
+void ignored_add(struct ignored_fields *ignored, const char *path)
+{
+    ignored->count++;
+    if (ignored->paths.count >= LIMIT_IGNORED_FIELDS)
+        return;
+    ignored->paths.items = mem_resize(ignored->paths.items, ignored->paths.count + 1, sizeof(char *));
+    ignored->paths.items[ignored->paths.count++] = mem_strdup(path);
+}
+
+static void text_list_free(struct text_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+    memset(list, 0, sizeof(*list));
+}
+
+void ignored_free(struct ignored_fields *ignored)
+{
+    text_list_free(&ignored->paths);
+    ignored->count = 0;
+}
+
+static bool wrong_type(const struct json *json, const char *path, const char *wanted, struct error *err)
+{
+    return error_set(err, ERROR_INVALID, "%s must be %s, not %s", path, wanted, json_type_name(json_type(json)));
+}
+
+static bool read_text(const struct field *field, const struct json *json, const char *path, void *to, struct error *err)
+{
+    const char *text = json_text(json);
+    if (text == NULL)
+        return wrong_type(json, path, "a string", err);
+    if (field->required && text[0] == '\0')
+        return error_set(err, ERROR_INVALID, "%s must not be empty", path);
+    if (field->check != NULL && !field->check(text))
+        return error_set(err, ERROR_INVALID, "%s \"%.80s\" is no %s", path, text, field->expected);
+    *(char **)to = mem_strdup(text);
+    return true;
+}
+
+static bool read_texts(const struct field *field, const struct json *json, const char *path, void *to, struct error *err)
+{
+    struct text_list *list = to;
+    if (json_type(json) != JSON_ARRAY)
+        return wrong_type(json, path, "an array of strings", err);
+    if (json_size(json) > (size_t)field->max)
+        return error_set(err, ERROR_LIMIT, "%s has more than %" PRId64 " elements", path, field->max);
+    list->items = mem_array(json_size(json) + 1, sizeof(char *));
+    JSON_EACH(element, json) {
+        const char *text = json_text(element);
+        if (text == NULL)
+            return wrong_type(element, path, "an array of strings", err);
+        list->items[list->count++] = mem_strdup(text);
+    }
+    return true;
+}
+
+static bool read_bool(const struct field *field, const struct json *json, const char *path, void *to, struct error *err)
+{
+    (void)field;
+    return json_boolean(json, to) || wrong_type(json, path, "true or false", err);
+}
+
+static bool read_integer(const struct field *field, const struct json *json, const char *path, void *to,
+                         struct error *err)
+{
+    int64_t value = 0;
+    if (!json_integer(json, &value))
+        return wrong_type(json, path, "a whole number", err);
+    if (value < field->min || value > field->max)
+        return error_set(err, ERROR_INVALID, "%s must be between %" PRId64 " and %" PRId64, path, field->min, field->max);
+    *(int64_t *)to = value;
+    return true;
+}
+
+static bool read_word(const struct field *field, const struct json *json, const char *path, void *to, struct error *err)
+{
+    const char *text = json_text(json);
+    if (text == NULL)
+        return wrong_type(json, path, "a string", err);
+    for (int64_t i = 0; field->words[i] != NULL; i++)
+        if (strcmp(field->words[i], text) == 0) {
+            *(int64_t *)to = i;
+            return true;
+        }
+    return error_set(err, ERROR_INVALID, "%s \"%.80s\" is no value Kubernetes knows", path, text);
+}
+
+static bool read_one(const struct field *field, const struct json *json, const char *path, void *to,
+                     struct ignored_fields *ignored, struct error *err)
+{
+    static bool (*const readers[])(const struct field *, const struct json *, const char *, void *, struct error *) = {
+        [FIELD_TEXT] = read_text, [FIELD_TEXTS] = read_texts,     [FIELD_BOOL] = read_bool,
+        [FIELD_WORD] = read_word, [FIELD_INTEGER] = read_integer, [FIELD_OBJECTS] = NULL,
+    };
+    if (readers[field->type] != NULL)
+        return readers[field->type](field, json, path, to, err);
+    if (field->type == FIELD_OBJECT) {
+        void *nested = mem_alloc(field->nested->size);
+        if (fields_read(field->nested, json, path, nested, ignored, err)) {
+            *(void **)to = nested;
+            return true;
+        }
+        free(nested);
+        return false;
+    }
+    struct item_list *list = to;
+    if (json_type(json) != JSON_ARRAY)
+        return wrong_type(json, path, "an array", err);
+    if (json_size(json) > (size_t)field->max)
+        return error_set(err, ERROR_LIMIT, "%s has more than %" PRId64 " elements", path, field->max);
+    list->items = mem_array(json_size(json) + 1, field->nested->size);
+    JSON_EACH(element, json) {
+        AUTO_FREE char *below = mem_printf("%s[%zu]", path, list->count);
+        if (!fields_read(field->nested, element, below, (char *)list->items + list->count * field->nested->size, ignored,
+                         err))
+            return false;
+        list->count++;
+    }
+    return true;
+}
+
+static const struct field *field_find(const struct field_table *table, const char *name)
+{
+    for (const struct field *field = table->fields; field->name != NULL; field++)
+        if (strcmp(field->name, name) == 0)
+            return field;
+    return NULL;
+}
+
+static bool is_scalar(const struct field *field)
+{
+    return field->type == FIELD_BOOL || field->type == FIELD_INTEGER || field->type == FIELD_WORD;
+}
+
+static int64_t scalar(const struct field *field, const void *in)
+{
+    return field->type == FIELD_BOOL ? (int64_t)*(const bool *)at(field, in) : *(const int64_t *)at(field, in);
+}
+
+static void set_fallbacks(const struct field_table *table, void *out)
+{
+    for (const struct field *field = table->fields; field->name != NULL; field++) {
+        if (field->type == FIELD_BOOL)
+            *(bool *)at(field, out) = field->fallback != 0;
+        else if (is_scalar(field))
+            *(int64_t *)at(field, out) = field->fallback;
+    }
+}
+
+static bool read_known(const struct field_table *table, const struct json *json, const char *path, void *out,
+                       struct ignored_fields *ignored, struct error *err)
+{
+    JSON_EACH(child, json) {
+        AUTO_FREE char *below = mem_printf("%s%s%s", path, path[0] != '\0' ? "." : "", json_key(child));
+        const struct field *field = field_find(table, json_key(child));
+        if (field == NULL) {
+            ignored_add(ignored, below);
+            continue;
+        }
+        /* Kubernetes: null is the same as absent. */
+        if (json_type(child) != JSON_NULL && !read_one(field, child, below, at(field, out), ignored, err))
+            return false;
+    }
+    for (const struct field *field = table->fields; field->name != NULL; field++) {
+        const struct json *value = field->required ? json_get(json, field->name) : NULL;
+        bool empty = value == NULL || json_type(value) == JSON_NULL ||
+                     (json_type(value) == JSON_ARRAY && json_size(value) == 0);
+        if (field->required && empty)
+            return error_set(err, ERROR_INVALID, "%s.%s is required", path, field->name);
+    }
+    return true;
+}
+
+bool fields_read(const struct field_table *table, const struct json *json, const char *path, void *out,
+                 struct ignored_fields *ignored, struct error *err)
+{
+    if (json_type(json) != JSON_OBJECT)
+        return wrong_type(json, path, "an object", err);
+    set_fallbacks(table, out);
+    if (read_known(table, json, path, out, ignored, err))
+        return true;
+    fields_free(table, out);
+    return false;
+}
+
+static void hash_value(const struct field *field, const void *value, struct digest *digest)
+{
+    if (field->type == FIELD_TEXT) {
+        digest_add_text(digest, *(char *const *)value);
+    } else if (field->type == FIELD_TEXTS) {
+        const struct text_list *list = value;
+        for (size_t i = 0; i < list->count; i++)
+            digest_add_text(digest, list->items[i]);
+    } else if (field->type == FIELD_OBJECT) {
+        fields_hash(field->nested, *(void *const *)value, digest);
+    } else if (field->type == FIELD_OBJECTS) {
+        const struct item_list *list = value;
+        for (size_t i = 0; i < list->count; i++) {
+            fields_hash(field->nested, (const char *)list->items + i * field->nested->size, digest);
+            digest_add_text(digest, ";");
+        }
+    }
+}
+
+static bool is_set(const struct field *field, const void *in)
+{
+    const void *value = at(field, in);
+    if (is_scalar(field))
+        return scalar(field, in) != field->fallback;
+    if (field->type == FIELD_TEXTS)
+        return ((const struct text_list *)value)->count > 0;
+    if (field->type == FIELD_OBJECTS)
+        return ((const struct item_list *)value)->count > 0;
+    return *(void *const *)value != NULL;
+}
+
+void fields_hash(const struct field_table *table, const void *in, struct digest *digest)
+{
+    for (const struct field *field = table->fields; field->name != NULL; field++) {
+        if (!is_set(field, in))
+            continue;
+        digest_add_text(digest, field->name);
+        if (is_scalar(field)) {
+            AUTO_FREE char *number = mem_printf("%" PRId64, scalar(field, in));
+            digest_add_text(digest, number);
+        } else {
+            hash_value(field, at(field, in), digest);
+        }
+        digest_add_text(digest, "}");
+    }
+}
+
+static struct json *write_value(const struct field *field, const void *in)
+{
+    const void *value = at(field, in);
+    struct json *array = NULL;
+    switch (field->type) {
+    case FIELD_TEXT:
+        return json_new_text(*(char *const *)value);
+    case FIELD_WORD:
+        return json_new_text(field->words[scalar(field, in)]);
+    case FIELD_OBJECT:
+        return fields_write(field->nested, *(void *const *)value);
+    case FIELD_TEXTS:
+        array = json_new_array();
+        for (size_t i = 0; i < ((const struct text_list *)value)->count; i++)
+            json_add_text(array, ((const struct text_list *)value)->items[i]);
+        return array;
+    case FIELD_OBJECTS:
+        array = json_new_array();
+        for (size_t i = 0; i < ((const struct item_list *)value)->count; i++)
+            json_add(array, fields_write(field->nested, (const char *)((const struct item_list *)value)->items +
+                                                            i * field->nested->size));
+        return array;
+    case FIELD_BOOL:
+    case FIELD_INTEGER:
+        break;
+    }
+    return json_new_integer(scalar(field, in));
+}
+
+struct json *fields_write(const struct field_table *table, const void *in)
+{
+    struct json *json = json_new_object();
+    for (const struct field *field = table->fields; field->name != NULL; field++) {
+        if (!is_set(field, in))
+            continue;
+        if (field->type == FIELD_BOOL)
+            json_set_boolean(json, field->name, *(const bool *)at(field, in));
+        else
+            json_set(json, field->name, write_value(field, in));
+    }
+    return json;
+}
+
+void fields_free(const struct field_table *table, void *in)
+{
+    for (const struct field *field = table->fields; field->name != NULL; field++) {
+        void *value = at(field, in);
+        if (field->type == FIELD_TEXT) {
+            free(*(char **)value);
+        } else if (field->type == FIELD_TEXTS) {
+            text_list_free(value);
+        } else if (field->type == FIELD_OBJECT && *(void **)value != NULL) {
+            fields_free(field->nested, *(void **)value);
+            free(*(void **)value);
+        } else if (field->type == FIELD_OBJECTS) {
+            struct item_list *list = value;
+            for (size_t i = 0; i < list->count; i++)
+                fields_free(field->nested, (char *)list->items + i * field->nested->size);
+            free(list->items);
+        }
+    }
+    memset(in, 0, table->size);
+}

@@ -1,0 +1,108 @@
+#include "protocol/names.h"
+
+#include <string.h>
+
+#include "davit/limits.h"
+
+static bool is_alnum(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+static bool label_ok(const char *text, size_t len)
+{
+    if (len == 0 || len > LIMIT_LABEL_BYTES || !is_alnum(text[0]) || !is_alnum(text[len - 1]))
+        return false;
+    for (size_t i = 0; i < len; i++)
+        if (!is_alnum(text[i]) && text[i] != '-')
+            return false;
+    return true;
+}
+
+bool name_is_label(const char *text)
+{
+    return text != NULL && label_ok(text, strlen(text));
+}
+
+bool name_is_subdomain(const char *text)
+{
+    if (text == NULL || strlen(text) > LIMIT_NAME_BYTES)
+        return false;
+    for (;;) {
+        size_t len = strcspn(text, ".");
+        if (!label_ok(text, len))
+            return false;
+        if (text[len] == '\0')
+            return true;
+        text += len + 1;
+    }
+}
+
+bool name_is_node(const char *text)
+{
+    return name_is_subdomain(text) && strcmp(text, "nodes") != 0 && strcmp(text, "groups") != 0;
+}
+
+bool name_is_root(const char *text)
+{
+    if (text == NULL || strlen(text) > LIMIT_NAME_BYTES)
+        return false;
+    size_t levels = 1;
+    size_t len = 0;
+    for (; *text != '\0'; text++, len++) {
+        bool upper = *text >= 'A' && *text <= 'Z';
+        if (*text == '/') {
+            if (len == 0 || ++levels > 4)
+                return false;
+            len = SIZE_MAX;
+        } else if (!is_alnum(*text) && !upper && strchr("-_.", *text) == NULL) {
+            return false;
+        }
+    }
+    return len > 0;
+}
+
+static const struct {
+    struct resource resource;
+    const char *shorts;
+} resources[] = {
+    { { "pods", "pod", "Pod", "v1", true }, "po" },
+    { { "deployments", "deployment", "Deployment", "apps/v1", false }, "deploy" },
+    { { "daemonsets", "daemonset", "DaemonSet", "apps/v1", false }, "ds" },
+    { { "statefulsets", "statefulset", "StatefulSet", "apps/v1", false }, "sts" },
+    { { "jobs", "job", "Job", "batch/v1", false }, "job" },
+    { { "cronjobs", "cronjob", "CronJob", "batch/v1", false }, "cj" },
+    { { "services", "service", "Service", "v1", false }, "svc" },
+    { { "configmaps", "configmap", "ConfigMap", "v1", false }, "cm" },
+    { { "secrets", "secret", "Secret", "v1", false }, "secret" },
+    { { "persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim", "v1", false }, "pvc" },
+    { { "virtualmachines", "virtualmachine", "VirtualMachine", "kubevirt.io/v1", false }, "vm" },
+    { { "apps", "app", "App", "davit/v1", false }, "app" },
+};
+
+#define RESOURCE_COUNT (sizeof(resources) / sizeof(resources[0]))
+
+const struct resource *resource_by_plural(const char *plural)
+{
+    for (size_t i = 0; plural != NULL && i < RESOURCE_COUNT; i++)
+        if (strcmp(resources[i].resource.plural, plural) == 0)
+            return &resources[i].resource;
+    return NULL;
+}
+
+const struct resource *resource_by_kind(const char *kind)
+{
+    for (size_t i = 0; kind != NULL && i < RESOURCE_COUNT; i++)
+        if (strcmp(resources[i].resource.kind, kind) == 0)
+            return &resources[i].resource;
+    return NULL;
+}
+
+const struct resource *resource_by_word(const char *word)
+{
+    for (size_t i = 0; word != NULL && i < RESOURCE_COUNT; i++)
+        if (strcmp(resources[i].resource.plural, word) == 0 || strcmp(resources[i].resource.singular, word) == 0 ||
+            strcmp(resources[i].shorts, word) == 0)
+            return &resources[i].resource;
+    return NULL;
+}

@@ -1,0 +1,80 @@
+#include "protocol/node_status.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+struct json *node_state_write(const struct node_report *report)
+{
+    struct json *flat = json_new_object();
+    json_set_integer(flat, "ready", report->ready);
+    json_set_integer(flat, "pods", report->pods);
+    json_set_integer(flat, "podsReady", report->pods_ready);
+    json_set_integer(flat, "vms", 0);
+    json_set_integer(flat, "vmsReady", 0);
+    json_set_integer(flat, "waiting", report->waiting);
+    json_set_integer(flat, "problems", (int64_t)report->problem_count);
+    json_set_text(flat, "agent", report->agent);
+    char message[200] = "";
+    if (report->problem_count > 0)
+        snprintf(message, sizeof(message), "%s: %s", report->problems[0].reason, report->problems[0].message);
+    json_set_text(flat, "message", message);
+    return flat;
+}
+
+static struct json *add_condition(struct json *conditions, const char *type, bool is_true, const char *reason,
+                                  const char *message)
+{
+    struct json *condition = json_add_object(conditions);
+    json_set_text(condition, "type", type);
+    json_set_text(condition, "status", is_true ? "True" : "False");
+    json_set_text(condition, "reason", reason);
+    json_set_text(condition, "message", message);
+    return condition;
+}
+
+static void write_info(const struct node_report *report, struct json *status)
+{
+    struct json *info = json_set_object(status, "nodeInfo");
+    json_set_text(info, "bootID", report->boot_id);
+    json_set_text(info, "kernelVersion", report->kernel);
+    json_set_text(info, "architecture", report->architecture);
+    json_set_text(info, "operatingSystem", "linux");
+    json_set_text(info, "containerRuntimeVersion", report->runtime);
+    AUTO_FREE char *agent = mem_printf("davit %s", report->agent);
+    json_set_text(info, "kubeletVersion", agent);
+    struct json *capacity = json_set_object(status, "capacity");
+    AUTO_FREE char *cpus = mem_printf("%" PRId64, report->cpus);
+    AUTO_FREE char *memory = mem_printf("%" PRId64 "Ki", report->memory_bytes / 1024);
+    json_set_text(capacity, "cpu", cpus);
+    json_set_text(capacity, "memory", memory);
+}
+
+struct json *node_status_write(const struct node_report *report)
+{
+    struct json *node = json_new_texts("apiVersion", "v1", "kind", "Node", NULL);
+    struct json *metadata = json_set_object(node, "metadata");
+    json_set_text(metadata, "name", report->name);
+    json_set(metadata, "labels", json_copy(report->labels));
+    struct json *spec = json_set_object(node, "spec");
+    struct json *groups = json_set_array(spec, "groups");
+    for (size_t i = 0; i < report->groups->count; i++)
+        json_add_text(groups, report->groups->items[i]);
+    struct json *status = json_set_object(node, "status");
+    struct json *conditions = json_set_array(status, "conditions");
+    char time[CLOCK_RFC3339_BYTES];
+    json_set_text(add_condition(conditions, "Ready", report->ready, report->ready ? "DavitReady" : "RuntimeNotReady",
+                                report->ready ? "davitd takes documents and the runtime answers"
+                                              : "the runtime does not answer"),
+                  "lastTransitionTime", clock_rfc3339(report->started_ms, time));
+    AUTO_FREE char *verify = mem_printf("documents are taken in %s mode: from whoever the broker lets publish them",
+                                        report->verify);
+    add_condition(conditions, "OpenMode", true, "NoRootDocument", verify);
+    for (size_t i = 0; i < report->problem_count; i++)
+        add_condition(conditions, report->problems[i].type, true, report->problems[i].reason,
+                      report->problems[i].message);
+    write_info(report, status);
+    return node;
+}

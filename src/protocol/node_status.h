@@ -1,0 +1,37 @@
+/* What is told of the node: the small state that a fleet view reads, and a v1 Node. Pure. */
+#ifndef PROTOCOL_NODE_STATUS_H
+#define PROTOCOL_NODE_STATUS_H
+
+#include "base/json.h"
+#include "model/pod.h"
+
+#define NODE_STATE_BYTES 512 /* R/nodes/N/state is never larger */
+
+struct node_problem {
+    const char *type;    /* condition type: what is wrong, as a statement that is true */
+    const char *reason;
+    const char *message;
+};
+
+struct node_report {
+    const char *name;
+    const char *agent;   /* version of Davit */
+    const char *runtime; /* "crun 1.8.1"; "" while it is away */
+    const char *boot_id;
+    const char *verify;  /* "open" */
+    const struct json *labels;
+    const struct text_list *groups;
+    bool ready;
+    int64_t pods, pods_ready, waiting;
+    int64_t cpus;
+    int64_t memory_bytes;
+    const char *kernel, *architecture;
+    const struct node_problem *problems;
+    size_t problem_count;
+    uint64_t started_ms; /* davitd's start */
+};
+
+struct json *node_state_write(const struct node_report *report);  /* without `ts` */
+struct json *node_status_write(const struct node_report *report); /* both: the caller frees */
+
+#endif

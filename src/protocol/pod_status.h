@@ -1,0 +1,41 @@
+/* What is told of a pod: the flat state and the whole status. Pure: the same input gives the same bytes. */
+#ifndef PROTOCOL_POD_STATUS_H
+#define PROTOCOL_POD_STATUS_H
+
+#include "base/json.h"
+#include "model/object_id.h"
+#include "model/pod_phase.h"
+#include "protocol/document.h"
+
+/* The number beside the flat state's word: stable, for a dashboard. */
+enum state_code {
+    STATE_UNKNOWN = 0, STATE_PENDING = 1, STATE_RUNNING = 2, STATE_SUCCEEDED = 3, STATE_FAILED = 4,
+    STATE_TERMINATING = 5, STATE_REFUSED = 6
+};
+
+enum retained { RETAINED_UNKNOWN, RETAINED_YES, RETAINED_NO };
+
+struct pod_report {
+    const struct object_id *id;
+    const char *uid;          /* "" where nothing was accepted */
+    int64_t generation;       /* of the ruling document; -1: none */
+    const char *source;       /* "node", "group/line-3", "all", "manifests"; NULL: none */
+    const struct text_list *shadows; /* the other filled sources */
+    const struct refusal *refusal;   /* NULL: nothing is refused */
+    const struct ignored_fields *ignored;
+    enum retained retained;
+    uint64_t accepted_ms;
+    const struct pod_view *view;     /* pod NULL: nothing is wanted, or nothing was accepted */
+    const struct container_shown *shown; /* one a container of view->pod */
+    const char *const *image_ids;        /* one a container; NULL: not on this device */
+    bool terminating;                    /* nothing is wanted, something still runs */
+    bool orphan;                         /* it runs, and no document is known: left alone */
+};
+
+enum state_code pod_state_code(const struct pod_report *report);
+/* R/nodes/N/state/…, without `ts`. The caller frees. */
+struct json *pod_state_write(const struct pod_report *report);
+/* R/nodes/N/status/…. The caller frees. */
+struct json *pod_status_write(const struct pod_report *report);
+
+#endif

@@ -1,0 +1,318 @@
+/* The tables: how a row goes in, and comes out again at start. */
+#include <string.h>
+
+#include "store/txn.h"
+
+static struct txn_step *add_object(struct store_txn *txn, enum statement statement, const struct object_id *id)
+{
+    struct txn_step *step = txn_add(txn, statement);
+    txn_text(step, id->namespace);
+    txn_text(step, id->resource);
+    txn_text(step, id->name);
+    return step;
+}
+
+static struct txn_step *add_slot(struct store_txn *txn, enum statement statement, const struct slot_row *key)
+{
+    struct txn_step *step = add_object(txn, statement, &key->id);
+    txn_text(step, key->source);
+    txn_text(step, key->group);
+    return step;
+}
+
+void store_put_slot(struct store_txn *txn, const struct slot_row *row)
+{
+    struct txn_step *step = add_slot(txn, PUT_SLOT, row);
+    txn_integer(step, row->generation);
+    txn_text(step, row->content);
+    txn_text(step, row->hash);
+    txn_integer(step, row->tombstone);
+    txn_text(step, row->text);
+    txn_integer(step, (int64_t)row->accepted_ms);
+}
+
+void store_delete_slot(struct store_txn *txn, const struct slot_row *key)
+{
+    add_slot(txn, DELETE_SLOT, key);
+}
+
+void store_put_superseded(struct store_txn *txn, const struct slot_row *key, const char *content)
+{
+    txn_text(add_slot(txn, PUT_SUPERSEDED, key), content);
+    txn_integer(add_slot(txn, PRUNE_SUPERSEDED, key), LIMIT_SUPERSEDED);
+}
+
+void store_delete_superseded(struct store_txn *txn, const struct slot_row *key)
+{
+    add_slot(txn, DELETE_SUPERSEDED, key);
+}
+
+void store_put_incarnation(struct store_txn *txn, const struct incarnation_row *row)
+{
+    add_object(txn, DELETE_MEMORIES, &row->id);
+    struct txn_step *step = add_object(txn, PUT_INCARNATION, &row->id);
+    txn_text(step, row->uid);
+    txn_text(step, row->hash);
+    txn_integer(step, (int64_t)row->created_ms);
+}
+
+void store_delete_incarnation(struct store_txn *txn, const struct object_id *id)
+{
+    add_object(txn, DELETE_MEMORIES, id);
+    add_object(txn, DELETE_INCARNATION, id);
+}
+
+void store_put_memory(struct store_txn *txn, const char *uid, const struct container_memory *memory)
+{
+    struct txn_step *step = txn_add(txn, PUT_MEMORY);
+    txn_text(step, uid);
+    txn_text(step, memory->name);
+    txn_integer(step, memory->begun);
+    txn_integer(step, memory->ended);
+    txn_integer(step, memory->backoff);
+    txn_integer(step, memory->last.exit_code);
+    txn_integer(step, memory->last.signal);
+    txn_text(step, memory->last.reason);
+    txn_integer(step, (int64_t)memory->last.started_ms);
+    txn_integer(step, (int64_t)memory->last.finished_ms);
+    txn_integer(step, (int64_t)memory->last.finished_boot_ms);
+    txn_text(step, store_boot_id(txn->store));
+}
+
+void store_put_outbox(struct store_txn *txn, const struct outbox_row *row)
+{
+    struct txn_step *step = txn_add(txn, PUT_OUTBOX);
+    txn_integer(step, row->id);
+    txn_text(step, row->topic);
+    txn_text(step, row->payload);
+    txn_integer(step, row->retain);
+}
+
+void store_delete_outbox(struct store_txn *txn, int64_t id)
+{
+    txn_integer(txn_add(txn, DELETE_OUTBOX), id);
+}
+
+void store_put_refused(struct store_txn *txn, const struct object_id *id)
+{
+    add_object(txn, PUT_REFUSED, id);
+}
+
+void store_delete_refused(struct store_txn *txn, const struct object_id *id)
+{
+    add_object(txn, DELETE_REFUSED, id);
+}
+
+void store_put_image(struct store_txn *txn, const struct image_row *row)
+{
+    struct txn_step *step = txn_add(txn, PUT_IMAGE);
+    txn_text(step, row->reference);
+    txn_text(step, row->id);
+    txn_text(step, row->manifest);
+    txn_text(step, row->config);
+    txn_text(step, row->layers);
+    txn_integer(step, row->size_bytes);
+    txn_integer(step, (int64_t)row->created_ms);
+}
+
+void store_put_layer(struct store_txn *txn, const struct layer_row *row)
+{
+    struct txn_step *step = txn_add(txn, PUT_LAYER);
+    txn_text(step, row->diff_id);
+    txn_integer(step, row->folder);
+    txn_integer(step, row->size_bytes);
+}
+
+/* Reads a whole table: `row` is called for each. */
+static bool each(struct store *store, const char *sql, void (*row)(sqlite3_stmt *stmt, void *ctx), void *ctx,
+                 struct error *err)
+{
+    sqlite3 *db = store_reader(store);
+    sqlite3_stmt *stmt = NULL;
+    if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
+        return store_error(err, db, "cannot read the database");
+    int code;
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW)
+        row(stmt, ctx);
+    bool good = code == SQLITE_DONE || store_error(err, db, "cannot read the database");
+    sqlite3_finalize(stmt);
+    return good;
+}
+
+static const char *text(sqlite3_stmt *stmt, int column)
+{
+    const char *value = (const char *)sqlite3_column_text(stmt, column);
+    return value != NULL ? value : "";
+}
+
+static void copy(char *out, size_t size, const char *value)
+{
+    size_t len = strnlen(value, size - 1);
+    memcpy(out, value, len);
+    out[len] = '\0';
+}
+
+static struct object_id object(sqlite3_stmt *stmt)
+{
+    struct object_id id = { 0 };
+    copy(id.namespace, sizeof(id.namespace), text(stmt, 0));
+    copy(id.resource, sizeof(id.resource), text(stmt, 1));
+    copy(id.name, sizeof(id.name), text(stmt, 2));
+    return id;
+}
+
+/* A caller's callback and its context, on their way through `each`. */
+struct reader {
+    union {
+        void (*slot)(void *ctx, const struct slot_row *row);
+        void (*incarnation)(void *ctx, const struct incarnation_row *row);
+        void (*memory)(void *ctx, const char *uid, const struct container_memory *memory);
+        void (*outbox)(void *ctx, const struct outbox_row *row);
+        void (*object)(void *ctx, const struct object_id *id);
+        void (*image)(void *ctx, const struct image_row *row);
+        void (*layer)(void *ctx, const struct layer_row *row);
+    } call;
+    void *ctx;
+    const char *boot_id;
+};
+
+static void slot_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct slot_row row = {
+        .id = object(stmt),
+        .source = text(stmt, 3),
+        .group = text(stmt, 4),
+        .generation = sqlite3_column_int64(stmt, 5),
+        .content = text(stmt, 6),
+        .hash = text(stmt, 7),
+        .tombstone = sqlite3_column_int(stmt, 8) != 0,
+        .text = text(stmt, 9),
+        .accepted_ms = (uint64_t)sqlite3_column_int64(stmt, 10),
+    };
+    reader->call.slot(reader->ctx, &row);
+}
+
+bool store_each_slot(struct store *store, void (*call)(void *, const struct slot_row *), void *ctx, struct error *err)
+{
+    struct reader reader = { .call.slot = call, .ctx = ctx };
+    return each(store, "SELECT * FROM slots ORDER BY namespace, resource, name", slot_row, &reader, err);
+}
+
+bool store_each_superseded(struct store *store, void (*call)(void *, const struct slot_row *), void *ctx,
+                           struct error *err)
+{
+    struct reader reader = { .call.slot = call, .ctx = ctx };
+    return each(store,
+                "SELECT namespace, resource, name, source, grp, 0, content, '', 0, '', 0 FROM superseded ORDER BY id",
+                slot_row, &reader, err);
+}
+
+static void incarnation_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct incarnation_row row = { .id = object(stmt),
+                                   .uid = text(stmt, 3),
+                                   .hash = text(stmt, 4),
+                                   .created_ms = (uint64_t)sqlite3_column_int64(stmt, 5) };
+    reader->call.incarnation(reader->ctx, &row);
+}
+
+bool store_each_incarnation(struct store *store, void (*call)(void *, const struct incarnation_row *), void *ctx,
+                            struct error *err)
+{
+    struct reader reader = { .call.incarnation = call, .ctx = ctx };
+    return each(store, "SELECT * FROM incarnations ORDER BY namespace, resource, name", incarnation_row, &reader, err);
+}
+
+static void memory_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct container_memory memory = { .begun = sqlite3_column_int64(stmt, 2),
+                                       .ended = sqlite3_column_int64(stmt, 3),
+                                       .backoff = sqlite3_column_int64(stmt, 4) };
+    copy(memory.name, sizeof(memory.name), text(stmt, 1));
+    memory.last.exit_code = sqlite3_column_int64(stmt, 5);
+    memory.last.signal = sqlite3_column_int64(stmt, 6);
+    copy(memory.last.reason, sizeof(memory.last.reason), text(stmt, 7));
+    memory.last.started_ms = (uint64_t)sqlite3_column_int64(stmt, 8);
+    memory.last.finished_ms = (uint64_t)sqlite3_column_int64(stmt, 9);
+    memory.last.finished_boot_ms = (uint64_t)sqlite3_column_int64(stmt, 10);
+    if (strcmp(text(stmt, 11), reader->boot_id) != 0) {
+        memory.last.finished_boot_ms = 0;
+        memory.backoff = 0;
+    }
+    reader->call.memory(reader->ctx, text(stmt, 0), &memory);
+}
+
+bool store_each_memory(struct store *store, void (*call)(void *, const char *, const struct container_memory *),
+                       void *ctx, struct error *err)
+{
+    struct reader reader = { .call.memory = call, .ctx = ctx, .boot_id = store_boot_id(store) };
+    return each(store, "SELECT * FROM memories", memory_row, &reader, err);
+}
+
+static void outbox_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct outbox_row row = { .id = sqlite3_column_int64(stmt, 0),
+                              .topic = text(stmt, 1),
+                              .payload = text(stmt, 2),
+                              .retain = sqlite3_column_int(stmt, 3) != 0 };
+    reader->call.outbox(reader->ctx, &row);
+}
+
+bool store_each_outbox(struct store *store, void (*call)(void *, const struct outbox_row *), void *ctx,
+                       struct error *err)
+{
+    struct reader reader = { .call.outbox = call, .ctx = ctx };
+    return each(store, "SELECT * FROM outbox ORDER BY id", outbox_row, &reader, err);
+}
+
+static void refused_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct object_id id = object(stmt);
+    reader->call.object(reader->ctx, &id);
+}
+
+bool store_each_refused(struct store *store, void (*call)(void *, const struct object_id *), void *ctx,
+                        struct error *err)
+{
+    struct reader reader = { .call.object = call, .ctx = ctx };
+    return each(store, "SELECT * FROM refused", refused_row, &reader, err);
+}
+
+static void image_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct image_row row = { .reference = text(stmt, 0),
+                             .id = text(stmt, 1),
+                             .manifest = text(stmt, 2),
+                             .config = text(stmt, 3),
+                             .layers = text(stmt, 4),
+                             .size_bytes = sqlite3_column_int64(stmt, 5),
+                             .created_ms = (uint64_t)sqlite3_column_int64(stmt, 6) };
+    reader->call.image(reader->ctx, &row);
+}
+
+bool store_each_image(struct store *store, void (*call)(void *, const struct image_row *), void *ctx, struct error *err)
+{
+    struct reader reader = { .call.image = call, .ctx = ctx };
+    return each(store, "SELECT * FROM images ORDER BY reference", image_row, &reader, err);
+}
+
+static void layer_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct layer_row row = { .diff_id = text(stmt, 0),
+                             .folder = sqlite3_column_int64(stmt, 1),
+                             .size_bytes = sqlite3_column_int64(stmt, 2) };
+    reader->call.layer(reader->ctx, &row);
+}
+
+bool store_each_layer(struct store *store, void (*call)(void *, const struct layer_row *), void *ctx, struct error *err)
+{
+    struct reader reader = { .call.layer = call, .ctx = ctx };
+    return each(store, "SELECT * FROM layers", layer_row, &reader, err);
+}

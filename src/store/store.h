@@ -1,0 +1,121 @@
+/* What is kept: SQLite, written by one thread behind a queue, with group commit.
+ *
+ * A transaction is filled on the deciding thread, handed over, and answered later by its callback, from store_dispatch,
+ * on the deciding thread again, in the order of the commits. It is on the disk then (synchronous=FULL), or, with an
+ * error, nothing of it is. Reading happens at start, before the first commit.
+ *
+ * In manual mode (the simulator) there is no thread: store_dispatch itself commits what waits, and a crash is
+ * store_close with transactions that nobody dispatched.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/error.h"
+#include "model/instance.h"
+#include "model/object_id.h"
+
+struct store;
+struct store_txn;
+
+enum store_mode { STORE_THREADED, STORE_MANUAL };
+
+/* Opens or makes the database, brings its schema up to date, checks its integrity. The folder must exist. `boot_id`
+ * tells this boot from others. ERROR_INVALID: the file is damaged, or no database.
+ */
+MUST_CHECK struct store *store_open(const char *path, enum store_mode mode, const char *boot_id, struct error *err);
+void store_close(struct store *store); /* commits nothing that has not been dispatched in manual mode */
+/* Becomes readable when store_dispatch has something to answer. -1 in manual mode. */
+int store_fd(const struct store *store);
+void store_dispatch(struct store *store);
+/* Transactions handed over and not answered yet. */
+size_t store_pending(const struct store *store);
+
+struct store_txn *store_begin(struct store *store);
+/* err NULL: it is on the disk. */
+typedef void (*store_done)(void *ctx, const struct error *err);
+void store_commit(struct store_txn *txn, store_done done, void *ctx); /* takes txn; done may be NULL */
+void store_abandon(struct store_txn *txn); /* it was not handed over, and will not be */
+
+/* Slots: what each source says of an object. The key is (id, source, group). */
+struct slot_row {
+    struct object_id id;
+    const char *source; /* "node" "group" "all" "manifests" */
+    const char *group;  /* "" unless source is "group" */
+    int64_t generation;
+    const char *content;
+    const char *hash; /* restart hash; "" for a tombstone */
+    bool tombstone;
+    const char *text; /* the document */
+    uint64_t accepted_ms;
+};
+void store_put_slot(struct store_txn *txn, const struct slot_row *row);
+void store_delete_slot(struct store_txn *txn, const struct slot_row *key);
+MUST_CHECK bool store_each_slot(struct store *store, void (*each)(void *ctx, const struct slot_row *row), void *ctx,
+                                struct error *err);
+
+/* Contents that were accepted once and are not any more; the newest LIMIT_SUPERSEDED of each slot are kept. */
+void store_put_superseded(struct store_txn *txn, const struct slot_row *key, const char *content);
+void store_delete_superseded(struct store_txn *txn, const struct slot_row *key);
+MUST_CHECK bool store_each_superseded(struct store *store, void (*each)(void *ctx, const struct slot_row *key), void *ctx,
+                                      struct error *err);
+
+/* The wanted incarnation of an object. */
+struct incarnation_row {
+    struct object_id id;
+    const char *uid;
+    const char *hash;
+    uint64_t created_ms;
+};
+void store_put_incarnation(struct store_txn *txn, const struct incarnation_row *row);
+/* With the memories of its containers. */
+void store_delete_incarnation(struct store_txn *txn, const struct object_id *id);
+MUST_CHECK bool store_each_incarnation(struct store *store, void (*each)(void *ctx, const struct incarnation_row *row),
+                                       void *ctx, struct error *err);
+
+/* What is remembered of the containers of an incarnation. Delays of an earlier boot are read as over. */
+void store_put_memory(struct store_txn *txn, const char *uid, const struct container_memory *memory);
+MUST_CHECK bool store_each_memory(struct store *store,
+                                  void (*each)(void *ctx, const char *uid, const struct container_memory *memory),
+                                  void *ctx, struct error *err);
+
+/* Messages that must arrive. `id` is the caller's, and rises. */
+struct outbox_row {
+    int64_t id;
+    const char *topic;
+    const char *payload; /* "" is a clear */
+    bool retain;
+};
+void store_put_outbox(struct store_txn *txn, const struct outbox_row *row);
+void store_delete_outbox(struct store_txn *txn, int64_t id);
+MUST_CHECK bool store_each_outbox(struct store *store, void (*each)(void *ctx, const struct outbox_row *row), void *ctx,
+                                  struct error *err);
+
+/* Objects that have a status topic and no slot: their one document was refused. */
+void store_put_refused(struct store_txn *txn, const struct object_id *id);
+void store_delete_refused(struct store_txn *txn, const struct object_id *id);
+MUST_CHECK bool store_each_refused(struct store *store, void (*each)(void *ctx, const struct object_id *id), void *ctx,
+                                   struct error *err);
+
+/* Images, by reference; layers are folders, shared between images. */
+struct image_row {
+    const char *reference; /* normalised: docker.io/library/busybox:latest */
+    const char *id;        /* digest of the configuration */
+    const char *manifest;  /* digest; "" where the archive has none */
+    const char *config;    /* JSON */
+    const char *layers;    /* JSON array of diff-ids, lowest first */
+    int64_t size_bytes;
+    uint64_t created_ms;   /* imported at */
+};
+void store_put_image(struct store_txn *txn, const struct image_row *row);
+MUST_CHECK bool store_each_image(struct store *store, void (*each)(void *ctx, const struct image_row *row), void *ctx,
+                                 struct error *err);
+struct layer_row {
+    const char *diff_id;
+    int64_t folder; /* images/layers/FOLDER */
+    int64_t size_bytes;
+};
+void store_put_layer(struct store_txn *txn, const struct layer_row *row);
+MUST_CHECK bool store_each_layer(struct store *store, void (*each)(void *ctx, const struct layer_row *row), void *ctx,
+                                 struct error *err);
+
+#endif

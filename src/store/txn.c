@@ -1,0 +1,96 @@
+#include "store/txn.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+#define SLOT_KEY "namespace = ?1 AND resource = ?2 AND name = ?3 AND source = ?4 AND grp = ?5"
+#define OBJECT_KEY "namespace = ?1 AND resource = ?2 AND name = ?3"
+
+const char *const statement_sql[STATEMENT_COUNT] = {
+    [PUT_SLOT] = "INSERT OR REPLACE INTO slots VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    [DELETE_SLOT] = "DELETE FROM slots WHERE " SLOT_KEY,
+    [PUT_SUPERSEDED] = "INSERT INTO superseded (namespace, resource, name, source, grp, content) "
+                       "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [PRUNE_SUPERSEDED] = "DELETE FROM superseded WHERE " SLOT_KEY " AND id NOT IN (SELECT id FROM superseded WHERE "
+                         SLOT_KEY " ORDER BY id DESC LIMIT ?6)",
+    [DELETE_SUPERSEDED] = "DELETE FROM superseded WHERE " SLOT_KEY,
+    [PUT_INCARNATION] = "INSERT OR REPLACE INTO incarnations VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [DELETE_MEMORIES] = "DELETE FROM memories WHERE uid IN (SELECT uid FROM incarnations WHERE " OBJECT_KEY ")",
+    [DELETE_INCARNATION] = "DELETE FROM incarnations WHERE " OBJECT_KEY,
+    [PUT_MEMORY] = "INSERT OR REPLACE INTO memories VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [PUT_OUTBOX] = "INSERT OR REPLACE INTO outbox VALUES (?1, ?2, ?3, ?4)",
+    [DELETE_OUTBOX] = "DELETE FROM outbox WHERE id = ?1",
+    [PUT_REFUSED] = "INSERT OR REPLACE INTO refused VALUES (?1, ?2, ?3)",
+    [DELETE_REFUSED] = "DELETE FROM refused WHERE " OBJECT_KEY,
+    [PUT_IMAGE] = "INSERT OR REPLACE INTO images VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [PUT_LAYER] = "INSERT OR REPLACE INTO layers VALUES (?1, ?2, ?3)",
+};
+
+struct txn_step *txn_add(struct store_txn *txn, enum statement statement)
+{
+    txn->steps = mem_resize(txn->steps, txn->count + 1, sizeof(*txn->steps));
+    struct txn_step *step = &txn->steps[txn->count++];
+    memset(step, 0, sizeof(*step));
+    step->statement = statement;
+    return step;
+}
+
+void txn_text(struct txn_step *step, const char *text)
+{
+    step->values[step->count++].text = mem_strdup(text != NULL ? text : "");
+}
+
+void txn_integer(struct txn_step *step, int64_t value)
+{
+    step->values[step->count++].integer = value;
+}
+
+void txn_free(struct store_txn *txn)
+{
+    for (size_t i = 0; i < txn->count; i++)
+        for (size_t j = 0; j < txn->steps[i].count; j++)
+            free(txn->steps[i].values[j].text);
+    free(txn->steps);
+    free(txn);
+}
+
+bool store_error(struct error *err, sqlite3 *db, const char *what)
+{
+    int code = sqlite3_errcode(db);
+    enum error_code kind = ERROR_IO;
+    if (code == SQLITE_FULL)
+        kind = ERROR_NO_SPACE;
+    else if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+        kind = ERROR_INVALID;
+    return error_set(err, kind, "%s: %s", what, sqlite3_errmsg(db));
+}
+
+static bool step_run(const struct txn_step *step, sqlite3 *db, sqlite3_stmt **prepared, struct error *err)
+{
+    sqlite3_stmt **stmt = &prepared[step->statement];
+    if (*stmt == NULL &&
+        sqlite3_prepare_v3(db, statement_sql[step->statement], -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL) != SQLITE_OK)
+        return store_error(err, db, "cannot prepare a statement");
+    for (size_t i = 0; i < step->count; i++) {
+        const struct txn_value *value = &step->values[i];
+        int bound = value->text != NULL ? sqlite3_bind_text(*stmt, (int)i + 1, value->text, -1, SQLITE_STATIC)
+                                        : sqlite3_bind_int64(*stmt, (int)i + 1, value->integer);
+        if (bound != SQLITE_OK)
+            return store_error(err, db, "cannot bind a value");
+    }
+    bool done = sqlite3_step(*stmt) == SQLITE_DONE;
+    if (!done)
+        store_error(err, db, "cannot write to the database");
+    sqlite3_reset(*stmt);
+    sqlite3_clear_bindings(*stmt);
+    return done;
+}
+
+bool txn_run(const struct store_txn *txn, sqlite3 *db, sqlite3_stmt **prepared, struct error *err)
+{
+    for (size_t i = 0; i < txn->count; i++)
+        if (!step_run(&txn->steps[i], db, prepared, err))
+            return false;
+    return true;
+}

@@ -1,0 +1,56 @@
+/* Inside the store: a transaction as a list of statements with their values. */
+#ifndef STORE_TXN_H
+#define STORE_TXN_H
+
+#include <sqlite3.h>
+
+#include "store/store.h"
+
+enum statement {
+    PUT_SLOT, DELETE_SLOT,
+    PUT_SUPERSEDED, PRUNE_SUPERSEDED, DELETE_SUPERSEDED,
+    PUT_INCARNATION, DELETE_MEMORIES, DELETE_INCARNATION,
+    PUT_MEMORY,
+    PUT_OUTBOX, DELETE_OUTBOX,
+    PUT_REFUSED, DELETE_REFUSED,
+    PUT_IMAGE, PUT_LAYER,
+    STATEMENT_COUNT
+};
+
+extern const char *const statement_sql[STATEMENT_COUNT];
+
+#define TXN_VALUES_MAX 12
+
+struct txn_value {
+    char *text; /* NULL: the integer */
+    int64_t integer;
+};
+
+struct txn_step {
+    enum statement statement;
+    size_t count;
+    struct txn_value values[TXN_VALUES_MAX];
+};
+
+struct store_txn {
+    struct store *store;
+    struct txn_step *steps;
+    size_t count;
+    store_done done;
+    void *ctx;
+    struct error result;
+    struct store_txn *next;
+};
+
+struct txn_step *txn_add(struct store_txn *txn, enum statement statement);
+void txn_text(struct txn_step *step, const char *text); /* NULL is stored as "" */
+void txn_integer(struct txn_step *step, int64_t value);
+void txn_free(struct store_txn *txn);
+/* Runs the steps within an open transaction. */
+MUST_CHECK bool txn_run(const struct store_txn *txn, sqlite3 *db, sqlite3_stmt **prepared, struct error *err);
+/* Fills err from what SQLite says; false. */
+bool store_error(struct error *err, sqlite3 *db, const char *what);
+sqlite3 *store_reader(struct store *store);
+const char *store_boot_id(const struct store *store);
+
+#endif
