@@ -34,7 +34,7 @@
 
 /* MQTT. */
 #define LIMIT_INFLIGHT 16         /* own window of unacknowledged publishes; Mosquitto's own is 20 */
-#define LIMIT_LINK_QUEUE_BYTES (16 * 1024 * 1024) /* received, not yet taken by davitd: the link disconnects */
+#define LIMIT_LINK_QUEUE_BYTES (16 * 1024 * 1024) /* received, not yet read by davitd: the rest waits in the broker */
 #define LIMIT_EVENTS 256          /* events waiting for a broker; the oldest is dropped, and counted */
 #define LIMIT_OUTBOX_ROWS 10000   /* durable messages waiting for a broker; the oldest event is dropped */
 #define LIMIT_SYNC_MS 10000       /* the end-of-flood nonce must be back by then: else BrokerTruncated */

@@ -65,7 +65,7 @@ static void end_set(struct session *session, const char *text)
     snprintf(session->now.end.text, sizeof(session->now.end.text), "%s", text);
 }
 
-/* Replaces the client of the last try. The new one is made first: with the last one gone Paho would stop its threads. */
+/* Replaces the client of the last try. The new one is made first: without any, Paho would stop its threads. */
 static bool client_replace(struct session *session, int version, struct error *err)
 {
     struct client *client = client_new(session->options, version, &session_events, session, err);
@@ -317,8 +317,8 @@ static void session_suspect(struct session *session, uint64_t lived_ms)
         return;
     session->short_lives = lived_ms < BACKOFF_GOOD_MS && end->code == 0 ? session->short_lives + 1 : 0;
     if (session->short_lives >= SHORT_LIVES)
-        snprintf(end->text + len, sizeof(end->text) - len, " soon, %u times running: does another client use the same id?",
-                 session->short_lives);
+        snprintf(end->text + len, sizeof(end->text) - len, " soon, %u times running: %s",
+                 session->short_lives, "does another client use the same id?");
 }
 
 static void *session_run(void *arg)

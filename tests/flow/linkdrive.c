@@ -261,7 +261,8 @@ struct flood {
 
 static bool flood_send(struct drive *drive, const struct flood *flood, int64_t id)
 {
-    AUTO_FREE char *topic = flood->retain ? mem_printf("%s/%lld", flood->topic, (long long)id) : mem_strdup(flood->topic);
+    AUTO_FREE char *own = mem_printf("%s/%lld", flood->topic, (long long)id);
+    const char *topic = flood->retain ? own : flood->topic;
     AUTO_JSON struct json *head = json_new_texts("op", "publish", "topic", topic, NULL);
     AUTO_FREE char *body = mem_alloc(flood->bytes);
     struct error err = {0};
