@@ -1,0 +1,17 @@
+/* The cgroup folders davit/UID/CONTAINER-ATTEMPT, which crun fills and this plugin clears away; v1, hybrid and v2. */
+#ifndef CRUN_CGROUP_H
+#define CRUN_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+bool cgroup_is_v2(void);
+/* v2: the leaf where conmons live, so that they are in no unit's cgroup. -1: there is none. The caller closes it. */
+int cgroup_open_conmon(void);
+char *cgroup_container_path(const char *uid, const char *container, int64_t attempt); /* the caller frees */
+/* Removes an empty folder `path`, as given to crun, from every hierarchy. Absent or in use: nothing happens. */
+void cgroup_remove(const char *path);
+/* The same for a pod's folder. */
+void cgroup_remove_pod(const char *uid);
+
+#endif

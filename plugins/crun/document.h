@@ -1,0 +1,34 @@
+/* The document of a create call, looked at once and found whole: ids that become paths are checked here. */
+#ifndef CRUN_DOCUMENT_H
+#define CRUN_DOCUMENT_H
+
+#include "base/json.h"
+
+struct document {
+    struct json *json;        /* owns everything below but id */
+    const char *uid, *namespace_, *pod;
+    bool host_network;
+    int64_t attempt;
+    const struct json *container, *volumes, *record;
+    const char *container_name;
+    const struct json *layers, *image; /* image: the OCI configuration */
+    char *id;                 /* short, and safe as a file name */
+};
+
+/* What start, stop, remove and release name. */
+struct address {
+    struct json *json;
+    const char *uid, *container;
+    int64_t attempt;
+    bool force;
+    char *id;
+};
+
+MUST_CHECK bool document_parse(const char *text, struct document *document, struct error *err);
+void document_free(struct document *document);
+/* `whole`: container and attempt must be there. */
+MUST_CHECK bool address_parse(const char *text, bool whole, struct address *address, struct error *err);
+void address_free(struct address *address);
+bool document_uid_is_valid(const char *uid); /* hex digits and dashes, as a UUID has them */
+
+#endif

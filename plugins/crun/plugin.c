@@ -1,0 +1,339 @@
+/* Containers by conmon and crun. The vtable: each operation reads its document and leaves the work to its noun. */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+#include "adopt.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "bundle.h"
+#include "cgroup.h"
+#include "conmon.h"
+#include "create.h"
+#include "pod.h"
+#include "record.h"
+#include "watch.h"
+
+static enum davit_result fail(const struct crun *crun, struct davit_call *call, const char *reason,
+                              const struct error *err)
+{
+    enum davit_result result = err->code == ERROR_INVALID ? DAVIT_INVALID : DAVIT_FAILED;
+
+    return crun->host->fail(call, result, reason, err->message);
+}
+
+static void answer_taken(const struct crun *crun, struct davit_call *call, struct json *taken)
+{
+    AUTO_FREE char *text = json_print(taken);
+
+    crun->host->answer(call, text);
+    json_free(taken);
+}
+
+/* Lock held. */
+static void answer_instance(const struct crun *crun, struct davit_call *call, const struct instance *instance)
+{
+    struct json *answer = json_new_object();
+
+    json_set(answer, "instance", instance_describe(instance));
+    answer_taken(crun, call, answer);
+}
+
+static char *find_program(const char *name, struct error *err)
+{
+    static const char *const folders[] = {"/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"};
+
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        char *path = mem_printf("%s/%s", folders[i], name);
+
+        if (access(path, X_OK) == 0)
+            return path;
+        free(path);
+    }
+    error_set(err, ERROR_NOT_FOUND, "%s is not installed: install the packages crun and conmon", name);
+    return NULL;
+}
+
+static bool take_folder(const struct json *config, const char *key, char **out, struct error *err)
+{
+    const char *path = json_get_text(config, key);
+
+    if (path == NULL || !file_path_is_safe(path) || strpbrk(path, ":,\\") != NULL)
+        return error_set(err, ERROR_INVALID, "the configuration's %s must be an absolute path without .. : , \\", key);
+    *out = mem_strdup(path);
+    return true;
+}
+
+static bool read_config(struct crun *crun, const char *text, struct error *err)
+{
+    AUTO_JSON struct json *config = json_parse(text, strlen(text), err);
+    const char *manager = json_get_text(json_get(config, "options"), "cgroup_manager");
+
+    if (config == NULL || !take_folder(config, "stateDir", &crun->state_dir, err) ||
+        !take_folder(config, "runDir", &crun->run_dir, err) || !take_folder(config, "logDir", &crun->log_dir, err))
+        return false;
+    if (manager != NULL && strcmp(manager, "cgroupfs") != 0)
+        return error_set(err, ERROR_UNSUPPORTED, "[runtime.crun] cgroup_manager=%s: only cgroupfs is known", manager);
+    crun->crun_path = find_program("crun", err);
+    crun->conmon_path = crun->crun_path != NULL ? find_program("conmon", err) : NULL;
+    return crun->conmon_path != NULL;
+}
+
+static enum davit_result plugin_open(const struct davit_runtime_host *host, const char *config, void **ctx,
+                                     struct davit_call *call)
+{
+    struct crun *crun = mem_alloc(sizeof(*crun));
+    struct error err;
+
+    crun->host = host;
+    pthread_mutex_init(&crun->lock, NULL);
+    crun->cgroup_v2 = cgroup_is_v2();
+    crun->conmon_cgroup_fd = cgroup_open_conmon();
+    if (!read_config(crun, config, &err))
+        return host->fail(call, err.code == ERROR_NOT_FOUND ? DAVIT_UNAVAILABLE : DAVIT_INVALID, "CannotOpen", err.message);
+    if (!adopt_all(crun, &err))
+        return fail(crun, call, "CannotOpen", &err);
+    crun->open = true;
+    host->answer(call, crun->cgroup_v2 ? "{\"cgroups\":\"v2\"}" : "{\"cgroups\":\"v1\"}");
+    *ctx = crun;
+    return DAVIT_OK;
+}
+
+static void plugin_close(void *ctx)
+{
+    (void)ctx; /* the process ends, and what runs needs nothing from it */
+}
+
+static enum davit_result plugin_list(void *ctx, struct davit_call *call)
+{
+    struct crun *crun = ctx;
+    struct json *answer = json_new_object(), *instances = json_set_array(answer, "instances");
+
+    pthread_mutex_lock(&crun->lock);
+    for (const struct instance *instance = crun->instances; instance != NULL; instance = instance->next)
+        json_add(instances, instance_describe(instance));
+    pthread_mutex_unlock(&crun->lock);
+    pod_list(crun, json_set_array(answer, "pods"));
+    answer_taken(crun, call, answer);
+    return DAVIT_OK;
+}
+
+/* True: there is one already, or another pod has its id; *result says which. */
+static bool is_there(struct crun *crun, const struct document *document, struct davit_call *call,
+                     enum davit_result *result)
+{
+    const struct instance *instance;
+
+    pthread_mutex_lock(&crun->lock);
+    instance = instance_find(crun, document->id);
+    *result = DAVIT_OK;
+    if (instance != NULL && strcmp(instance->uid, document->uid) != 0)
+        *result = crun->host->fail(call, DAVIT_FAILED, "CreateContainerError",
+                                   "another pod's uid begins with the same 12 digits: remove one of them");
+    else if (instance != NULL)
+        answer_instance(crun, call, instance);
+    pthread_mutex_unlock(&crun->lock);
+    return instance != NULL;
+}
+
+static enum davit_result create(struct crun *crun, const struct document *document, struct davit_call *call)
+{
+    struct instance *instance;
+    enum davit_result result;
+    const char *reason;
+    struct error err;
+
+    if (is_there(crun, document, call, &result))
+        return result;
+    instance = create_instance(crun, document, crun->host->cancel_fd(call), &reason, &err);
+    if (instance == NULL)
+        return fail(crun, call, reason, &err);
+    pthread_mutex_lock(&crun->lock);
+    instance_add(crun, instance);
+    instance_changed(crun, instance);
+    watch_add(crun, instance);
+    answer_instance(crun, call, instance);
+    pthread_mutex_unlock(&crun->lock);
+    return DAVIT_OK;
+}
+
+static enum davit_result plugin_create(void *ctx, const char *text, struct davit_call *call)
+{
+    struct crun *crun = ctx;
+    struct document document;
+    struct error err;
+    enum davit_result result;
+
+    if (document_parse(text, &document, &err))
+        result = create(crun, &document, call);
+    else
+        result = fail(crun, call, "InvalidDocument", &err);
+    document_free(&document);
+    return result;
+}
+
+/* Reads the address and finds what it names; the lane keeps it there. False: *result is the call's. */
+static bool find_named(struct crun *crun, const char *text, struct address *address, struct instance **instance,
+                       struct davit_call *call, enum davit_result *result)
+{
+    struct error err;
+
+    if (!address_parse(text, true, address, &err)) {
+        *result = fail(crun, call, "InvalidDocument", &err);
+        return false;
+    }
+    pthread_mutex_lock(&crun->lock);
+    *instance = instance_find(crun, address->id);
+    if (*instance != NULL && strcmp((*instance)->uid, address->uid) != 0)
+        *instance = NULL;
+    pthread_mutex_unlock(&crun->lock);
+    *result = DAVIT_OK;
+    return *instance != NULL;
+}
+
+static enum davit_result start(struct crun *crun, struct instance *instance, struct davit_call *call)
+{
+    struct error err;
+    bool started;
+
+    pthread_mutex_lock(&crun->lock);
+    started = instance->state != INSTANCE_CREATED;
+    if (!started)
+        instance->started_ms = clock_wall_ms(); /* before, so that a killed host's successor knows it */
+    pthread_mutex_unlock(&crun->lock);
+    if (started)
+        return DAVIT_OK;
+    if (!record_write(crun, instance, &err) ||
+        !conmon_run_crun(crun, "start", NULL, instance->id, crun->host->cancel_fd(call), &err))
+        return fail(crun, call, "RunContainerError", &err);
+    pthread_mutex_lock(&crun->lock);
+    if (instance->state == INSTANCE_CREATED) { /* it may have ended already */
+        instance->state = INSTANCE_RUNNING;
+        instance_changed(crun, instance);
+    }
+    answer_instance(crun, call, instance);
+    pthread_mutex_unlock(&crun->lock);
+    return DAVIT_OK;
+}
+
+static enum davit_result plugin_start(void *ctx, const char *text, struct davit_call *call)
+{
+    struct crun *crun = ctx;
+    struct address address;
+    struct instance *instance = NULL;
+    enum davit_result result;
+
+    if (find_named(crun, text, &address, &instance, call, &result))
+        result = start(crun, instance, call);
+    else if (result == DAVIT_OK)
+        result = crun->host->fail(call, DAVIT_NOT_FOUND, "NotFound", "no such instance was created");
+    address_free(&address);
+    return result;
+}
+
+static enum davit_result plugin_stop(void *ctx, const char *text, struct davit_call *call)
+{
+    struct crun *crun = ctx;
+    struct address address;
+    struct instance *instance = NULL;
+    enum davit_result result;
+    struct error err;
+    int number;
+
+    if (find_named(crun, text, &address, &instance, call, &result)) {
+        pthread_mutex_lock(&crun->lock);
+        /* One that was not started waits inside crun, and listens to nothing else. */
+        number = address.force || instance->state == INSTANCE_CREATED ? SIGKILL : instance->stop_signal;
+        if (instance->state != INSTANCE_EXITED && pidfd_send_signal(instance->init.pidfd, number, NULL, 0) != 0 &&
+            errno != ESRCH) {
+            error_set_errno(&err, errno, "cannot send signal %d to process %d", number, instance->init.pid);
+            result = fail(crun, call, "KillContainerError", &err);
+        }
+        pthread_mutex_unlock(&crun->lock);
+    }
+    address_free(&address);
+    return result;
+}
+
+static enum davit_result remove_instance(struct crun *crun, struct instance *instance, struct davit_call *call)
+{
+    struct error err;
+    bool ended;
+
+    pthread_mutex_lock(&crun->lock);
+    instance_look(crun, instance);
+    ended = instance->state == INSTANCE_EXITED;
+    if (instance->state != INSTANCE_RUNNING)
+        instance->removing = true;
+    pthread_mutex_unlock(&crun->lock);
+    if (!instance->removing)
+        return crun->host->fail(call, DAVIT_FAILED, "StillRunning", "the container runs: stop it first");
+    if (!bundle_destroy(crun, instance->id, !ended, crun->host->cancel_fd(call), &err))
+        return fail(crun, call, "RemoveContainerError", &err);
+    pthread_mutex_lock(&crun->lock);
+    watch_remove(crun, instance);
+    instance_drop(crun, instance);
+    pthread_mutex_unlock(&crun->lock);
+    return DAVIT_OK;
+}
+
+static enum davit_result plugin_remove(void *ctx, const char *text, struct davit_call *call)
+{
+    struct crun *crun = ctx;
+    struct address address;
+    struct instance *instance = NULL;
+    enum davit_result result;
+
+    if (find_named(crun, text, &address, &instance, call, &result))
+        result = remove_instance(crun, instance, call);
+    address_free(&address);
+    return result;
+}
+
+static bool has_instances(struct crun *crun, const char *uid)
+{
+    const struct instance *instance;
+
+    pthread_mutex_lock(&crun->lock);
+    instance = crun->instances;
+    while (instance != NULL && strcmp(instance->uid, uid) != 0)
+        instance = instance->next;
+    pthread_mutex_unlock(&crun->lock);
+    return instance != NULL;
+}
+
+static enum davit_result plugin_release(void *ctx, const char *text, struct davit_call *call)
+{
+    struct crun *crun = ctx;
+    struct address address;
+    struct error err;
+    enum davit_result result = DAVIT_OK;
+
+    if (!address_parse(text, false, &address, &err))
+        result = fail(crun, call, "InvalidDocument", &err);
+    else if (has_instances(crun, address.uid))
+        result = crun->host->fail(call, DAVIT_FAILED, "StillInUse", "the pod has instances: remove them first");
+    else if (!pod_release(crun, address.uid, &err))
+        result = fail(crun, call, "ReleaseError", &err);
+    address_free(&address);
+    return result;
+}
+
+__attribute__((visibility("default"))) const struct davit_runtime_plugin davit_runtime_plugin = {
+    .abi = DAVIT_RUNTIME_ABI,
+    .size = sizeof(davit_runtime_plugin),
+    .name = "crun",
+    .open = plugin_open,
+    .close = plugin_close,
+    .list = plugin_list,
+    .create = plugin_create,
+    .start = plugin_start,
+    .stop = plugin_stop,
+    .remove = plugin_remove,
+    .release = plugin_release,
+};

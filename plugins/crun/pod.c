@@ -1,0 +1,105 @@
+#include "config.h"
+
+#include "pod.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "cgroup.h"
+#include "netns.h"
+
+#define FOLDER_MODE 0700
+#define POD_NAME_IN_PATH 120 /* so that namespace_name_uid stays below the 255 bytes of a file name */
+
+/* It is made first and removed last, so it says whether anything of a pod is left. */
+static char *pod_folder(const struct crun *crun, const char *uid)
+{
+    return mem_printf("%s/pods/%s", crun->state_dir, uid);
+}
+
+char *pod_netns_path(const struct crun *crun, const char *uid)
+{
+    return mem_printf("%s/netns/%s", crun->run_dir, uid);
+}
+
+static char *log_folder(const struct crun *crun, const struct document *document)
+{
+    return mem_printf("%s/%s_%.*s_%s/%s", crun->log_dir, document->namespace_, POD_NAME_IN_PATH, document->pod,
+                      document->uid, document->container_name);
+}
+
+char *pod_log_path(const struct crun *crun, const struct document *document)
+{
+    AUTO_FREE char *folder = log_folder(crun, document);
+
+    return mem_printf("%s/%lld.log", folder, (long long)document->attempt);
+}
+
+bool pod_is_known(const struct crun *crun, const char *uid)
+{
+    AUTO_FREE char *folder = pod_folder(crun, uid);
+
+    return access(folder, F_OK) == 0;
+}
+
+bool pod_prepare(const struct crun *crun, const struct document *document, bool *made, struct error *err)
+{
+    AUTO_FREE char *folder = pod_folder(crun, document->uid);
+    AUTO_FREE char *netns = pod_netns_path(crun, document->uid);
+    AUTO_FREE char *logs = log_folder(crun, document);
+    bool netns_made;
+
+    *made = mkdir(folder, FOLDER_MODE) == 0;
+    if (!*made && errno != EEXIST)
+        return error_set_errno(err, errno, "cannot make %s", folder);
+    if (!document->host_network && !netns_make(netns, &netns_made, err))
+        return false;
+    return file_make_dirs(logs, FOLDER_MODE, err);
+}
+
+static bool remove_logs(const struct crun *crun, const char *uid, struct error *err)
+{
+    AUTO_FREE char *ending = mem_printf("_%s", uid);
+    DIR *folder = opendir(crun->log_dir);
+    struct dirent *entry;
+    bool good = true;
+
+    while (folder != NULL && good && (entry = readdir(folder)) != NULL) {
+        size_t len = strlen(entry->d_name), ending_len = strlen(ending);
+        AUTO_FREE char *path = mem_printf("%s/%s", crun->log_dir, entry->d_name);
+
+        if (len > ending_len && strcmp(entry->d_name + len - ending_len, ending) == 0)
+            good = file_remove_tree(path, err);
+    }
+    if (folder != NULL)
+        closedir(folder);
+    return good;
+}
+
+bool pod_release(const struct crun *crun, const char *uid, struct error *err)
+{
+    AUTO_FREE char *folder = pod_folder(crun, uid);
+    AUTO_FREE char *netns = pod_netns_path(crun, uid);
+
+    cgroup_remove_pod(uid);
+    return netns_remove(netns, err) && remove_logs(crun, uid, err) && file_remove_tree(folder, err);
+}
+
+void pod_list(const struct crun *crun, struct json *array)
+{
+    AUTO_FREE char *path = mem_printf("%s/pods", crun->state_dir);
+    DIR *folder = opendir(path);
+    struct dirent *entry;
+
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        if (document_uid_is_valid(entry->d_name))
+            json_add_text(array, entry->d_name);
+    }
+    if (folder != NULL)
+        closedir(folder);
+}

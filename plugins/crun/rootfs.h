@@ -1,0 +1,17 @@
+/* A container's root: its image's layers with a writable one on top, by overlayfs. */
+#ifndef CRUN_ROOTFS_H
+#define CRUN_ROOTFS_H
+
+#include "base/json.h"
+#include "crun.h"
+
+/* Mounts BUNDLE/rootfs over a new upper folder. On error nothing is left but folders. */
+MUST_CHECK bool rootfs_mount(const struct crun *crun, const char *id, const struct json *layers, struct error *err);
+/* Refuses an image where a folder that crun mounts over is something else: it would mount where a link leads. */
+MUST_CHECK bool rootfs_check(int rootfs_fd, struct error *err);
+/* Unmounts, where it is mounted. */
+void rootfs_unmount(const struct crun *crun, const char *id);
+/* Gives back what the container wrote. */
+MUST_CHECK bool rootfs_remove_upper(const struct crun *crun, const char *id, struct error *err);
+
+#endif

@@ -1,0 +1,35 @@
+/* Starts a program with an explicit environment and nothing inherited but what is named here. */
+#ifndef CRUN_SPAWN_H
+#define CRUN_SPAWN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+#define SPAWN_EXTRA_FD 3
+
+struct spawn {
+    const char *const *argv; /* argv[0] is an absolute path */
+    const char *const *env;
+    int extra_fd;            /* becomes SPAWN_EXTRA_FD; -1: none */
+    int cgroup_fd;           /* born into this cgroup (v2); -1: the parent's */
+    int out_fd;              /* stdout; -1: /dev/null */
+    pid_t pid;
+    int pidfd;
+    int said_fd;             /* what it wrote to stderr */
+};
+
+/* It is killed when the calling thread's process ends. Its parts are freed by spawn_close. */
+MUST_CHECK bool spawn_start(struct spawn *spawn, struct error *err);
+/* Waits; killed when cancel_fd becomes readable. True: exited with 0. */
+MUST_CHECK bool spawn_wait(struct spawn *spawn, int cancel_fd, struct error *err);
+void spawn_close(struct spawn *spawn);
+/* Start and wait. The message holds what it wrote to stderr. */
+MUST_CHECK bool spawn_run(const char *const *argv, int cancel_fd, struct error *err);
+/* What it wrote to stderr, in one line; the caller frees. "" when nothing. */
+char *spawn_said(const struct spawn *spawn);
+
+extern const char *const spawn_plain_env[];
+
+#endif

@@ -1,0 +1,22 @@
+/* Who a container runs as: the image's User, found in the image's own passwd and group files. */
+#ifndef CRUN_USER_H
+#define CRUN_USER_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+#define USER_GROUPS 64 /* supplementary groups; more are refused */
+
+struct user {
+    uid_t uid;
+    gid_t gid;
+    gid_t groups[USER_GROUPS];
+    size_t group_count;
+};
+
+/* `text`: "", "name", "uid", and either with ":group" or ":gid". Files are read inside the rootfs, whatever links say. */
+MUST_CHECK bool user_resolve(int rootfs_fd, const char *text, struct user *user, struct error *err);
+
+#endif

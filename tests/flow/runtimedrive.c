@@ -1,0 +1,216 @@
+/* runtimedrive HOST PLUGIN CONFIG.json: starts davit-runtime as davitd does and plays a script from stdin. Every frame
+ * it hears is printed as one line, with its body. One command a line:
+ *     call NAME LANE DEADLINE_MS DOCUMENT   LANE "-": none. Ids count from 1.
+ *     wait ID | all                         reads until that result, or every result, is there
+ *     until TEXT                            reads until a line holds TEXT
+ *     sleep MS                              reads as long
+ *     raw TEXT                              sends what is no frame
+ *     mark | lap NAME                       takes the time; prints {"lap":NAME,"us":…} since then
+ *     kill                                  SIGKILL to the host, and waits for it
+ *     restart                               starts another one, without ending the first if it lives
+ * At the end of the script the socket is closed, and {"exit":STATUS} is printed. Waiting is cut after 60 s: exit 3.
+ */
+#include "config.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "wire/frame.h"
+
+#define PATIENCE_MS 60000
+#define READ_BYTES 65536
+
+struct drive {
+    char **argv;
+    char *config;
+    pid_t pid;
+    int fd;
+    struct frame_reader *reader;
+    int64_t last_id;
+    size_t open_results;
+    uint64_t marked_us;
+};
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static _Noreturn void give_up(const char *why)
+{
+    fprintf(stderr, "runtimedrive: %s\n", why);
+    exit(3);
+}
+
+static void send_head(struct drive *drive, struct json *head, const char *body)
+{
+    struct error err;
+
+    if (!frame_send(drive->fd, head, body, body == NULL ? 0 : strlen(body), NULL, 0, &err))
+        fprintf(stderr, "runtimedrive: %s\n", err.message);
+    json_free(head);
+}
+
+static void start(struct drive *drive)
+{
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        give_up("no socketpair");
+    drive->pid = fork();
+    if (drive->pid == 0) {
+        if (pair[1] == FRAME_CHILD_FD || dup2(pair[1], FRAME_CHILD_FD) < 0)
+            _exit(126);
+        execl(drive->argv[1], drive->argv[1], drive->argv[2], NULL);
+        _exit(127);
+    }
+    close(pair[1]);
+    drive->fd = pair[0];
+    drive->reader = frame_reader_new();
+    drive->open_results = 0;
+    send_head(drive, json_new_texts("op", "open", NULL), drive->config);
+}
+
+/* Prints a frame; true when the wanted result or text is in it. */
+static bool print_frame(struct drive *drive, struct frame *frame, int64_t wanted_id, const char *wanted_text)
+{
+    AUTO_FREE char *head = json_print(frame->head);
+    AUTO_FREE char *line = mem_printf("%s %s", head, frame->body == NULL ? "" : frame->body);
+    bool is_result = strcmp(json_get_text(frame->head, "op"), "result") == 0;
+
+    puts(line);
+    fflush(stdout);
+    drive->open_results -= is_result && drive->open_results > 0;
+    return (is_result && wanted_id > 0 && json_get_integer(frame->head, "id", 0) == wanted_id) ||
+           (wanted_text != NULL && strstr(line, wanted_text) != NULL);
+}
+
+/* Reads until what is wanted has come, or for_ms is over. False: it has not come. */
+static bool read_until(struct drive *drive, int64_t wanted_id, const char *wanted_text, bool all, int for_ms)
+{
+    uint64_t until_ms = clock_boot_ms() + (uint64_t)for_ms, now_ms;
+    char buffer[READ_BYTES];
+    struct frame frame;
+    struct error err;
+    bool found = false;
+
+    for (;;) {
+        struct pollfd readable = {.fd = drive->fd, .events = POLLIN};
+        ssize_t got;
+
+        while (frame_reader_next(drive->reader, &frame, &err)) {
+            found = print_frame(drive, &frame, wanted_id, wanted_text) || found;
+            frame_free(&frame);
+        }
+        if (found || (all && drive->open_results == 0))
+            return true;
+        now_ms = clock_boot_ms();
+        if (now_ms >= until_ms || poll(&readable, 1, (int)(until_ms - now_ms)) <= 0)
+            return false;
+        got = read(drive->fd, buffer, sizeof(buffer));
+        if (got <= 0) {
+            puts("{\"closed\":true}");
+            return false;
+        }
+        if (!frame_reader_feed(drive->reader, buffer, (size_t)got, NULL, 0, &err))
+            give_up(err.message);
+    }
+}
+
+static void call(struct drive *drive, char *rest)
+{
+    const char *name = strsep(&rest, " "), *lane = strsep(&rest, " "), *deadline = strsep(&rest, " ");
+    struct json *head = json_new_texts("op", "call", "call", name, NULL);
+
+    if (lane == NULL || deadline == NULL)
+        give_up("call NAME LANE DEADLINE_MS DOCUMENT");
+    if (strcmp(lane, "-") != 0)
+        json_set_text(head, "lane", lane);
+    json_set_integer(head, "id", ++drive->last_id);
+    json_set_integer(head, "deadlineMs", strtol(deadline, NULL, 10));
+    drive->open_results++;
+    send_head(drive, head, rest);
+}
+
+static int end(struct drive *drive)
+{
+    int status = 0;
+
+    close(drive->fd);
+    waitpid(drive->pid, &status, 0);
+    frame_reader_free(drive->reader);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void do_wait(struct drive *drive, char *rest)
+{
+    bool all = strcmp(rest, "all") == 0;
+
+    if (!read_until(drive, all ? 0 : strtol(rest, NULL, 10), NULL, all, PATIENCE_MS))
+        give_up("a result that was waited for has not come");
+}
+
+static void do_line(struct drive *drive, char *line)
+{
+    char *rest = line, *verb = strsep(&rest, " ");
+
+    rest = rest == NULL ? line + strlen(line) : rest;
+    if (strcmp(verb, "call") == 0) {
+        call(drive, rest);
+    } else if (strcmp(verb, "wait") == 0) {
+        do_wait(drive, rest);
+    } else if (strcmp(verb, "until") == 0) {
+        if (!read_until(drive, 0, rest, false, PATIENCE_MS))
+            give_up("a text that was waited for has not come");
+    } else if (strcmp(verb, "sleep") == 0) {
+        read_until(drive, 0, NULL, false, (int)strtol(rest, NULL, 10));
+    } else if (strcmp(verb, "raw") == 0) {
+        if (write(drive->fd, rest, strlen(rest)) < 0)
+            give_up("cannot write");
+    } else if (strcmp(verb, "mark") == 0) {
+        drive->marked_us = now_us();
+    } else if (strcmp(verb, "lap") == 0) {
+        printf("{\"lap\":\"%s\",\"us\":%llu}\n", rest, (unsigned long long)(now_us() - drive->marked_us));
+    } else if (strcmp(verb, "kill") == 0) {
+        kill(drive->pid, SIGKILL);
+        end(drive);
+    } else if (strcmp(verb, "restart") == 0) {
+        start(drive);
+    } else if (verb[0] != '\0' && verb[0] != '#') {
+        give_up("an unknown command");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct drive drive = {.argv = argv};
+    char *line = NULL;
+    size_t size = 0, len;
+    ssize_t got;
+    struct error err;
+
+    if (argc != 4 || !file_read(argv[3], LIMIT_DOCUMENT_BYTES, &drive.config, &len, &err))
+        give_up("usage: runtimedrive HOST PLUGIN CONFIG.json");
+    signal(SIGPIPE, SIG_IGN);
+    start(&drive);
+    while ((got = getline(&line, &size, stdin)) > 0) {
+        line[strcspn(line, "\n")] = '\0';
+        do_line(&drive, line);
+    }
+    printf("{\"exit\":%d}\n", end(&drive));
+    free(line);
+    free(drive.config);
+    return 0;
+}
