@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "cli/address.h"
 
 #include <stdio.h>
@@ -5,8 +7,19 @@
 
 #include "base/memory.h"
 
+static bool check_broker(const char *url, struct error *err)
+{
+    static const char *const SCHEMES[] = {"mqtt://", "mqtts://", "ws://", "wss://"};
+    for (size_t i = 0; i < sizeof(SCHEMES) / sizeof(SCHEMES[0]); i++)
+        if (strncmp(url, SCHEMES[i], strlen(SCHEMES[i])) == 0)
+            return true;
+    return error_set(err, ERROR_INVALID, "the broker \"%s\" must begin with mqtt://, mqtts://, ws:// or wss://", url);
+}
+
 bool address_check(const struct options *options, struct error *err)
 {
+    if (!check_broker(options->broker, err))
+        return false;
     if (!name_is_root(options->root))
         return error_set(err, ERROR_INVALID, "\"%s\" is no topic root: one to four levels of letters, digits, - _ .",
                          options->root);

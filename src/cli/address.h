@@ -6,7 +6,7 @@
 #include "model/object_id.h"
 #include "protocol/names.h"
 
-/* Root, node, group and namespace are what they should be. */
+/* Broker, root, node, group and namespace are what they should be. */
 MUST_CHECK bool address_check(const struct options *options, struct error *err);
 /* The same, and it is said which node or group. */
 MUST_CHECK bool address_check_target(const struct options *options, struct error *err);

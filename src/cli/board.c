@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "cli/board.h"
 
 #include <stdio.h>

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "cli/control.h"
 
 #include <errno.h>
@@ -22,8 +24,8 @@ static bool control_connect(const char *path, int *socket_fd, struct error *err)
     int failed = errno;
     const char *help = failed == EACCES ? "Only root and davitd's own user may; use sudo."
                                         : "Is davitd running on this device? Set --control or DAVIT_CONTROL.";
-    return error_set(err, failed == EACCES ? ERROR_DENIED : ERROR_UNAVAILABLE, "cannot reach davitd at %s: %s. %s", path,
-                     strerror(failed), help);
+    return error_set(err, failed == EACCES ? ERROR_DENIED : ERROR_UNAVAILABLE, "cannot reach davitd at %s: %s. %s",
+                     path, strerror(failed), help);
 }
 
 static bool result_check(const struct json *head, struct error *err)

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "cli/describe.h"
 
 #include <stdio.h>
@@ -7,13 +9,16 @@
 #include "base/memory.h"
 #include "cli/status.h"
 #include "cli/table.h"
+#include "cli/text.h"
 
 #define LINE_COLUMNS 80
 #define VALUE_COLUMN 19 /* behind the indent */
 
 /* Text from column `at` on, continued at column `indent` on the next lines. */
-static void print_wrapped(int at, int indent, const char *text)
+static void print_wrapped(int at, int indent, const char *raw)
 {
+    AUTO_FREE char *clean = text_clean(mem_strdup(raw));
+    const char *text = clean;
     while (*text != '\0') {
         size_t word = strcspn(text, " ");
         if (at > indent && at + 1 + (int)word > LINE_COLUMNS) {
@@ -23,8 +28,7 @@ static void print_wrapped(int at, int indent, const char *text)
             putchar(' ');
             at++;
         }
-        for (size_t i = 0; i < word; i++)
-            putchar((unsigned char)text[i] < 0x20 || text[i] == 0x7F ? '?' : text[i]);
+        (void)fwrite(text, 1, word, stdout);
         at += (int)word;
         text += word;
         text += strspn(text, " ");
@@ -60,7 +64,7 @@ void describe_time(int indent, const char *label, const char *rfc3339)
     uint64_t since_ms = status_time_ms(rfc3339);
     if (rfc3339 == NULL)
         return;
-    AUTO_FREE char *text = since_ms == 0 ? mem_strdup(rfc3339)
-                                         : mem_printf("%s (%s ago)", rfc3339, table_age(since_ms, clock_wall_ms(), age));
+    (void)table_age(since_ms, clock_wall_ms(), age);
+    AUTO_FREE char *text = since_ms == 0 ? mem_strdup(rfc3339) : mem_printf("%s (%s ago)", rfc3339, age);
     describe_field(indent, label, text);
 }

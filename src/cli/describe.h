@@ -4,7 +4,7 @@
 
 #include "base/json.h"
 
-/* `value` NULL or "": no line. Control characters become `?`. */
+/* `value` NULL or "": no line. Cleaned of control characters. */
 void describe_field(int indent, const char *label, const char *value);
 void describe_integer(int indent, const char *label, int64_t value);
 /* "2026-11-23T08:17:00Z (5m12s ago)". NULL: no line. */

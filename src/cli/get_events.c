@@ -1,4 +1,6 @@
 /* davit get events -w: events are not retained, so there is nothing to list, only to listen to. */
+#include "config.h"
+
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,6 @@
 /* davit get nodes */
+#include "config.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -53,8 +55,8 @@ static bool row_add(struct node_list *list, struct entry *entry)
     const char *ready = number_text(entry->state, "podsReady", numbers[3]);
     const char *word = is_listed(entry) ? word_of(entry) : "Deleted";
     AUTO_FREE char *pods = *all != '\0' ? mem_printf("%s/%s", *ready != '\0' ? ready : "?", all) : NULL;
-    char *shown = mem_printf("%s %s %s %s %s %s", word, pods != NULL ? pods : "", version != NULL ? version : "", waiting,
-                             problems, message != NULL ? message : "");
+    char *shown = mem_printf("%s %s %s %s %s %s", word, pods != NULL ? pods : "", version != NULL ? version : "",
+                             waiting, problems, message != NULL ? message : "");
     bool is_new = entry->shown == NULL || strcmp(entry->shown, shown) != 0;
     free(entry->shown);
     entry->shown = shown;
@@ -93,7 +95,8 @@ static void on_change(void *ctx, struct entry *entry)
 
 static void table_start(struct node_list *list)
 {
-    static const char *const HEADINGS[] = {"NAME", "STATUS", "PODS", "AGE", "VERSION", "WAITING", "PROBLEMS", "MESSAGE"};
+    static const char *const HEADINGS[] = {"NAME",    "STATUS",  "PODS",     "AGE",
+                                           "VERSION", "WAITING", "PROBLEMS", "MESSAGE"};
     size_t count = list->get->output == OUTPUT_WIDE ? 8 : 5;
     for (size_t i = 0; i < count; i++)
         table_column(&list->table, HEADINGS[i]);

@@ -1,4 +1,6 @@
 /* davit get pods */
+#include "config.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +24,8 @@ struct pod_list {
 
 static bool is_listed(const struct entry *entry)
 {
-    return entry->is_object && strcmp(entry->id.resource, "pods") == 0 && (entry->state != NULL || entry->status != NULL);
+    bool is_pod = entry->is_object && strcmp(entry->id.resource, "pods") == 0;
+    return is_pod && (entry->state != NULL || entry->status != NULL);
 }
 
 /* The cells of a row, and whether anything but its age is new. */
@@ -35,7 +38,8 @@ static bool row_add(struct pod_list *list, struct entry *entry)
     pod_view_of(entry, board_node_is_online(&list->board, entry->node), &view);
     if (!is_listed(entry))
         (void)snprintf(view.status, sizeof(view.status), "Deleted");
-    char *shown = mem_printf("%s %s %s %s", view.ready, view.status, view.restarts, view.image != NULL ? view.image : "");
+    char *shown = mem_printf("%s %s %s %s", view.ready, view.status, view.restarts,
+                             view.image != NULL ? view.image : "");
     bool is_new = entry->shown == NULL || strcmp(entry->shown, shown) != 0;
     free(entry->shown);
     entry->shown = shown;

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "cli/link.h"
 
 #include <errno.h>
@@ -44,8 +46,9 @@ static bool spawn(const char *path, int socket_fd, int log_fd, pid_t *pid, struc
     if (result == 0)
         return true;
     *pid = 0;
-    return error_set(err, ERROR_INTERNAL, "cannot start %s: %s. Is Davit installed whole? DAVIT_LIBEXEC names its folder.",
-                     path, strerror(result));
+    return error_set(err, ERROR_INTERNAL,
+                     "cannot start %s: %s. Is Davit installed whole? DAVIT_LIBEXEC names its folder.", path,
+                     strerror(result));
 }
 
 bool link_start(struct link *link, struct error *err)
@@ -125,7 +128,9 @@ static void show_log(int log_fd)
     AUTO_FREE char *log = NULL;
     size_t len = 0;
     struct error ignored = {0};
-    if (log_fd < 0 || lseek(log_fd, 0, SEEK_SET) != 0 || !file_read_fd(log_fd, LIMIT_CONFIG_BYTES, &log, &len, &ignored))
+    if (log_fd < 0 || lseek(log_fd, 0, SEEK_SET) != 0)
+        return;
+    if (!file_read_fd(log_fd, LIMIT_CONFIG_BYTES, &log, &len, &ignored))
         return;
     for (char *line = log; *line != '\0';) {
         size_t line_len = strcspn(line, "\n");

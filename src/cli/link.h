@@ -16,7 +16,7 @@ struct link {
 
 /* Found in DAVIT_LIBEXEC, or where it was installed. */
 MUST_CHECK bool link_start(struct link *link, struct error *err);
-/* Sends `head` with the password, the certificates and the key as memfds, so that the link needs no right to the files. */
+/* Sends `head` with the password, the certificates and the key as memfds: the link needs no right to the files. */
 MUST_CHECK bool link_send_connect(const struct link *link, struct json *head, const struct options *options,
                                   struct error *err);
 /* Closes the socket and waits until the link is gone. Its warnings and errors go to stderr now, unless what it had to

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "cli/options.h"
+#include "cli/text.h"
 #include "cli/verbs.h"
 
 struct verb {
@@ -23,7 +24,8 @@ struct verb {
 
 static const struct verb VERBS[] = {
     {"apply", "-f FILE --node N", "make a node want what a file says",
-     "  davit apply -f hello.yaml --node press-7 --wait\n  kubectl get pod web -o yaml | davit apply -f - --group presses",
+     "  davit apply -f hello.yaml --node press-7 --wait\n"
+     "  kubectl get pod web -o yaml | davit apply -f - --group presses",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT, verb_apply},
     {"get", "pods|nodes|events [NAME]", "list what the nodes say they have",
      "  davit get pods -A\n  davit get pods --node press-7 -w\n  davit get nodes -o wide",
@@ -34,7 +36,8 @@ static const struct verb VERBS[] = {
      "  davit delete pod hello --node press-7\n  davit delete -f hello.yaml --node press-7 --wait=false",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT, verb_delete},
     {"image", "import FILE|ls", "the images of this device, through davitd's control socket",
-     "  davit image import demo.tar --name demo:1\n  davit image ls", FLAG_CONTROL | FLAG_NAME | FLAG_OUTPUT, verb_image},
+     "  davit image import demo.tar --name demo:1\n  davit image ls", FLAG_CONTROL | FLAG_NAME | FLAG_OUTPUT,
+     verb_image},
     {"version", "", "of this program, and of the nodes' agents", "  davit version --client",
      FLAG_BROKER | FLAG_NODE | FLAG_CLIENT, verb_version},
 };
@@ -77,8 +80,8 @@ static void print_usage(FILE *out)
 
 static void print_verb_help(const struct verb *verb)
 {
-    printf("%s: %s\n\nUsage: davit %s %s\n\nExample:\n%s\n\nFlags:\n", verb->name, verb->summary, verb->name, verb->usage,
-           verb->example);
+    printf("%s: %s\n\nUsage: davit %s %s\n\nExample:\n%s\n\nFlags:\n", verb->name, verb->summary, verb->name,
+           verb->usage, verb->example);
     options_print_help(verb->flags);
 }
 
@@ -114,7 +117,7 @@ static enum exit_code verb_run(const struct verb *verb, int argc, char **argv)
         code = verb->run(&options, &err);
     options_free(&options);
     if (err.code != ERROR_NONE)
-        (void)fprintf(stderr, "davit: %s\n", err.message);
+        (void)fprintf(stderr, "davit: %s\n", text_clean(err.message));
     if (code == EXIT_CODE_USAGE)
         (void)fprintf(stderr, "davit %s --help shows how it is used.\n", verb->name);
     return code;

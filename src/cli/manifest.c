@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "cli/manifest.h"
 
 #include <dirent.h>
@@ -42,7 +44,8 @@ static bool check_namespace(const struct options *options, struct json *metadata
     if (ns == NULL)
         json_set_text(metadata, "namespace", options->ns);
     else if (options->namespace_given && strcmp(ns, options->ns) != 0)
-        return error_set(err, ERROR_INVALID, "metadata.namespace is \"%s\", but --namespace says \"%s\"", ns, options->ns);
+        return error_set(err, ERROR_INVALID, "metadata.namespace is \"%s\", but --namespace says \"%s\"", ns,
+                         options->ns);
     return true;
 }
 
@@ -55,8 +58,8 @@ static bool check_id(const struct json *metadata, struct document *document, str
         return error_set(err, ERROR_INVALID, "a %s without metadata.name", kind);
     if (!name_is_subdomain(name))
         return error_set(err, ERROR_INVALID,
-                         "the name \"%s\" is no DNS subdomain: at most 253 of a-z, 0-9, - and ., each part with a letter "
-                         "or digit at its ends",
+                         "the name \"%s\" is no DNS subdomain: at most 253 of a-z, 0-9, - and ., each part with a "
+                         "letter or digit at its ends",
                          name);
     if (!name_is_label(ns))
         return error_set(err, ERROR_INVALID,

@@ -20,8 +20,8 @@ struct manifest {
 };
 
 /* Reads options->file: a file, `-`, or the *.json, *.yaml and *.yml of a folder in the order of their names. A List is
- * expanded; an unknown kind is left out with a line on stderr. Fails on the first document that is wrong, so that nothing
- * is published of a manifest that is half right.
+ * expanded; an unknown kind is left out with a line on stderr. Fails on the first document that is wrong, so that
+ * nothing is published of a manifest that is half right.
  */
 MUST_CHECK bool manifest_read(const struct options *options, struct manifest *manifest, struct error *err);
 void manifest_free(struct manifest *manifest);

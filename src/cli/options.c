@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "cli/options.h"
 
 #include <errno.h>
@@ -33,13 +35,14 @@ static const struct flag FLAGS[] = {
     {"file", 'f', FLAG_KIND_TEXT, FLAG_FILE, AT(file), "FILE", "JSON or YAML, a folder of such files, or - for stdin",
      NULL, NULL},
     {"node", 0, FLAG_KIND_TEXT, FLAG_NODE, AT(node), "N", "the node that is meant", "DAVIT_NODE", NULL},
-    {"group", 0, FLAG_KIND_TEXT, FLAG_GROUP, AT(group), "G", "every node of this group, instead of one node", NULL, NULL},
+    {"group", 0, FLAG_KIND_TEXT, FLAG_GROUP, AT(group), "G", "every node of this group, instead of one node", NULL,
+     NULL},
     {"namespace", 'n', FLAG_KIND_TEXT, FLAG_NAMESPACE, AT(ns), "NS", "the namespace", "DAVIT_NAMESPACE", "default"},
     {"all-namespaces", 'A', FLAG_KIND_SWITCH, FLAG_ALL_NAMESPACES, AT(all_namespaces), NULL, "in every namespace", NULL,
      NULL},
     {"output", 'o', FLAG_KIND_TEXT, FLAG_OUTPUT, AT(output), "FORMAT", "json, yaml, name or wide", NULL, NULL},
-    {"watch", 'w', FLAG_KIND_SWITCH, FLAG_WATCH, AT(watch), NULL, "then a line for each change, until interrupted", NULL,
-     NULL},
+    {"watch", 'w', FLAG_KIND_SWITCH, FLAG_WATCH, AT(watch), NULL, "then a line for each change, until interrupted",
+     NULL, NULL},
     {"wait", 0, FLAG_KIND_OPTIONAL, FLAG_WAIT, AT(wait), "[=SECONDS]", "wait for the node; --wait=false does not", NULL,
      NULL},
     {"client", 0, FLAG_KIND_SWITCH, FLAG_CLIENT, AT(client), NULL, "only the version of this program", NULL, NULL},
@@ -49,7 +52,8 @@ static const struct flag FLAGS[] = {
     {"broker", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(broker), "URL", "mqtt, mqtts, ws or wss", "DAVIT_BROKER",
      "mqtt://127.0.0.1:1883"},
     {"root", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(root), "R", "the first part of every topic", "DAVIT_ROOT", "davit"},
-    {"username", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(username), "USER", "who to be at the broker", "DAVIT_USERNAME", NULL},
+    {"username", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(username), "USER", "who to be at the broker", "DAVIT_USERNAME",
+     NULL},
     {"password-file", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(password_file), "FILE", "the password, as its first line",
      "DAVIT_PASSWORD_FILE", NULL},
     {"ca-file", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(ca_file), "FILE", "who may have signed the broker's certificate",

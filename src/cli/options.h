@@ -61,8 +61,8 @@ struct options {
     size_t word_count;
 };
 
-/* Reads argv[0 … argc-1] (behind the verb), then the environment for what is absent, then the defaults. `groups` is what
- * the verb takes. The error names the flag and, where one is near, what was probably meant.
+/* Reads argv[0 … argc-1] (behind the verb), then the environment for what is absent, then the defaults. `groups` is
+ * what the verb takes. The error names the flag and, where one is near, what was probably meant.
  */
 MUST_CHECK bool options_parse(int argc, char **argv, unsigned groups, struct options *options, struct error *err);
 void options_free(struct options *options);

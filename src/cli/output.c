@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "cli/output.h"
 
 #include <ctype.h>
@@ -5,6 +7,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/text.h"
 #include "cli/yaml_print.h"
 #include "protocol/names.h"
 
@@ -33,12 +36,11 @@ static void print_name(const struct json *object)
     const char *kind = json_get_text(object, "kind");
     const char *name = json_get_text(json_get(object, "metadata"), "name");
     const struct resource *resource = kind != NULL ? resource_by_kind(kind) : NULL;
-    if (resource != NULL)
-        printf("%s/", resource->singular);
-    else
-        for (const char *at = kind != NULL ? kind : ""; *at != '\0'; at++)
-            printf("%c%s", tolower((unsigned char)*at), at[1] == '\0' ? "/" : "");
-    printf("%s\n", name != NULL ? name : "");
+    AUTO_FREE char *type = mem_strdup(resource != NULL ? resource->singular : kind != NULL ? kind : "");
+    for (char *at = type; *at != '\0'; at++)
+        *at = (char)tolower((unsigned char)*at);
+    AUTO_FREE char *line = mem_printf("%s/%s", type, name != NULL ? name : "");
+    (void)puts(text_clean(line));
 }
 
 static void print_pretty(enum output output, const struct json *object)

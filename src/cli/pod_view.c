@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "cli/pod_view.h"
 
 #include <stdio.h>

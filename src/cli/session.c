@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "cli/session.h"
 
 #include <errno.h>
@@ -72,13 +74,15 @@ static void on_disconnected(struct session *session, const struct frame *frame)
 {
     const char *reason = json_get_text(frame->head, "reason");
     reason = reason != NULL ? reason : "the broker closed the connection";
+    /* With a code the broker did answer, and the reason says what to do. */
+    const char *help = json_get_integer(frame->head, "code", 0) == 0
+                           ? ". Is the broker running? Set --broker or DAVIT_BROKER."
+                           : "";
     if (session->connected)
         (void)error_set(&session->down, ERROR_UNAVAILABLE, "lost the connection to %s: %s. Try again.", session->broker,
                         reason);
     else
-        (void)error_set(&session->down, ERROR_UNAVAILABLE,
-                        "cannot reach %s: %s. Is the broker running? Set --broker or DAVIT_BROKER.", session->broker,
-                        reason);
+        (void)error_set(&session->down, ERROR_UNAVAILABLE, "cannot reach %s: %s%s", session->broker, reason, help);
 }
 
 static void on_refused(struct session *session, const struct frame *frame)
@@ -227,8 +231,10 @@ static bool session_connect(struct session *session, bool with_sync, struct erro
 {
     AUTO_JSON struct json *head = connect_head(session, with_sync);
     session->reader = frame_reader_new();
-    if (!link_start(&session->link, err) || !link_send_connect(&session->link, head, session->options, err))
+    if (!link_start(&session->link, err) || !link_send_connect(&session->link, head, session->options, err)) {
+        session->down = *err; /* so the link's complaint about it is not shown too */
         return false;
+    }
     if (session_until(session, &session->connected, CONNECT_MS, err))
         return true;
     if (err->code == ERROR_TIMEOUT)
@@ -325,8 +331,8 @@ bool session_sync(struct session *session, struct error *err)
         return false;
     *err = (struct error){0};
     (void)fprintf(stderr,
-                  "davit: what was published to %s did not come back within %d s: the list may be cut. Has this user the "
-                  "right to it, and is the broker's max_queued_messages 0?\n",
+                  "davit: what was published to %s did not come back within %d s: the list may be cut. Has this user "
+                  "the right to it, and is the broker's max_queued_messages 0?\n",
                   session->sync_topic, LIMIT_SYNC_MS / 1000);
     return true;
 }

@@ -1,5 +1,5 @@
-/* A session with the broker, through a davit-link of its own (docs/wire.md): connected once, clean, under a random client
- * id, gone with the command. Blocking, one thread. Failures to reach the broker are ERROR_UNAVAILABLE.
+/* A session with the broker, through a davit-link of its own (docs/wire.md): connected once, clean, under a random
+ * client id, gone with the command. Blocking, one thread. Failures to reach the broker are ERROR_UNAVAILABLE.
  */
 #ifndef CLI_SESSION_H
 #define CLI_SESSION_H

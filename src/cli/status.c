@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "cli/status.h"
 
 #include <string.h>

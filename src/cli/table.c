@@ -1,9 +1,12 @@
+#include "config.h"
+
 #include "cli/table.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/text.h"
 
 #define GAP 3
 
@@ -46,11 +49,7 @@ void table_column(struct table *table, const char *heading)
 
 static char *cell_new(const char *text)
 {
-    char *cell = mem_strdup(text != NULL && *text != '\0' ? text : "<none>");
-    for (char *at = cell; *at != '\0'; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7F)
-            *at = '?';
-    return cell;
+    return text_clean(mem_strdup(text != NULL && *text != '\0' ? text : "<none>"));
 }
 
 void table_row(struct table *table, const char *const *cells)

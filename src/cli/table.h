@@ -23,14 +23,16 @@ void table_free(struct table *table);
 #define AUTO_TABLE __attribute__((cleanup(table_free)))
 /* Before the first row. `heading` must live as long as the table. */
 void table_column(struct table *table, const char *heading);
-/* Cells of a new row, one for each column, in order; copied; NULL or "" shows as <none>. Control characters become `?`:
- * what a node writes must not steer a terminal.
+/* Cells of a new row, one for each column, in order; copied; NULL or "" shows as <none>. Cleaned
+ * of control characters.
  */
 void table_row(struct table *table, const char *const *cells);
 /* Writes the heading, once, and the rows, which are then gone. */
 void table_print(struct table *table);
 
-/* kubectl's ages: 45s, 5m12s, 3h4m, 2d5h, 12d, 3y120d. `out` holds TABLE_AGE_BYTES. since_ms 0: <unknown>. Returns out. */
+/* kubectl's ages: 45s, 5m12s, 3h4m, 2d5h, 12d, 3y120d. `out` holds TABLE_AGE_BYTES. since_ms 0: <unknown>. Returns
+ * out.
+ */
 const char *table_age(uint64_t since_ms, uint64_t now_ms, char *out);
 
 #endif

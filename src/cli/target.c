@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "cli/target.h"
 
 #include <errno.h>

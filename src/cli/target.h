@@ -26,7 +26,7 @@ struct target_set {
     size_t count;
     bool node_online;
     bool node_known;
-    void (*judge)(struct target *target); /* sets done and failure, at each change of a status; NULL while not waiting */
+    void (*judge)(struct target *target); /* sets done and failure, at each change; NULL while not waiting */
     bool all_done;
 };
 
@@ -34,13 +34,13 @@ struct target_set {
 void target_add(struct target_set *set, const struct object_id *id, const struct resource *resource);
 /* Connects and learns desired and status of every target. NULL on error. */
 MUST_CHECK struct session *target_session(struct target_set *set, struct error *err);
-/* max(everything seen + 1, milliseconds since 1970): newer than what the node has accepted, whatever this clock says. */
+/* max(everything seen + 1, milliseconds since 1970): newer than what the node has accepted, whatever the clock says. */
 int64_t target_next_generation(const struct target *target);
 /* The object's `davit/generation`; 0 where it has none. */
 int64_t target_generation_of(const struct json *object);
 void target_set_generation(struct json *object, int64_t generation);
 bool target_is_tombstone(const struct json *object); /* NULL is none */
-/* The node has refused what the broker holds because of its generation: the same content must go out under a new one. */
+/* The node has refused what the broker holds for its generation: the same content must go out under a new one. */
 bool target_was_out_of_order(const struct target *target);
 /* Waits until every target is done; a time-out is no error here: done tells. */
 MUST_CHECK bool target_wait(struct target_set *set, struct session *session, void (*judge)(struct target *target),

@@ -1,4 +1,6 @@
 /* davit apply: says to a node, by retained topics, what it is to run. */
+#include "config.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -7,6 +9,7 @@
 #include "cli/manifest.h"
 #include "cli/status.h"
 #include "cli/target.h"
+#include "cli/text.h"
 #include "cli/verbs.h"
 
 #define WAIT_MS 60000
@@ -51,8 +54,8 @@ static bool prepare(struct target *target, struct document *document, size_t pac
                          len, LIMIT_DOCUMENT_BYTES);
     size_t packet = len + strlen(target->desired_topic) + PACKET_OVERHEAD_BYTES;
     if (packet_limit > 0 && packet > packet_limit)
-        return error_set(err, ERROR_LIMIT, "%s: %zu bytes, and this broker takes packets of at most %zu", document->origin,
-                         len, packet_limit);
+        return error_set(err, ERROR_LIMIT, "%s: %zu bytes, and this broker takes packets of at most %zu",
+                         document->origin, len, packet_limit);
     return true;
 }
 
@@ -79,8 +82,8 @@ static void judge(struct target *target)
     if (refusal != NULL && status_refused_generation(target->status) == target->generation) {
         const char *reason = json_get_text(refusal, "reason");
         const char *message = json_get_text(refusal, "message");
-        (void)error_set(&target->failure, ERROR_INVALID, "the node refuses it: %s: %s", reason != NULL ? reason : "Refused",
-                        message != NULL ? message : "it gives no message");
+        (void)text_error(&target->failure, ERROR_INVALID, "the node refuses it: %s: %s",
+                         reason != NULL ? reason : "Refused", message != NULL ? message : "it gives no message");
         target->done = true;
     } else if (target->status == NULL || status_observed_generation(target->status) < target->generation) {
         target->done = false;
@@ -98,18 +101,21 @@ static void explain_timeout(const struct target_set *set, const struct target *t
 {
     const char *reason;
     const char *message;
+    struct error why;
     status_waiting(target->status, &reason, &message);
-    (void)fprintf(stderr, "davit: %s/%s: not ready within %llu s: ", target->resource->singular, target->id.name,
-                  (unsigned long long)(wait_ms / 1000));
     if (target->status == NULL || status_observed_generation(target->status) < target->generation)
-        (void)fprintf(stderr, "node %s has not answered%s\n", set->options->node, target_node_note(set));
+        (void)text_error(&why, ERROR_TIMEOUT, "node %s has not answered%s", set->options->node, target_node_note(set));
     else if (*reason != '\0')
-        (void)fprintf(stderr, "%s%s%s\n", reason, *message != '\0' ? ": " : "", message);
+        (void)text_error(&why, ERROR_TIMEOUT, "%s%s%s", reason, *message != '\0' ? ": " : "", message);
     else
-        (void)fprintf(stderr, "`davit describe %s %s` says where it is\n", target->resource->singular, target->id.name);
+        (void)text_error(&why, ERROR_TIMEOUT, "`davit describe %s %s` says where it is", target->resource->singular,
+                         target->id.name);
+    (void)fprintf(stderr, "davit: %s/%s: not ready within %llu s: %s\n", target->resource->singular, target->id.name,
+                  (unsigned long long)(wait_ms / 1000), why.message);
 }
 
-static enum exit_code wait_for_ready(struct target_set *set, struct session *session, uint64_t wait_ms, struct error *err)
+static enum exit_code wait_for_ready(struct target_set *set, struct session *session, uint64_t wait_ms,
+                                     struct error *err)
 {
     enum exit_code code = EXIT_CODE_OK;
     if (!target_wait(set, session, judge, wait_ms, err))

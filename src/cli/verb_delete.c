@@ -1,4 +1,6 @@
 /* davit delete: publishes tombstones, for only they delete (docs/protocol.md), and waits until the node has cleared. */
+#include "config.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +10,7 @@
 #include "cli/manifest.h"
 #include "cli/status.h"
 #include "cli/target.h"
+#include "cli/text.h"
 #include "cli/verbs.h"
 
 #define WAIT_MS 60000
@@ -66,9 +69,9 @@ static void judge(struct target *target)
     } else if (refusal != NULL && status_refused_generation(target->status) == target->generation) {
         const char *reason = json_get_text(refusal, "reason");
         const char *message = json_get_text(refusal, "message");
-        (void)error_set(&target->failure, ERROR_INVALID, "the node refuses the deletion of %s \"%s\": %s: %s",
-                        target->resource->singular, target->id.name, reason != NULL ? reason : "Refused",
-                        message != NULL ? message : "it gives no message");
+        (void)text_error(&target->failure, ERROR_INVALID, "the node refuses the deletion of %s \"%s\": %s: %s",
+                         target->resource->singular, target->id.name, reason != NULL ? reason : "Refused",
+                         message != NULL ? message : "it gives no message");
         target->done = true;
     }
 }
@@ -84,8 +87,8 @@ static enum exit_code report(const struct target_set *set, const struct target *
         return EXIT_CODE_OK;
     }
     (void)fprintf(stderr,
-                  "davit: %s \"%s\": node %s has not confirmed the deletion within %llu s%s. The deletion stands on the "
-                  "broker; the node does it when it reads it.\n",
+                  "davit: %s \"%s\": node %s has not confirmed the deletion within %llu s%s. The deletion stands on "
+                  "the broker; the node does it when it reads it.\n",
                   target->resource->singular, target->id.name, set->options->node, (unsigned long long)(wait_ms / 1000),
                   target_node_note(set));
     return EXIT_CODE_TIMED_OUT;

@@ -1,4 +1,6 @@
 /* davit describe pod NAME: everything a node says about it, for a person. */
+#include "config.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -137,7 +139,8 @@ static void print_pod(const struct entry *entry, bool node_is_online)
     (void)puts("Events:\n  Not kept by the broker. `davit get events -w` shows them as they come.");
 }
 
-static enum exit_code describe_pods(struct board *board, const struct object_id *id, const char *node, struct error *err)
+static enum exit_code describe_pods(struct board *board, const struct object_id *id, const char *node,
+                                    struct error *err)
 {
     bool found = false;
     board_sort(board);

@@ -1,4 +1,6 @@
 /* davit get: the tables of what the nodes say. */
+#include "config.h"
+
 #include <string.h>
 
 #include "cli/address.h"

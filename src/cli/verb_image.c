@@ -1,4 +1,6 @@
-/* davit image: the image store of this device. davitd gets an open descriptor, so that it needs no right to the path. */
+/* davit image: the image store of this device. davitd gets an open descriptor: it needs no right to the path. */
+#include "config.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

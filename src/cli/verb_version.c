@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cli/address.h"
 #include "cli/board.h"
+#include "cli/text.h"
 #include "cli/verbs.h"
 #include "protocol/topic.h"
 
@@ -14,8 +15,9 @@ static void print_nodes(struct board *board)
     board_sort(board);
     for (const struct entry *entry = board->entries; entry != NULL; entry = entry->hh.next) {
         const char *agent = json_get_text(entry->state, "agent");
+        AUTO_FREE char *line = mem_printf("Node %s: %s", entry->node, agent != NULL ? agent : "unknown");
         if (entry->state != NULL)
-            printf("Node %s: %s\n", entry->node, agent != NULL ? agent : "unknown");
+            (void)puts(text_clean(line));
     }
 }
 

@@ -1,3 +1,5 @@
+#include "config.h"
+
 #include "cli/yaml_print.h"
 
 #include <ctype.h>

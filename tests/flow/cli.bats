@@ -308,16 +308,17 @@ print(json.dumps({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"big"}
 
 @test "--wait ends when the node is ready with this generation" {
     pod_status press-7 default hello 1 True
-    (sleep 0.3; generation=$(generation "$NODE/desired/default/pods/hello"); pod_status press-7 default hello "$generation" True) 3>&- &
+    local begin
+    begin=$(date +%s%3N)
+    (sleep 0.5; generation=$(generation "$NODE/desired/default/pods/hello"); pod_status press-7 default hello "$generation" True) 3>&- &
     TASKS+=($!)
-    local begin=$(date +%s%3N)
     run -0 davit apply -f - --node press-7 --wait=20 < <(manifest hello)
-    [ $(($(date +%s%3N) - begin)) -ge 300 ]
+    [ $(($(date +%s%3N) - begin)) -ge 500 ]
     contains "pod/hello created"
 }
 
 @test "--wait gives the reason of a refusal" {
-    (sleep 0.3; generation=$(generation "$NODE/desired/default/pods/hello"); pod_status press-7 default hello 1 True \
+    (sleep 0.5; generation=$(generation "$NODE/desired/default/pods/hello"); pod_status press-7 default hello 1 True \
         ",{\"type\":\"Accepted\",\"status\":\"False\",\"reason\":\"Invalid\",\"message\":\"spec.containers is empty\",\"refusedGeneration\":$generation}") 3>&- &
     TASKS+=($!)
     run -1 davit apply -f - --node press-7 --wait=20 < <(manifest hello)
@@ -331,10 +332,10 @@ print(json.dumps({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"big"}
 }
 
 @test "--wait gives up, and says what the pod waits for" {
-    (sleep 0.2; generation=$(generation "$NODE/desired/default/pods/hello"); say "$NODE/status/default/pods/hello" \
+    (sleep 0.5; generation=$(generation "$NODE/desired/default/pods/hello"); say "$NODE/status/default/pods/hello" \
         "{\"metadata\":{},\"status\":{\"observedGeneration\":$generation,\"phase\":\"Pending\",\"containerStatuses\":[{\"state\":{\"waiting\":{\"reason\":\"ErrImageNeverPull\",\"message\":\"demo:9 is not here\"}}}]}}") 3>&- &
     TASKS+=($!)
-    run -5 davit apply -f - --node press-7 --wait=2 < <(manifest hello)
+    run -5 davit apply -f - --node press-7 --wait=3 < <(manifest hello)
     contains "ErrImageNeverPull: demo:9 is not here"
 }
 
@@ -535,14 +536,14 @@ for i in range(5000):
     online press-7
     manifest hello | davit apply -f - --node press-7
     pod_status press-7 default hello 1 True
-    (sleep 0.5; clear_topic "$NODE/status/default/pods/hello") 3>&- &
-    TASKS+=($!)
     local old begin
     old=$(generation "$NODE/desired/default/pods/hello")
     begin=$(date +%s%3N)
+    (sleep 0.5; clear_topic "$NODE/status/default/pods/hello") 3>&- &
+    TASKS+=($!)
     run -0 davit delete pod hello --node press-7
     [ "$output" = 'pod "hello" deleted' ]
-    [ $(($(date +%s%3N) - begin)) -ge 250 ]
+    [ $(($(date +%s%3N) - begin)) -ge 500 ]
     [[ "$(held "$NODE/desired/default/pods/hello")" == *deletionTimestamp* ]]
     [ "$(generation "$NODE/desired/default/pods/hello")" -gt "$old" ]
     run -4 davit delete pod hello --node press-7
