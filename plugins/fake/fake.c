@@ -133,7 +133,7 @@ static enum davit_result fake_open(const struct davit_runtime_host *host, const 
     if (pthread_create(&thread, NULL, clockwork, fake) != 0)
         return host->fail(call, DAVIT_FAILED, "CannotOpen", "cannot start a thread");
     pthread_detach(thread);
-    host->answer(call, "{\"version\":\"fake\"}");
+    host->answer(call, "{\"version\":\"fake\",\"images\":false}");
     *ctx = fake;
     return DAVIT_OK;
 }

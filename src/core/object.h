@@ -60,6 +60,7 @@ struct object {
     bool calling;    /* a runtime call */
     uint64_t acted;  /* number of the newest answer of the runtime about it */
     bool saving;     /* a memory, or the end of the incarnation */
+    bool finishing;  /* its topics are emptied: nothing more is told of this incarnation */
     uint64_t wait_boot_ms; /* the disk failed: not before */
     /* What was told last: digests, so that what is the same is not told twice. */
     bool dirty;

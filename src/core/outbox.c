@@ -135,13 +135,15 @@ void outbox_event(struct outbox *outbox, const char *topic, const char *payload)
 {
     if (outbox->event_count >= LIMIT_EVENTS)
         drop_oldest_event(outbox);
-    DL_APPEND(outbox->queue, entry_add(outbox, topic, payload, false));
+    struct entry *entry = entry_add(outbox, topic, payload, false);
+    DL_APPEND(outbox->queue, entry);
     pump(outbox);
 }
 
 void outbox_first(struct outbox *outbox, const char *topic, const char *payload)
 {
-    DL_PREPEND(outbox->queue, entry_add(outbox, topic, payload, false));
+    struct entry *entry = entry_add(outbox, topic, payload, false);
+    DL_PREPEND(outbox->queue, entry);
     pump(outbox);
 }
 

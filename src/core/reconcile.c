@@ -90,14 +90,15 @@ static void ended(void *ctx, const struct error *err)
     struct core *core = saving->core;
     struct object *object = saving->object;
     object->saving = false;
+    object->finishing = false;
+    object->told_state[0] = '\0';
+    object->told_status[0] = '\0';
     if (err != NULL) {
         core_store_failed(core, err);
         object->wait_boot_ms = core_boot_ms(core) + CORE_DISK_RETRY_MS;
     } else if (strcmp(object->uid, saving->uid) == 0) {
         object->uid[0] = '\0';
         object->hash[0] = '\0';
-        object->told_state[0] = '\0';
-        object->told_status[0] = '\0';
     }
     core_touch(core, object);
     free(saving);
@@ -111,6 +112,7 @@ static void finish(struct core *core, struct object *object)
     saving->object = object;
     memcpy(saving->uid, object->uid, sizeof(saving->uid));
     object->saving = true;
+    object->finishing = true;
     struct store_txn *txn = store_begin(core->store);
     store_delete_incarnation(txn, &object->id);
     core_clear(core, object, txn);

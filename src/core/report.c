@@ -53,7 +53,8 @@ static void report_pod(struct core *core, struct object *object, const struct po
 /* A tombstone's object with nothing left has no status; its topics were emptied. */
 static bool nothing_to_tell(const struct object *object)
 {
-    return !object->refused && object->uid[0] == '\0' && object->runs == NULL && object_ruling(object) == NULL;
+    return object->finishing || (!object->refused && object->uid[0] == '\0' && object->runs == NULL &&
+                                 object_ruling(object) == NULL);
 }
 
 void report_object(struct core *core, struct object *object)
