@@ -1,4 +1,6 @@
-/* SHA-256, by libmd: it is on every Debian and costs no memory to speak of, where libcrypto costs each process half a megabyte. */
+/* SHA-256, by libmd: it is on every Debian and costs no memory to speak of, where libcrypto costs each process half a
+ * megabyte.
+ */
 #ifndef BASE_DIGEST_H
 #define BASE_DIGEST_H
 

@@ -71,7 +71,8 @@ static bool fd_write(int fd, const char *data, size_t len)
 static bool parent_sync(const char *path, struct error *err)
 {
     const char *slash = strrchr(path, '/');
-    AUTO_FREE char *parent = slash == NULL ? mem_strdup(".") : mem_strndup(path, slash == path ? 1 : (size_t)(slash - path));
+    size_t len = slash == NULL ? 0 : slash == path ? 1 : (size_t)(slash - path);
+    AUTO_FREE char *parent = len == 0 ? mem_strdup(".") : mem_strndup(path, len);
     AUTO_CLOSE int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     if (fd < 0 || fsync(fd) != 0)

@@ -22,6 +22,7 @@ MUST_CHECK bool file_remove_tree(const char *path, struct error *err);
  * `wait_ms` for a holder, then ends it by pidfd with SIGKILL and takes over. -1 on error. ARCHITECTURE.md, Fencing.
  */
 MUST_CHECK int file_fence(const char *path, unsigned wait_ms, struct error *err);
-bool file_path_is_safe(const char *path); /* absolute, no "..", no NUL, no control characters, at most LIMIT_PATH_BYTES */
+/* Absolute, no "..", no control characters, at most LIMIT_PATH_BYTES. */
+bool file_path_is_safe(const char *path);
 
 #endif

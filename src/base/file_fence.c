@@ -1,6 +1,6 @@
-/* Whoever holds the lock is found by the lock, not by the pid in the file: that one may have ended, its number be taken by
- * a stranger, and the lock live on in a child it forked. The kernel shows a lock in /proc/PID/fdinfo of every process
- * that has the locked description open.
+/* Whoever holds the lock is found by the lock, not by the pid in the file: that one may have ended, its number be taken
+ * by a stranger, and the lock live on in a child it forked. The kernel shows a lock in /proc/PID/fdinfo of every
+ * process that has the locked description open.
  */
 #include "config.h"
 
@@ -111,11 +111,11 @@ static bool fence_take_over(int fd, const char *path, struct error *err)
     if (lock_wait(fd, LIMIT_FENCE_MS))
         return true;
     if (killed > 0)
-        return error_set(err, ERROR_TIMEOUT, "%s: its holder was killed but has not ended: look for a process in state D",
+        return error_set(err, ERROR_TIMEOUT, "%s: its holder was killed but has not ended: is a process in state D?",
                          path);
     return error_set(err, ERROR_UNAVAILABLE,
-                     "%s is held by a process that cannot be seen in /proc (the file says pid %s): end it by hand", path,
-                     holder[0] != '\0' ? holder : "unknown");
+                     "%s is held by a process that cannot be seen in /proc (the file says pid %s): end it by hand",
+                     path, holder[0] != '\0' ? holder : "unknown");
 }
 
 static bool pid_write(int fd)

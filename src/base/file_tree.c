@@ -1,5 +1,5 @@
-/* rm -r for trees that a hostile image made: their depth is not ours, so nothing recurses. A folder that is not empty is
- * moved up beside the root's own entries, and its turn comes there; two descriptors do for any depth.
+/* rm -r for trees that a hostile image made: their depth is not ours, so nothing recurses. A folder that is not empty
+ * is moved up beside the root's own entries, and its turn comes there; two descriptors do for any depth.
  */
 #include "config.h"
 
@@ -28,7 +28,8 @@ static bool is_mount(int fd, dev_t device)
     struct statx found;
     struct stat plain;
 
-    if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &found) == 0 && (found.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0)
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &found) == 0 &&
+        (found.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0)
         return (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
     return fstat(fd, &plain) != 0 || plain.st_dev != device;
 }

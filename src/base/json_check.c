@@ -98,7 +98,7 @@ static bool escape_check(struct check *check)
     if (peek(check) == 'u') {
         size_t used = unicode_read(check->text + check->at + 1, check->len - check->at - 1, &code);
         if (used == 0)
-            return refuse(check, "a \\u escape that is no character (half a surrogate pair, \\u0000, or no hex digits)");
+            return refuse(check, "a \\u escape that is no character (half a surrogate, \\u0000, no hex digits)");
         check->at += 1 + used;
         return true;
     }

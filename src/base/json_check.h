@@ -1,5 +1,5 @@
-/* The look at JSON text before it is parsed. Lenient parsers differ, and a document that two programs read differently is
- * a hole: what is refused here is all of it.
+/* The look at JSON text before it is parsed. Lenient parsers differ, and a document that two programs read differently
+ * is a hole: what is refused here is all of it.
  */
 #ifndef BASE_JSON_CHECK_H
 #define BASE_JSON_CHECK_H

@@ -1,4 +1,4 @@
-/* A writer of our own, for cJSON's rounds integers above 2^31 and knows neither sorted keys nor bytes that are no UTF-8. */
+/* A writer of our own: cJSON's loses digits above 2^31, and knows neither sorted keys nor bytes that are no UTF-8. */
 #include "config.h"
 
 #include <stdint.h>

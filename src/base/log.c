@@ -30,7 +30,7 @@ static enum log_level log_limit = LOG_LEVEL_INFO;
 static bool journal;
 static struct seen remembered[REMEMBERED];
 
-/* systemd.exec(5): JOURNAL_STREAM holds "DEVICE:INODE" of the stream; only if stderr still is that one is it journald. */
+/* systemd.exec(5): JOURNAL_STREAM holds "DEVICE:INODE" of the journal's stream, which stderr may no longer be. */
 static bool stderr_is_journal(void)
 {
     const char *stream = getenv("JOURNAL_STREAM");

@@ -147,5 +147,8 @@ const char *number_print(double value, char out[NUMBER_TEXT_BYTES])
         if (strtod(out, NULL) == value)
             break;
     }
+    /* Digits alone would be taken for an integer that a double cannot hold. */
+    if (strpbrk(out, ".e") == NULL)
+        snprintf(out, NUMBER_TEXT_BYTES, "%.*e", DOUBLE_DIGITS - 1, value);
     return out;
 }

@@ -21,9 +21,9 @@ struct sandbox {
     enum sandbox_calls calls;
 };
 
-/* Before any other thread is started, with every folder outside the chroot already open. When not root (a developer, the
- * CLI): no user change, no chroot; no_new_privs and seccomp all the same. After an error the process must end: it may
- * stand half way.
+/* Before any other thread is started, with every folder outside the chroot already open. When not root (a developer,
+ * the CLI): no user change, no chroot; no_new_privs and seccomp all the same. After an error the process must end: it
+ * may stand half way.
  */
 MUST_CHECK bool sandbox_enter(const struct sandbox *sandbox, struct error *err);
 

@@ -10,21 +10,21 @@
 
 /* By name, for libseccomp knows which of them an architecture has. */
 static const char *const escapes[] = {
-    "execve", "execveat", "mount", "umount", "umount2", "mount_setattr", "move_mount", "open_tree", "fsopen", "fsconfig",
-    "fsmount", "fspick", "pivot_root", "chroot", "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise",
-    "pidfd_getfd", "kcmp", "bpf", "keyctl", "add_key", "request_key", "unshare", "setns", "userfaultfd", "io_uring_setup",
-    "io_uring_enter", "io_uring_register", "perf_event_open", "init_module", "finit_module", "delete_module",
-    "kexec_load", "kexec_file_load", "reboot", "open_by_handle_at", "name_to_handle_at", "swapon", "swapoff", "quotactl",
-    "quotactl_fd", "acct", "settimeofday", "clock_settime", "clock_adjtime", "adjtimex", "sethostname", "setdomainname",
-    "syslog", "iopl", "ioperm", "vhangup", "nfsservctl", "lookup_dcookie", "modify_ldt", "uselib", "personality",
-    "fanotify_init", "memfd_secret",
+    "execve", "execveat", "mount", "umount", "umount2", "mount_setattr", "move_mount", "open_tree", "fsopen",
+    "fsconfig", "fsmount", "fspick", "pivot_root", "chroot", "ptrace", "process_vm_readv", "process_vm_writev",
+    "process_madvise", "pidfd_getfd", "kcmp", "bpf", "keyctl", "add_key", "request_key", "unshare", "setns",
+    "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "perf_event_open", "init_module",
+    "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot", "open_by_handle_at",
+    "name_to_handle_at", "swapon", "swapoff", "quotactl", "quotactl_fd", "acct", "settimeofday", "clock_settime",
+    "clock_adjtime", "adjtimex", "sethostname", "setdomainname", "syslog", "iopl", "ioperm", "vhangup", "nfsservctl",
+    "lookup_dcookie", "modify_ldt", "uselib", "personality", "fanotify_init", "memfd_secret",
 };
 
 /* What a reader of archives never does: whoever does it in there came with the archive. */
 static const char *const intrusions[] = {
     "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "fork", "vfork", "kill", "tkill",
-    "pidfd_open", "pidfd_send_signal", "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid", "setgroups",
-    "capset",
+    "pidfd_open", "pidfd_send_signal", "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid",
+    "setgroups", "capset",
 };
 
 static const char *const unpack_calls[] = {
@@ -51,7 +51,8 @@ static const char *const unpack_calls[] = {
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
-static bool rules_add(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t count, struct error *err)
+static bool rules_add(scmp_filter_ctx filter, uint32_t action, const char *const *names, size_t count,
+                      struct error *err)
 {
     for (size_t i = 0; i < count; i++) {
         int number = seccomp_syscall_resolve_name(names[i]);

@@ -184,7 +184,7 @@ static int key_compare(const void *left, const void *right)
     return strcmp(((const struct key *)left)->text, ((const struct key *)right)->text);
 }
 
-/* Sorted, a key that stands twice has itself as a neighbour; a search for each key would let a document take minutes. */
+/* Sorted, a key that stands twice has itself as a neighbour; a search for each key could take minutes. */
 static bool keys_are_single(struct reader *reader, size_t first)
 {
     struct key *keys = reader->keys + first;

@@ -29,7 +29,9 @@ void conn_pause(struct conn *conn, bool paused);
 void conn_drain(struct conn *conn);
 size_t conn_queued_bytes(const struct conn *conn);
 int conn_fd(const struct conn *conn);
-/* No callback comes after it. What waits is offered to the socket once more. Frees itself once libuv lets go. NULL: fine. */
+/* No callback comes after it. What waits is offered to the socket once more. Frees itself once libuv lets go. NULL is
+ * fine.
+ */
 void conn_free(struct conn *conn);
 
 #endif

@@ -17,8 +17,8 @@
 
 static const char magic[4] = {'D', 'V', 'T', '1'};
 
-/* A sender puts nothing behind a frame with descriptors into the same sendmsg, and the kernel ends a read behind them: so
- * they belong to the frame in which the chunk that brought them ends.
+/* A sender puts nothing behind a frame with descriptors into the same sendmsg, and the kernel ends a read behind them:
+ * so they belong to the frame in which the chunk that brought them ends.
  */
 struct waiting_fd {
     int fd;
