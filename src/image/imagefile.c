@@ -248,7 +248,7 @@ struct imagefile_entry *imagefile_find(struct imagefile *file, const char *name)
 bool imagefile_want(struct imagefile_entry *entry, struct error *err)
 {
     if (entry->size > LIMIT_IMAGE_CONFIG_BYTES)
-        return error_set(err, ERROR_LIMIT, "the image archive's '%.100s' has %lld bytes, more than the %d of a document",
+        return error_set(err, ERROR_LIMIT, "the image archive's '%.80s' has %lld bytes, more than a document's %d",
                          entry->name, (long long)entry->size, LIMIT_IMAGE_CONFIG_BYTES);
     entry->wanted = true;
     return true;

@@ -105,6 +105,15 @@ static bool open_tar(struct layer *layer, struct error *err)
     return true;
 }
 
+/* Without a locale libarchive warns of names beyond ASCII, and gives their bytes as they are: just what is wanted. Any
+ * other warning is about an entry that was read by halves.
+ */
+static bool is_name_warning(struct archive *archive, int rc)
+{
+    const char *text = archive_error_string(archive);
+    return rc == ARCHIVE_WARN && text != NULL && strstr(text, "can't be converted") != NULL;
+}
+
 static bool read_entries(struct layer *layer, struct tree *tree, struct layer_sum *sum, struct error *err)
 {
     struct archive_entry *entry = NULL;
@@ -112,8 +121,7 @@ static bool read_entries(struct layer *layer, struct tree *tree, struct layer_su
         int rc = archive_read_next_header(layer->tar, &entry);
         if (rc == ARCHIVE_EOF)
             return true;
-        /* A warning is about names that are no UTF-8: they are taken as the bytes they are. */
-        if (rc < ARCHIVE_WARN)
+        if (rc != ARCHIVE_OK && !is_name_warning(layer->tar, rc))
             return layer_failed(layer, layer->tar, "reading the tar", err);
         if (!layer_add_entry(tree, layer->tar, entry, layer->limits, sum, err)) {
             if (layer->failure.code != ERROR_NONE)
@@ -151,6 +159,8 @@ bool layer_unpack(struct imagefile *file, const struct imagefile_entry *entry, s
     memset(sum, 0, sizeof(*sum));
     digest_init(&layer.stored);
     digest_init(&layer.plain);
+    if (entry->size == 0)
+        return error_set(err, ERROR_INVALID, "it is empty");
     bool ok = imagefile_seek(file, entry, err) && open_raw(&layer, err) && open_tar(&layer, err) &&
               read_entries(&layer, tree, sum, err) && read_to_end(&layer, err) && tree_finish(tree, err);
     if (layer.tar != NULL)

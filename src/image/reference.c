@@ -2,7 +2,6 @@
 
 #include "image/reference.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define DEFAULT_DOMAIN "docker.io"
@@ -233,11 +232,23 @@ bool reference_parse(const char *text, struct reference *out, struct error *err)
            split_name(text, text, len, out, err);
 }
 
+static void append(char *out, const char *text)
+{
+    size_t at = strlen(out);
+    size_t len = strnlen(text, REFERENCE_TEXT_BYTES - 1 - at);
+    memcpy(out + at, text, len);
+    out[at + len] = '\0';
+}
+
 static const char *format_name(const struct reference *reference, const char *domain, const char *path, char *out)
 {
-    snprintf(out, REFERENCE_TEXT_BYTES, "%s%s%s%s%s%s%s", domain, domain[0] != '\0' ? "/" : "", path,
-             reference->tag[0] != '\0' ? ":" : "", reference->tag, reference->digest[0] != '\0' ? "@" : "",
-             reference->digest);
+    const char *const parts[] = {
+        domain, domain[0] != '\0' ? "/" : "", path, reference->tag[0] != '\0' ? ":" : "", reference->tag,
+        reference->digest[0] != '\0' ? "@" : "", reference->digest,
+    };
+    out[0] = '\0';
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        append(out, parts[i]);
     return out;
 }
 

@@ -57,6 +57,7 @@ MUST_CHECK bool tree_locate(struct tree *tree, const char *clean, struct tree_pl
 MUST_CHECK bool tree_add_folder(struct tree *tree, const struct tree_place *place, const struct tree_meta *meta,
                                 int *fd, struct error *err);
 MUST_CHECK bool tree_add_file(struct tree *tree, const struct tree_place *place, int *fd, struct error *err);
+/* `target` may be anything: it is read inside the image's root alone. NULL and "" are refused. */
 MUST_CHECK bool tree_add_symlink(struct tree *tree, const struct tree_place *place, const char *target,
                                  const struct tree_meta *meta, struct error *err);
 MUST_CHECK bool tree_add_fifo(struct tree *tree, const struct tree_place *place, const struct tree_meta *meta,

@@ -69,7 +69,7 @@ bool tree_add_symlink(struct tree *tree, const struct tree_place *place, const c
 {
     if (!check_no_folder(place, err))
         return false;
-    if (strlen(target) >= LIMIT_PATH_BYTES || target[0] == '\0')
+    if (target == NULL || target[0] == '\0' || strlen(target) >= LIMIT_PATH_BYTES)
         return tree_refuse(err, ERROR_INVALID, place->path, "is a link with an empty or too long target");
     int rc = symlinkat(target, place->parent, place->name);
     if (rc != 0 && errno == EEXIST) {
@@ -141,7 +141,7 @@ bool tree_add_folder(struct tree *tree, const struct tree_place *place, const st
     return tree_remember_time(tree, place->path, meta->mtime, err);
 }
 
-/* Opens the folder of a hardlink's target, which must be in this layer: a link to a file below would be a copy of it. */
+/* Opens the folder of a hardlink's target, which must be in this layer: a link to a file below would be a copy. */
 static bool open_target(struct tree *tree, const char *target, int *folder, char *real, struct error *err)
 {
     char parent[LIMIT_PATH_BYTES];

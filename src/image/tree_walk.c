@@ -121,7 +121,8 @@ static bool walk_missing(struct walk *walk, const char *name, size_t real_len, b
         return walk_follow(walk, name, look.target, err);
     }
     if (!walk->make)
-        return tree_refuse(err, ERROR_INVALID, walk->real, "is the folder of a hardlink's target, and not in this layer");
+        return tree_refuse(err, ERROR_INVALID, walk->real,
+                           "is the folder of a hardlink's target, and not in this layer");
     return walk_make(walk, name, like, false, err);
 }
 

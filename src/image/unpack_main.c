@@ -236,6 +236,7 @@ int main(void)
     struct frame_reader *reader = frame_reader_new();
     if (!frame_receive(FRAME_CHILD_FD, reader, &frame, &err)) {
         log_error("no request on descriptor %d (davit-unpack is started by davitd): %s", FRAME_CHILD_FD, err.message);
+        frame_reader_free(reader);
         return 2;
     }
     bool ok = prepare(&unpack, frame.head, &err) && import(&unpack, &err);
