@@ -8,7 +8,9 @@
 
 #include "base/error.h"
 
-/* Reads a file of at most `cap` bytes; one NUL behind it. ERROR_LIMIT when larger. The caller frees *data. */
+/* Reads a file of at most `cap` bytes; one NUL behind it. ERROR_LIMIT when larger. The caller frees *data. It waits
+ * for the writer of a FIFO: not for paths that a stranger may make.
+ */
 MUST_CHECK bool file_read(const char *path, size_t cap, char **data, size_t *len, struct error *err);
 MUST_CHECK bool file_read_fd(int fd, size_t cap, char **data, size_t *len, struct error *err);
 /* Written beside it and renamed over it: old or new, never half. `sync` puts it on the disk before the rename. */

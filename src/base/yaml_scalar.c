@@ -101,7 +101,8 @@ static bool is_decimal(const char *text)
 
 static bool is_not_finite(const char *text)
 {
-    text += *text == '-' || *text == '+';
+    if ((text[0] == '-' || text[0] == '+') && text[1] == '.' && (text[2] == 'i' || text[2] == 'I'))
+        text++; /* NaN has no sign: with one it is a text */
     for (size_t i = 0; i < sizeof(not_finite) / sizeof(not_finite[0]); i++) {
         if (strcmp(text, not_finite[i]) == 0)
             return true;
@@ -109,7 +110,7 @@ static bool is_not_finite(const char *text)
     return false;
 }
 
-/* YAML 1.1 lets digits be grouped: 1_000. */
+/* YAML 1.1 lets digits be grouped: 1_000. go-yaml does so only behind a digit or a sign. */
 static char *without_underscores(const char *text)
 {
     char *copy = mem_strdup(text);
@@ -126,7 +127,7 @@ static char *without_underscores(const char *text)
 static struct yaml_resolved number_resolve(const char *text)
 {
     struct yaml_resolved out = {.kind = YAML_SCALAR_TEXT};
-    AUTO_FREE char *plain = without_underscores(text);
+    AUTO_FREE char *plain = text[0] == '.' ? mem_strdup(text) : without_underscores(text);
     bool sign = plain[0] == '-' || plain[0] == '+';
 
     if (is_not_finite(text))
