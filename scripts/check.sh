@@ -88,7 +88,7 @@ suite_unit() {
     find build-asan -maxdepth 2 \( -name '*.trs' -o -name 'test_*.log' \) -delete
     CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 20 900 make -C build-asan -k -j"$(nproc)" check \
         >"$logs/unit.log" 2>&1 </dev/null || true
-    if ! find build-asan -maxdepth 2 -name '*.trs' | grep -q .; then
+    if [ -z "$(find build-asan -maxdepth 2 -name '*.trs' -print -quit)" ]; then
         count "$logs/unit.log" 1
     fi
     while IFS= read -r trs; do

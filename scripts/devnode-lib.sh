@@ -84,18 +84,17 @@ pid_stop() {
     rm -f "$1"
 }
 
-# Davit's own processes that belong to this folder: they name it on their command line or hold a file below it.
+# Davit's own processes that belong to this folder: they name it on their command line or hold a file below it. With
+# PATTERN: only programs whose path is like that.
 node_pids() {
-    local proc exe
-    for proc in /proc/[0-9]*; do
-        exe=$(readlink "$proc/exe" 2>/dev/null) || continue
-        exe=${exe% (deleted)}
-        case ${exe##*/} in
-        davitd | davit-* | conmon | crun | mosquitto) ;;
-        *) continue ;;
-        esac
-        if tr '\0' '\n' <"$proc/cmdline" 2>/dev/null | grep -qF "$dir/" ||
-            find "$proc/fd" -lname "$dir/*" 2>/dev/null | grep -q .; then
+    local exe proc
+    # One find for all of /proc: a machine may have thousands of processes.
+    # shellcheck disable=SC2044 # these paths have no blanks
+    for exe in $(find /proc/[0-9]*/exe -maxdepth 0 -lname "${1:-*}" \( -lname '*/davitd*' -o -lname '*/davit-*' \
+        -o -lname '*/conmon*' -o -lname '*/crun*' -o -lname '*/mosquitto*' \) 2>/dev/null); do
+        proc=${exe%/exe}
+        if grep -zqsF "$dir/" "$proc/cmdline" ||
+            [ -n "$(find "$proc/fd" -lname "$dir/*" -print -quit 2>/dev/null)" ]; then
             echo "${proc#/proc/}"
         fi
     done
@@ -103,27 +102,16 @@ node_pids() {
 
 # Processes whose root is an overlay of this node: its containers, whoever supervises them.
 container_pids() {
-    local info
-    grep -lsF "$dir/" /proc/[0-9]*/mountinfo 2>/dev/null | while read -r info; do
-        if awk -v dir="$dir/" '$5 == "/" && / - overlay / && index($0, dir) { found = 1 } END { exit !found }' "$info" \
-            2>/dev/null; then
-            info=${info#/proc/}
-            echo "${info%/mountinfo}"
-        fi
-    done || true
+    { grep -sHF "$dir/" /proc/[0-9]*/mountinfo 2>/dev/null || true; } |
+        awk '$5 == "/" && / - overlay / { split($1, part, "/"); print part[3] }'
 }
 
 davitd_stop() {
     pid_stop "$dir/davitd.pid"
     # Its children leave when their socket closes.
-    local pids pid
+    local pids
     for _ in {1..100}; do
-        pids=
-        for pid in $(node_pids); do
-            case $(readlink "/proc/$pid/exe") in
-            */davit-*) pids="$pids $pid" ;;
-            esac
-        done
+        pids=$(node_pids '*/davit-*')
         [ -n "$pids" ] || return 0
         sleep 0.05
     done
@@ -250,10 +238,10 @@ in_namespace() {
 
 # --- the broker
 
+# Nobody listens there (connections that are going away do not count).
 port_is_free() {
-    local hex
-    hex=$(printf ':%04X ' "$1")
-    ! cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '{ print $2 " " }' | grep -qF "$hex"
+    cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk -v port="$(printf ':%04X' "$1")" \
+        '$4 == "0A" && index($2, port) { found = 1 } END { exit found }'
 }
 
 broker_write_conf() {

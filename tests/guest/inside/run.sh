@@ -19,13 +19,10 @@ publish() {
     mosquitto_pub -V 5 -r -q 1 -t "$root/desired/default/pods/$1" -m "$2"
 }
 
-# The host's pids of the containers that run `sleep N`: one, or there is a second copy.
+# The host's pids of the containers that run `sleep N`: one, or there is a second copy. The pattern is not its own text,
+# or grep would find itself.
 sleepers() {
-    local proc pids=()
-    for proc in /proc/[0-9]*; do
-        [ "$(tr '\0' ' ' <"$proc/cmdline" 2>/dev/null)" = "sleep $1 " ] && pids+=("${proc#/proc/}")
-    done
-    echo "${pids[@]}"
+    grep -lszx -- "${1%?}[${1: -1}]" /proc/[0-9]*/cmdline | cut -d/ -f3 | paste -sd' '
 }
 
 one_runs() {
@@ -52,14 +49,7 @@ main_pid() {
 }
 
 child() {
-    pgrep_exe "/usr/libexec/davit/$1"
-}
-
-pgrep_exe() {
-    local proc
-    for proc in /proc/[0-9]*; do
-        [ "$(readlink "$proc/exe")" = "$1" ] && echo "${proc#/proc/}"
-    done
+    find /proc/[0-9]*/exe -maxdepth 0 -lname "/usr/libexec/davit/$1" 2>/dev/null | cut -d/ -f3
 }
 
 # --- steps
