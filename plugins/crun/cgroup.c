@@ -3,6 +3,7 @@
 #include "cgroup.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stddef.h>
@@ -10,6 +11,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
@@ -36,6 +38,16 @@ char *cgroup_container_path(const char *uid, const char *container, int64_t atte
     return mem_printf("/davit/%s/%s-%lld", uid, container, (long long)attempt);
 }
 
+/* Where a hierarchy is not mounted, crun fills a plain folder in its place: rmdir alone would leave that for ever. */
+static void remove_part(const char *path)
+{
+    struct statfs fs;
+    struct error err;
+
+    if (rmdir(path) != 0 && errno == ENOTEMPTY && statfs(path, &fs) == 0 && fs.f_type == TMPFS_MAGIC)
+        (void)!file_remove_tree(path, &err);
+}
+
 void cgroup_remove(const char *path)
 {
     AUTO_FREE char *whole = mem_printf(CGROUP_ROOT "%s", path);
@@ -49,7 +61,7 @@ void cgroup_remove(const char *path)
         AUTO_FREE char *part = mem_printf(CGROUP_ROOT "/%s%s", entry->d_name, path);
 
         if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-            rmdir(part);
+            remove_part(part);
     }
     if (root != NULL)
         closedir(root);

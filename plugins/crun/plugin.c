@@ -99,7 +99,8 @@ static enum davit_result plugin_open(const struct davit_runtime_host *host, cons
     if (!adopt_all(crun, &err))
         return fail(crun, call, "CannotOpen", &err);
     crun->open = true;
-    host->answer(call, crun->cgroup_v2 ? "{\"cgroups\":\"v2\"}" : "{\"cgroups\":\"v1\"}");
+    host->answer(call, crun->cgroup_v2 ? "{\"images\":true,\"cgroups\":\"v2\"}"
+                                        : "{\"images\":true,\"cgroups\":\"v1\"}");
     *ctx = crun;
     return DAVIT_OK;
 }

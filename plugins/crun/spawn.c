@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -42,6 +43,7 @@ static _Noreturn void become(const struct spawn *spawn, pid_t parent)
         dup2(extra_fd, SPAWN_EXTRA_FD);
     close_range(extra_fd >= 0 ? SPAWN_EXTRA_FD + 1 : SPAWN_EXTRA_FD, ~0U, 0);
     signal(SIGPIPE, SIG_DFL);
+    umask(0022); /* crun makes cgroup folders and mount points with it, and they are the container's to read */
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     execve(spawn->argv[0], (char *const *)spawn->argv, (char *const *)spawn->env);
