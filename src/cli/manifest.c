@@ -210,7 +210,8 @@ bool manifest_read(const struct options *options, struct manifest *manifest, str
     if (!(is_folder ? add_folder : add_file)(options, manifest, options->file, err))
         return false;
     if (manifest->count == 0)
-        return error_set(err, ERROR_INVALID, "%s: no object that Davit knows", options->file);
+        return error_set(err, ERROR_INVALID, "%s: no object that Davit knows",
+                         strcmp(options->file, "-") == 0 ? "stdin" : options->file);
     return true;
 }
 

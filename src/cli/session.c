@@ -105,7 +105,6 @@ static void on_message(struct session *session, const struct frame *frame)
         .len = frame->body_len,
         .retained = json_get_boolean(frame->head, "retain", false),
     };
-    int64_t seq = json_get_integer(frame->head, "seq", -1);
     if (message.topic == NULL)
         return;
     session->received++;
@@ -113,13 +112,6 @@ static void on_message(struct session *session, const struct frame *frame)
         session->synced = session->synced || strcmp(message.payload, session->id) == 0;
     else
         session->handler(session->ctx, &message);
-    struct json *taken = json_new_texts("op", "taken", NULL);
-    json_set_integer(taken, "seq", seq);
-    struct error err = {0};
-    if (seq < 0)
-        json_free(taken);
-    else if (!send_head(session, taken, NULL, 0, &err))
-        session->down = err;
 }
 
 static void on_published(struct session *session, const struct frame *frame)
@@ -204,11 +196,14 @@ bool session_watch(struct session *session, struct error *err)
     return session_until(session, &never, UINT64_MAX, err);
 }
 
+/* QoS 0: what a lost connection loses ends a clean session anyway, and Mosquitto 2.0.11 cuts a retained flood of QoS 1
+ * at max_queued_messages, one of QoS 0 not.
+ */
 static void add_topic(struct json *list, const char *topic)
 {
     struct json *item = json_add_object(list);
     json_set_text(item, "topic", topic);
-    json_set_integer(item, "qos", 1);
+    json_set_integer(item, "qos", 0);
 }
 
 static struct json *connect_head(const struct session *session, bool with_sync)
@@ -332,7 +327,7 @@ bool session_sync(struct session *session, struct error *err)
     *err = (struct error){0};
     (void)fprintf(stderr,
                   "davit: what was published to %s did not come back within %d s: the list may be cut. Has this user "
-                  "the right to it, and is the broker's max_queued_messages 0?\n",
+                  "the right to read it?\n",
                   session->sync_topic, LIMIT_SYNC_MS / 1000);
     return true;
 }

@@ -39,12 +39,12 @@ static const char *id_text(const char *id, char out[ID_BYTES])
 /* One line, written over and over; only where a person looks. */
 static void on_progress(void *ctx, const struct json *progress)
 {
+    char id[ID_BYTES];
     char size[24];
     (void)ctx;
-    if (!isatty(STDERR_FILENO))
-        return;
-    (void)fprintf(stderr, "\rlayer %lld: %s   ", (long long)json_get_integer(progress, "layer", 0),
-                  size_text(json_get_integer(progress, "bytes", 0), size));
+    if (isatty(STDERR_FILENO))
+        (void)fprintf(stderr, "\rlayer %s: %s\033[K", id_text(json_get_text(progress, "layer"), id),
+                      size_text(json_get_integer(progress, "bytes", 0), size));
 }
 
 static enum exit_code image_import(const struct options *options, const char *file, struct error *err)

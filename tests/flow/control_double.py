@@ -31,7 +31,7 @@ def answer(request, content):
     if content.startswith("bad"):
         return [{"op": "result", "ok": False, "reason": "DigestMismatch", "message": "a layer is not what it says"}]
     result = {"op": "result", "ok": True, "images": [{"reference": request["references"][0], "id": ID}]}
-    return [{"op": "progress", "layer": 1, "bytes": 10}, result]
+    return [{"op": "progress", "layer": ID, "bytes": 10}, result]
 
 
 def main(path, log):

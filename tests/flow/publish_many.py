@@ -1,5 +1,5 @@
-"""Publishes each line of stdin retained to its own topic: PORT PREFIX. In MQTT 3.1.1 by hand, for mosquitto_pub would
-need a process for each."""
+"""Publishes each line of stdin retained, QoS 1, to its own topic: PORT PREFIX. In MQTT 3.1.1 by hand, for mosquitto_pub
+would need a process for each."""
 import socket
 import sys
 
@@ -23,10 +23,12 @@ def main(port, prefix):
     broker.sendall(b"\x10" + length(len(hello)) + hello)
     assert broker.recv(4)[:1] == b"\x20"
     for index, line in enumerate(sys.stdin.buffer):
-        body = text(f"{prefix}{index}".encode()) + line.strip()
-        broker.sendall(b"\x31" + length(len(body)) + body)
-    broker.sendall(b"\xc0\x00")  # its answer says that all before it was read
-    assert broker.recv(2) == b"\xd0\x00"
+        packet_id = index % 65535 + 1
+        body = text(f"{prefix}{index}".encode()) + packet_id.to_bytes(2, "big") + line.strip()
+        broker.sendall(b"\x33" + length(len(body)) + body)
+        acknowledged = 0
+        while acknowledged < 4:
+            acknowledged += len(broker.recv(4 - acknowledged))
     broker.sendall(b"\xe0\x00")
 
 
