@@ -1,5 +1,5 @@
 /* One MQTT connection, from CONNECT to its end: a new one for each try, so that nothing of an old one (packets in
- * flight, ids) can reach into it. The only user of Paho.
+ * flight, ids) can reach into it. At most one at a time (session.c, client_drop). The only user of Paho.
  *
  * Functions are called by one thread, the session's, without a lock that an event takes: Paho holds its own lock while
  * an event runs, and on_message may wait seconds in it. Events come on Paho's threads.

@@ -65,29 +65,35 @@ static void end_set(struct session *session, const char *text)
     snprintf(session->now.end.text, sizeof(session->now.end.text), "%s", text);
 }
 
-/* Replaces the client of the last try. The new one is made first: without any, Paho would stop its threads. */
-static bool client_replace(struct session *session, int version, struct error *err)
+/* Ends the client of the last try, and Paho's threads with it. There is never a second one beside it: Paho 1.3.12 walks
+ * its list of clients without a lock when a write completes, and then frees the wrong one. */
+static void client_drop(struct session *session)
 {
-    struct client *client = client_new(session->options, version, &session_events, session, err);
-
     client_free(session->client);
-    session->client = client;
+    session->client = NULL;
     pthread_mutex_lock(&session->lock);
     for (struct publication *left = publications_take_first(&session->sent); left != NULL;
          left = publications_take_first(&session->sent))
         publication_free(left);
+    pthread_mutex_unlock(&session->lock);
+}
+
+static bool client_make(struct session *session, int version, struct error *err)
+{
+    pthread_mutex_lock(&session->lock);
     free(session->now.codes);
     memset(&session->now, 0, sizeof(session->now));
     session->now.version = version;
     pthread_mutex_unlock(&session->lock);
-    return client != NULL;
+    session->client = client_new(session->options, version, &session_events, session, err);
+    return session->client != NULL;
 }
 
 /* One try with one version. False: session->now.end says why. */
 static bool session_open(struct session *session, int version)
 {
     struct error err = {0};
-    bool started = client_replace(session, version, &err) && client_connect(session->client, &err);
+    bool started = client_make(session, version, &err) && client_connect(session->client, &err);
 
     pthread_mutex_lock(&session->lock);
     if (!started)
@@ -142,6 +148,7 @@ static bool session_open_any(struct session *session)
         log_info("the broker does not speak MQTT 5: 3.1.1 is used");
         session->version = CLIENT_VERSION_311;
     }
+    client_drop(session);
     if (session_open(session, CLIENT_VERSION_311))
         return true;
     if (refused)
@@ -212,8 +219,10 @@ static void session_send(struct session *session, struct publication *publicatio
     pthread_mutex_unlock(&session->lock);
     if (client_publish(session->client, &publish, publication, &err))
         return;
-    log_debug("publish %lld: %s", (long long)publication->id, err.message);
-    session_published(session, publication, 0, err.code == ERROR_UNAVAILABLE ? "NotConnected" : err.message);
+    bool lost = err.code == ERROR_UNAVAILABLE;
+    if (!lost)
+        log_warn("a message on %.200s cannot be sent: %s", publication->topic, err.message);
+    session_published(session, publication, 0, lost ? "NotConnected" : "Refused");
 }
 
 static void session_serve(struct session *session)
@@ -334,6 +343,7 @@ static void *session_run(void *arg)
         if (session->stop)
             break;
         report_disconnected(session, retry_ms);
+        client_drop(session);
         malloc_trim(0); /* the wait may be long: keep nothing of a TLS handshake through it */
         session_rest(session, session->options->reconnect ? retry_ms : 0);
     }

@@ -449,5 +449,7 @@ int main(int argc, char **argv)
         kill(drive.pid, SIGKILL);
         waitpid(drive.pid, NULL, 0);
     }
+    frame_reader_free(drive.reader);
+    json_free(drive.fd_names);
     return ok ? 0 : 1;
 }
