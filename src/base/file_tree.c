@@ -17,36 +17,25 @@
 struct removal {
     const char *path;
     int root;
-    dev_t device;
     unsigned long moved;
     struct error *err;
 };
 
-/* A bind mount of the same file system has the same device, so the kernel is asked. */
-static bool is_mount(int fd, dev_t device)
+/* A bind mount of the same file system has the same device, so the kernel is asked (Linux 5.8). */
+static bool is_mount(int fd)
 {
     struct statx found;
-    struct stat plain;
 
-    if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &found) == 0 &&
-        (found.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0)
-        return (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
-    return fstat(fd, &plain) != 0 || plain.st_dev != device;
+    return statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &found) != 0 ||
+           (found.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
 }
 
-static int dir_open(struct removal *removal, int at, const char *name)
+static int folder_open(struct removal *removal, const char *name)
 {
-    int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(removal->root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-    if (fd < 0) {
+    if (fd < 0)
         error_set_errno(removal->err, errno, "opening the folder %s below %s", name, removal->path);
-        return -1;
-    }
-    if (is_mount(fd, removal->device)) {
-        error_set_errno(removal->err, EBUSY, "%s below %s is a mount: it is left alone", name, removal->path);
-        close(fd);
-        return -1;
-    }
     return fd;
 }
 
@@ -63,6 +52,7 @@ static bool dir_lift(struct removal *removal, int at, const char *name)
     return error_set_errno(removal->err, errno, "moving the folder %s below %s to remove it", name, removal->path);
 }
 
+/* A mount is safe here: the kernel refuses to remove or to move the folder below it, full or not (EBUSY). */
 static bool entry_remove(struct removal *removal, int at, const char *name, bool lift)
 {
     if (unlinkat(at, name, 0) == 0 || errno == ENOENT)
@@ -75,8 +65,7 @@ static bool entry_remove(struct removal *removal, int at, const char *name, bool
         return error_set_errno(removal->err, errno, "removing %s below %s", name, removal->path);
     if (!lift)
         return true; /* the root's own folders are emptied in their turn */
-    AUTO_CLOSE int fd = dir_open(removal, at, name);
-    return fd >= 0 && dir_lift(removal, at, name);
+    return dir_lift(removal, at, name);
 }
 
 static bool entries_remove(struct removal *removal, int fd, bool lift)
@@ -131,7 +120,7 @@ static bool root_empty(struct removal *removal)
         AUTO_FREE char *name = folder_next(removal, &ok);
         if (name == NULL)
             return ok;
-        int fd = dir_open(removal, removal->root, name);
+        int fd = folder_open(removal, name);
         if (fd < 0 || !entries_remove(removal, fd, true))
             return false;
         if (unlinkat(removal->root, name, AT_REMOVEDIR) != 0)
@@ -153,9 +142,9 @@ bool file_remove_tree(const char *path, struct error *err)
     AUTO_CLOSE int root = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (root < 0)
         return error_set_errno(err, errno, "opening the folder %s", path);
-    if (is_mount(root, found.st_dev))
+    if (is_mount(root))
         return error_set_errno(err, EBUSY, "%s is a mount: it is left alone", path);
-    struct removal removal = {.path = path, .root = root, .device = found.st_dev, .err = err};
+    struct removal removal = {.path = path, .root = root, .err = err};
     if (!root_empty(&removal))
         return false;
     if (rmdir(path) != 0 && errno != ENOENT)

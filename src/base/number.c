@@ -83,8 +83,6 @@ static void decimal_read(struct decimal *decimal, const char *text, size_t len)
 static bool integer_is_kept(const struct decimal *decimal, double value)
 {
     /* 2^53 + 1 reads as 2^53, so the digits are looked at, not the double. */
-    if (decimal->exponent > 16)
-        return false;
     return fabs(value) < (double)NUMBER_INTEGER_MAX ||
            (decimal->count == 16 && strcmp(decimal->digits, "9007199254740992") == 0);
 }

@@ -32,8 +32,8 @@ static const char *const unpack_calls[] = {
     "brk", "munmap", "mremap", "madvise", "futex", "membarrier", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
     "sigaltstack", "restart_syscall", "tgkill", "exit", "exit_group", "getrandom", "clock_gettime", "clock_getres",
     "clock_nanosleep", "nanosleep", "gettimeofday", "time", "sched_yield", "sched_getaffinity", "getpid", "gettid",
-    "getppid", "getuid", "geteuid", "getgid", "getegid", "getrusage", "getrlimit", "sysinfo", "uname", "rseq",
-    "set_robust_list", "prlimit64",
+    "getppid", "getuid", "geteuid", "getgid", "getegid", "getgroups", "getrusage", "getrlimit", "sysinfo", "uname",
+    "rseq", "set_robust_list", "prlimit64",
     /* the socket and standard input */
     "read", "readv", "pread64", "preadv", "write", "writev", "pwrite64", "pwritev", "recvmsg", "recvfrom", "sendmsg",
     "sendto", "shutdown", "poll", "ppoll", "lseek", "_llseek", "close", "close_range", "dup", "dup2", "dup3", "fcntl",

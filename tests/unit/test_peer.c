@@ -97,6 +97,7 @@ struct watch {
     unsigned downs_wanted; /* the loop stops there */
     unsigned frames_wanted;
     bool late;
+    bool pause; /* from its start on */
     uint64_t up_ms[8];
     struct json *head; /* of the first frame */
     struct error why;
@@ -111,6 +112,8 @@ static void on_up(void *ctx)
     if (watch->ups < 8)
         watch->up_ms[watch->ups] = clock_boot_ms();
     watch->ups++;
+    if (watch->pause)
+        peer_pause(watch->peer, true);
     peer_send(watch->peer, json_new_texts("op", "hello", NULL), NULL, 0);
 }
 
@@ -237,6 +240,19 @@ static void all_last_words_come_before_the_end(void **state)
     assert_int_equal(watch.downs, 1);
 }
 
+static void a_paused_child_that_ends_is_still_heard(void **state)
+{
+    struct watch watch;
+
+    (void)state;
+    watch_open(&watch, self, "last-words", true, -1);
+    watch.pause = true;
+    watch.downs_wanted = 1;
+    watch_run(&watch);
+    assert_int_equal(watch.frames, 100);
+    watch_close(&watch);
+}
+
 static void a_crashing_child_comes_back_with_a_growing_pause(void **state)
 {
     struct watch watch;
@@ -341,6 +357,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_child_sees_only_what_is_meant_for_it),
         cmocka_unit_test(a_child_reads_the_standard_input_it_was_given),
         cmocka_unit_test(all_last_words_come_before_the_end),
+        cmocka_unit_test(a_paused_child_that_ends_is_still_heard),
         cmocka_unit_test(a_crashing_child_comes_back_with_a_growing_pause),
         cmocka_unit_test(a_broken_frame_ends_the_child_and_says_why),
         cmocka_unit_test(a_program_that_is_absent_is_named),
