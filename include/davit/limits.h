@@ -5,10 +5,8 @@
 /* Documents. Over a cap: refused with a reason in the object's status, nothing else changes. */
 #define LIMIT_DOCUMENT_BYTES (1024 * 1024)
 #define LIMIT_JSON_DEPTH 32
-#define LIMIT_YAML_ALIASES 0 /* an alias is refused: it is how a small file becomes a large one */
 #define LIMIT_NAME_BYTES 253 /* Kubernetes: DNS subdomain names */
 #define LIMIT_LABEL_BYTES 63
-#define LIMIT_TOPIC_BYTES 1024
 #define LIMIT_CONTAINERS 32 /* in one pod */
 #define LIMIT_ENV 1024      /* in one container */
 #define LIMIT_ARGS 1024     /* words in command, and in args */
@@ -36,7 +34,6 @@
 #define LIMIT_INFLIGHT 16         /* own window of unacknowledged publishes; Mosquitto's own is 20 */
 #define LIMIT_LINK_QUEUE_BYTES (16 * 1024 * 1024) /* received, not yet read by davitd: the rest waits in the broker */
 #define LIMIT_EVENTS 256          /* events waiting for a broker; the oldest is dropped, and counted */
-#define LIMIT_OUTBOX_ROWS 10000   /* durable messages waiting for a broker; the oldest event is dropped */
 #define LIMIT_SYNC_MS 10000       /* the end-of-flood nonce must be back by then: else BrokerTruncated */
 #define LIMIT_LIVE_ACK_MS 5000    /* a live message waits so long for davitd to store it, then the link ends itself */
 

@@ -119,19 +119,25 @@ static void finish(struct core *core, struct object *object)
     store_commit(txn, ended, saving);
 }
 
+/* Whether it may be looked at now; if the disk failed, it is looked at again later. */
+static bool may_step(struct core *core, const struct object *object, uint64_t now)
+{
+    const struct slot *ruling = object_ruling(object);
+    bool unreadable = ruling != NULL && ruling->pod == NULL;
+    bool busy = object->calling || object->saving;
+    /* Its first incarnation is on its way to the disk: there is no uid yet. */
+    bool nameless = object->committing && object->uid[0] == '\0';
+    if (!core->runtime.listed || busy || unreadable || nameless || object_is_orphan(object))
+        return false;
+    if (object->wait_boot_ms > now)
+        core_wake_at(core, object->wait_boot_ms);
+    return object->wait_boot_ms <= now;
+}
+
 void reconcile_object(struct core *core, struct object *object)
 {
     uint64_t now = core_boot_ms(core);
-    const struct slot *ruling = object_ruling(object);
-    bool unreadable = ruling != NULL && ruling->pod == NULL;
-    if (!core->runtime.listed || object->calling || object->saving || unreadable || object_is_orphan(object))
-        return;
-    if (object->wait_boot_ms > now) {
-        core_wake_at(core, object->wait_boot_ms);
-        return;
-    }
-    /* Its incarnation is being changed on the disk: what is wanted is not certain yet. */
-    if (object->committing && object->uid[0] == '\0')
+    if (!may_step(core, object, now))
         return;
     bool present[LIMIT_CONTAINERS];
     struct pod_view view;
