@@ -1,5 +1,6 @@
 #include "model/instance.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -7,7 +8,7 @@
 struct run *run_new(const char *uid)
 {
     struct run *run = mem_alloc(sizeof(*run));
-    strncpy(run->uid, uid, sizeof(run->uid) - 1);
+    snprintf(run->uid, sizeof(run->uid), "%s", uid);
     return run;
 }
 
@@ -46,7 +47,7 @@ struct instance *run_add(struct run *run, const char *container, int64_t attempt
     run->instances = mem_resize(run->instances, run->count + 1, sizeof(*run->instances));
     struct instance *added = &run->instances[run->count++];
     memset(added, 0, sizeof(*added));
-    strncpy(added->container, container, sizeof(added->container) - 1);
+    snprintf(added->container, sizeof(added->container), "%s", container);
     added->attempt = attempt;
     added->supervised = true;
     return added;

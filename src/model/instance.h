@@ -39,7 +39,7 @@ struct instance {
 /* All instances of one incarnation of a pod. */
 struct run {
     char uid[POD_UID_BYTES];
-    char hash[65];
+    char hash[POD_HASH_BYTES];
     struct instance *instances;
     size_t count;
     bool shared; /* it has something to release */

@@ -6,7 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define POD_UID_BYTES 37 /* a UUID and its NUL */
+#define POD_UID_BYTES 37  /* a UUID and its NUL */
+#define POD_HASH_BYTES 67 /* "1:", 64 hex digits and a NUL */
 
 struct text_list {
     char **items;

@@ -1,5 +1,6 @@
 #include "model/pod_step.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "model/restart.h"
@@ -9,8 +10,8 @@
 static void act(struct pod_next *next, enum pod_action_kind kind, const char *uid, const char *container, int64_t attempt)
 {
     next->action.kind = kind;
-    strncpy(next->action.uid, uid, sizeof(next->action.uid) - 1);
-    strncpy(next->action.container, container, sizeof(next->action.container) - 1);
+    snprintf(next->action.uid, sizeof(next->action.uid), "%s", uid);
+    snprintf(next->action.container, sizeof(next->action.container), "%s", container);
     next->action.attempt = attempt;
 }
 

@@ -160,6 +160,8 @@ void pod_free(struct pod *pod)
     free(pod);
 }
 
+_Static_assert(POD_HASH_BYTES == 2 + DIGEST_HEX_BYTES, "a version and a digest");
+
 void pod_hash(const struct pod *pod, char out[POD_HASH_BYTES])
 {
     struct digest digest;

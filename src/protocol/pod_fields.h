@@ -8,7 +8,6 @@
 MUST_CHECK struct pod *pod_read(const struct json *spec, struct ignored_fields *ignored, struct error *err);
 void pod_free(struct pod *pod); /* NULL is fine */
 /* What restarts a pod when it changes: the honoured fields, absent ones adding nothing. Versioned: "1:" and hex. */
-#define POD_HASH_BYTES (2 + DIGEST_HEX_BYTES)
 void pod_hash(const struct pod *pod, char out[POD_HASH_BYTES]);
 /* One container and the pod's volumes as the runtime's `create` has them (docs/plugins.md). The caller frees. */
 struct json *container_write(const struct container *container);
