@@ -154,6 +154,11 @@ hold() {
     unpack "$DIR/cases/links.parent_is_a_link_of_the_layer_below.tar"
     [ "$(cat "$DIR/staging/1$DIR/outside/evil")" = evil ]
     [ ! -e "$DIR/staging/1/escape" ] && [ ! -e "$DIR/staging/1/up" ]
+    unpack "$DIR/cases/links.parent_is_a_link_in_a_folder.tar"
+    [ -f "$DIR/staging/1/tmp/a" ] && [ -f "$DIR/staging/1/opt/a/b" ] && [ -f "$DIR/staging/1/opt/c" ]
+    [ "$(find "$DIR/staging/1/srv" -mindepth 1 ! -type l | wc -l)" -eq 0 ]
+    unpack "$DIR/cases/links.link_takes_the_place_of_a_parent_of_itself.tar"
+    [ -f "$DIR/staging/1/x" ] && [ -f "$DIR/staging/1/l/y" ]
     unpack "$DIR/cases/links.hardlink_to_a_link_is_written.tar"
     [ -L "$DIR/staging/1/s" ] && [ ! -L "$DIR/staging/1/h" ] && [ "$(cat "$DIR/staging/1/h")" = evil ]
 }
@@ -264,6 +269,10 @@ hold() {
     [ "$(stat -c %Y "$layer/srv")" = 1000000000 ]
     [ "$(stat -c %g "$layer/srv/sub/f")" = 0 ]
     [ -f "$layer/usr/lib/libc.so" ] && [ ! -e "$layer/lib" ]
+    unpack "$DIR/cases/good.parents_hidden_from_above.tar"
+    # What a layer in between has hidden gives no attributes.
+    [ "$(stat -c %a "$DIR/staging/2/one")" = 700 ] && [ "$(stat -c %a "$DIR/staging/2/one/a")" = 755 ]
+    [ "$(stat -c %a "$DIR/staging/2/two")" = 755 ] && [ "$(stat -c %a "$DIR/staging/3/three/a")" = 755 ]
 }
 
 @test "whiteouts hide what is below, and nothing of their own layer" {

@@ -156,7 +156,12 @@ def diff_id_of_another_layer():
 
 @case("digests", "DigestMismatch", "")
 def bytes_behind_the_stored_layer():
-    return with_layer(zipped(PLAIN) + b"more", PLAIN, said=zipped(PLAIN))
+    return with_layer(zipped(PLAIN) + b"more" * 100000, PLAIN, said=zipped(PLAIN))
+
+
+@case("digests")
+def bytes_behind_the_stored_layer_that_its_digest_knows():
+    return with_layer(zipped(PLAIN) + b"more" * 100000, PLAIN)
 
 
 @case("digests", "DigestMismatch", "unpacked it has")

@@ -31,6 +31,14 @@ def whiteouts_first():
 
 
 @case("good")
+def parents_hidden_from_above():
+    lower = tar(folder("one/", mode=0o700), folder("one/a/", mode=0o700), folder("two/", mode=0o711),
+                folder("three/", mode=0o711), folder("three/a/", mode=0o711))
+    middle = tar(file("one/.wh..wh..opq", b""), file(".wh.two", b""), file("three", b"file"))
+    return image(lower, middle, tar(file("one/a/f"), file("two/f")), tar(folder("three/"), file("three/a/f")))
+
+
+@case("good")
 def gzip_of_two_members():
     def pack(data):
         return zipped(data[:700]) + zipped(data[700:])

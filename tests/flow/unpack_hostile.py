@@ -27,6 +27,12 @@ def parent_is_a_link_to_another_layer():
 
 
 @case("links")
+def parent_is_a_link_in_a_folder():
+    return attack(symlink("srv/root", "/"), file("srv/root/tmp/a"), symlink("srv/up", "../../../opt/./a"), file("srv/up/b"),
+                  hardlink("opt/c", "srv/up/b"))
+
+
+@case("links")
 def link_takes_the_place_of_an_empty_folder():
     return attack(folder("d/"), symlink("d", OUTSIDE), file("d/evil"))
 
