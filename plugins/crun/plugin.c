@@ -17,6 +17,7 @@
 #include "create.h"
 #include "pod.h"
 #include "record.h"
+#include "spawn.h"
 #include "watch.h"
 
 static enum davit_result fail(const struct crun *crun, struct davit_call *call, const char *reason,
@@ -92,8 +93,11 @@ static enum davit_result plugin_open(const struct davit_runtime_host *host, cons
 
     crun->host = host;
     pthread_mutex_init(&crun->lock, NULL);
+    spawn_raise_file_limit();
     crun->cgroup_v2 = cgroup_is_v2();
     crun->conmon_cgroup_fd = cgroup_open_conmon();
+    if (crun->cgroup_v2 && crun->conmon_cgroup_fd < 0)
+        crun_log(crun, 4, "no cgroup for conmon can be made (%s): what ends this unit's cgroup ends them too", strerror(errno));
     if (!read_config(crun, config, &err))
         return host->fail(call, err.code == ERROR_NOT_FOUND ? DAVIT_UNAVAILABLE : DAVIT_INVALID, "CannotOpen", err.message);
     if (!adopt_all(crun, &err))
@@ -250,7 +254,7 @@ static enum davit_result plugin_stop(void *ctx, const char *text, struct davit_c
         pthread_mutex_lock(&crun->lock);
         /* One that was not started waits inside crun, and listens to nothing else. */
         number = address.force || instance->state == INSTANCE_CREATED ? SIGKILL : instance->stop_signal;
-        if (instance->state != INSTANCE_EXITED && pidfd_send_signal(instance->init.pidfd, number, NULL, 0) != 0 &&
+        if (process_is_alive(&instance->init) && pidfd_send_signal(instance->init.pidfd, number, NULL, 0) != 0 &&
             errno != ESRCH) {
             error_set_errno(&err, errno, "cannot send signal %d to process %d", number, instance->init.pid);
             result = fail(crun, call, "KillContainerError", &err);

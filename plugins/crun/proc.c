@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -61,16 +62,16 @@ bool process_hold(struct process *process, pid_t pid)
     return false;
 }
 
-bool process_hold_again(struct process *process)
+bool process_hold_again(struct process *process, struct error *err)
 {
     uint64_t ticks;
 
     process->pidfd = process->pid > 0 ? pidfd_open(process->pid, 0) : -1;
-    if (process->pidfd >= 0 && read_start_ticks(process->pid, &ticks) && ticks == process->start_ticks &&
-        process_is_alive(process))
-        return true;
-    process_close(process);
-    return false;
+    if (process->pidfd < 0 && process->pid > 0 && errno != ESRCH)
+        return error_set_errno(err, errno, "cannot hold process %d", process->pid);
+    if (process->pidfd >= 0 && (!read_start_ticks(process->pid, &ticks) || ticks != process->start_ticks))
+        process_close(process);
+    return true;
 }
 
 bool process_is_alive(const struct process *process)

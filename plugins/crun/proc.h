@@ -18,8 +18,8 @@ void process_init(struct process *process);
 void process_close(struct process *process);
 /* Fills start_ticks and holds it. False: it is gone. */
 bool process_hold(struct process *process, pid_t pid);
-/* Holds the process that pid and start_ticks name. False: it is gone. */
-bool process_hold_again(struct process *process);
+/* Holds the process that pid and start_ticks name; process_is_alive says whether it was there. False: it cannot be known. */
+MUST_CHECK bool process_hold_again(struct process *process, struct error *err);
 bool process_is_alive(const struct process *process); /* it is held, and has not ended */
 /* Reads a pid file as conmon and crun write it. 0: none. */
 pid_t process_read_pid(const char *path);

@@ -42,6 +42,8 @@ bool record_write(const struct crun *crun, const struct instance *instance, stru
     if (instance->record != NULL)
         json_set(json, "record", json_copy(instance->record));
     text = json_print(json);
+    if (strlen(text) > RECORD_BYTES)
+        return error_set(err, ERROR_INVALID, "what is to be kept of %s is larger than %d bytes", instance->id, RECORD_BYTES);
     return file_write_atomic(path, text, strlen(text), RECORD_MODE, false, err);
 }
 

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -23,6 +24,19 @@
 #define FIRST_MOVED_FD 10 /* away from 0 to 3 before they are set */
 
 const char *const spawn_plain_env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+
+static struct rlimit child_files; /* set once, before any thread */
+
+void spawn_raise_file_limit(void)
+{
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    child_files = files;
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+}
 
 /* In the child: only async-signal-safe calls from here on. */
 static _Noreturn void become(const struct spawn *spawn, pid_t parent)
@@ -42,6 +56,8 @@ static _Noreturn void become(const struct spawn *spawn, pid_t parent)
     if (extra_fd >= 0)
         dup2(extra_fd, SPAWN_EXTRA_FD);
     close_range(extra_fd >= 0 ? SPAWN_EXTRA_FD + 1 : SPAWN_EXTRA_FD, ~0U, 0);
+    if (child_files.rlim_max != 0)
+        setrlimit(RLIMIT_NOFILE, &child_files);
     signal(SIGPIPE, SIG_DFL);
     umask(0022); /* crun makes cgroup folders and mount points with it, and they are the container's to read */
     sigemptyset(&none);

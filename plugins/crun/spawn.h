@@ -20,6 +20,8 @@ struct spawn {
     int said_fd;             /* what it wrote to stderr */
 };
 
+/* Raises this process's own limit of open files (two pidfds a container), and remembers what children are to get. */
+void spawn_raise_file_limit(void);
 /* It is killed when the calling thread's process ends. Its parts are freed by spawn_close. */
 MUST_CHECK bool spawn_start(struct spawn *spawn, struct error *err);
 /* Waits; killed when cancel_fd becomes readable. True: exited with 0. */

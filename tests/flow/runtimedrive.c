@@ -7,6 +7,7 @@
  *     raw TEXT                              sends what is no frame
  *     mark | lap NAME                       takes the time; prints {"lap":NAME,"us":…} since then
  *     kill                                  SIGKILL to the host, and waits for it
+ *     freeze                                SIGSTOP to the host
  *     restart                               starts another one, without ending the first if it lives
  * At the end of the script the socket is closed, and {"exit":STATUS} is printed. Waiting is cut after 60 s: exit 3.
  */
@@ -186,6 +187,8 @@ static void do_line(struct drive *drive, char *line)
     } else if (strcmp(verb, "kill") == 0) {
         kill(drive->pid, SIGKILL);
         end(drive);
+    } else if (strcmp(verb, "freeze") == 0) {
+        kill(drive->pid, SIGSTOP);
     } else if (strcmp(verb, "restart") == 0) {
         start(drive);
     } else if (verb[0] != '\0' && verb[0] != '#') {
