@@ -191,6 +191,9 @@ void change_commit(struct change *change)
     }
     if (object->refused_stored && !change->remove)
         store_delete_refused(txn, &object->id);
+    /* What was refused and never ran has a status all the same. */
+    if (object->refused && change->document.tombstone && object->uid[0] == '\0')
+        core_clear(core, object, txn);
     store_commit(txn, committed, change);
 }
 

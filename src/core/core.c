@@ -133,7 +133,7 @@ static void settle_sync(struct core *core, uint64_t now)
     }
     core->link.sync_due_ms = 0;
     core->link.truncated = true;
-    core->node_dirty = true;
+    report_again(core);
     log_warn("the end of the retained documents did not come back within %d s: nothing is judged missing",
              LIMIT_SYNC_MS / 1000);
 }
@@ -193,9 +193,12 @@ static void link_connected(struct core *core, const struct json *head)
             object->slots[i].retained = RETAINED_UNKNOWN;
     log_info("connected to the broker (MQTT %s)", json_get_integer(head, "version", 5) == 5 ? "5" : "3.1.1");
     AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, "sync", NULL);
-    outbox_first(core->outbox, topic, link->nonce);
+    /* Objects are told again when the flood is over, and it is known what the broker holds: once, not twice. */
     report_presence(core, true);
-    report_again(core);
+    core->told_node_state[0] = '\0';
+    core->told_node_status[0] = '\0';
+    core->node_dirty = true;
+    outbox_first(core->outbox, topic, link->nonce);
     outbox_connected(core->outbox, json_get_integer(head, "receiveMaximum", 0));
 }
 
@@ -216,11 +219,9 @@ static void link_sync(struct core *core, const struct frame_view *frame)
         return;
     link->flood_over = true;
     link->sync_due_ms = 0;
-    if (link->truncated) {
-        link->truncated = false;
-        core->node_dirty = true;
-    }
+    link->truncated = false;
     inbox_flood_over(core);
+    report_again(core);
 }
 
 /* Our own presence, said by the broker: a late will of an earlier connection, or another node with our name. */
@@ -265,13 +266,23 @@ static void link_message(struct core *core, const struct frame_view *frame)
 
 static void link_published(struct core *core, const struct json *head)
 {
+    /* Sending it again would not help. The others come again with the next connection. */
+    static const struct {
+        const char *reason;
+        const char *remedy;
+    } final[] = { { "PacketTooLarge", "raise the broker's maximum packet size" },
+                  { "Refused", "check what the broker's ACL lets this node publish" } };
     const char *reason = json_get_text(head, "reason");
-    bool ok = json_get_boolean(head, "ok", false);
-    if (!ok && reason != NULL && strcmp(reason, "PacketTooLarge") == 0) {
-        log_error("a message is larger than the broker takes, and is left out: raise its maximum packet size");
-        ok = true;
-    }
-    outbox_published(core->outbox, json_get_integer(head, "id", 0), ok);
+    bool done = json_get_boolean(head, "ok", false);
+    for (size_t i = 0; !done && reason != NULL && i < sizeof(final) / sizeof(final[0]); i++)
+        if (strcmp(reason, final[i].reason) == 0) {
+            done = true;
+            snprintf(core->link.problem, sizeof(core->link.problem), "the broker did not take a message (%s): %s", reason,
+                     final[i].remedy);
+            log_error("%s", core->link.problem);
+            core->node_dirty = true;
+        }
+    outbox_published(core->outbox, json_get_integer(head, "id", 0), done);
 }
 
 void core_link_frame(struct core *core, const struct frame_view *frame)

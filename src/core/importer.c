@@ -148,8 +148,14 @@ static void committed(void *ctx, const struct error *err)
     struct json *answer = json_new_texts("op", "result", NULL);
     json_set_boolean(answer, "ok", true);
     struct json *list = json_set_array(answer, "images");
-    JSON_EACH(row, importer->rows)
-        json_add(list, json_new_texts("reference", json_get_text(row, "reference"), "id", json_get_text(row, "id"), NULL));
+    JSON_EACH(row, importer->rows) {
+        struct reference parsed;
+        struct error ignored; /* it was parsed when it was made */
+        char familiar[REFERENCE_TEXT_BYTES] = "";
+        if (reference_parse(json_get_text(row, "reference"), &parsed, &ignored))
+            reference_familiar(&parsed, familiar);
+        json_add(list, json_new_texts("reference", familiar, "id", json_get_text(row, "id"), NULL));
+    }
     struct daemon *daemon = importer->daemon;
     importer_end(importer, answer);
     daemon_settle(daemon);

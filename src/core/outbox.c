@@ -12,6 +12,7 @@ struct entry {
     char *payload;
     bool retain;
     bool keyed;        /* in `topics` */
+    bool bound;        /* to this connection: a nonce is worth nothing after it */
     int64_t row;       /* 0: derived */
     int64_t sent_id;   /* 0: waits in `queue`; else in flight, in `flying` */
     bool replaced;     /* a newer payload came while it was in flight */
@@ -143,6 +144,7 @@ void outbox_event(struct outbox *outbox, const char *topic, const char *payload)
 void outbox_first(struct outbox *outbox, const char *topic, const char *payload)
 {
     struct entry *entry = entry_add(outbox, topic, payload, false);
+    entry->bound = true;
     DL_PREPEND(outbox->queue, entry);
     pump(outbox);
 }
@@ -162,6 +164,14 @@ void outbox_disconnected(struct outbox *outbox)
         DL_DELETE(outbox->flying, entry);
         entry->sent_id = 0;
         DL_PREPEND(outbox->queue, entry);
+    }
+    struct entry *entry, *next;
+    DL_FOREACH_SAFE(outbox->queue, entry, next)
+    {
+        if (!entry->bound)
+            continue;
+        DL_DELETE(outbox->queue, entry);
+        entry_free(outbox, entry);
     }
 }
 

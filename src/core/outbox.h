@@ -22,7 +22,7 @@ void outbox_free(struct outbox *outbox);
 void outbox_put(struct outbox *outbox, const char *topic, const char *payload);
 /* An empty retained payload that must arrive: a row, written by `txn`. */
 void outbox_clear(struct outbox *outbox, struct store_txn *txn, const char *topic);
-/* Not retained. outbox_first goes before everything that waits (the end-of-flood nonce). */
+/* Not retained. outbox_first goes before everything that waits, and is gone with the connection (the end-of-flood nonce). */
 void outbox_event(struct outbox *outbox, const char *topic, const char *payload);
 void outbox_first(struct outbox *outbox, const char *topic, const char *payload);
 

@@ -28,6 +28,8 @@ static void collect(const struct core *core, struct problems *problems)
         add(problems, "RuntimeProblem", "RuntimeStarting", "the runtime host has not said yet what exists");
     if (core->store_problem[0] != '\0')
         add(problems, "StorageProblem", "CannotCommit", core->store_problem);
+    if (core->link.connected && core->link.problem[0] != '\0')
+        add(problems, "BrokerProblem", "MessageLost", core->link.problem);
     if (core->link.truncated)
         add(problems, "BrokerTruncated", "NoEndOfFlood",
             "the broker did not show all retained documents within 10 s (Mosquitto: max_queued_messages 0); "
