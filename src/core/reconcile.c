@@ -91,9 +91,10 @@ static void ended(void *ctx, const struct error *err)
     struct object *object = saving->object;
     object->saving = false;
     object->finishing = false;
-    object->told_state[0] = '\0';
-    object->told_status[0] = '\0';
     if (err != NULL) {
+        /* Its topics were emptied too early: its status is told again. */
+        object->told_state[0] = '\0';
+        object->told_status[0] = '\0';
         core_store_failed(core, err);
         object->wait_boot_ms = core_boot_ms(core) + CORE_DISK_RETRY_MS;
     } else if (strcmp(object->uid, saving->uid) == 0) {

@@ -50,7 +50,21 @@ static void report_pod(struct core *core, struct object *object, const struct po
     report_tell(core, "status", &object->id, status, false, object->told_status);
 }
 
-/* A tombstone's object with nothing left has no status; its topics were emptied. */
+#define TOLD_EMPTY "empty" /* in the place of a digest: the topics were emptied */
+
+/* A tombstone's object with nothing left has no status. A broker that was restored from a backup may hold one still. */
+static void tell_nothing(struct core *core, struct object *object)
+{
+    static const char *const words[] = { "state", "status" };
+    if (object->finishing || object->slot_count == 0 || object->told_state[0] != '\0')
+        return;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, words[i], &object->id);
+        outbox_put(core->outbox, topic, "");
+    }
+    memcpy(object->told_state, TOLD_EMPTY, sizeof(TOLD_EMPTY));
+}
+
 static bool nothing_to_tell(const struct object *object)
 {
     return object->finishing || (!object->refused && object->uid[0] == '\0' && object->runs == NULL &&
@@ -63,6 +77,7 @@ void report_object(struct core *core, struct object *object)
         if (object->summary != NULL)
             core->node_dirty = true;
         json_free(mem_steal(&object->summary));
+        tell_nothing(core, object);
         return;
     }
     bool present[LIMIT_CONTAINERS];
