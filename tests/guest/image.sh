@@ -9,8 +9,9 @@ set -eu
 export LC_ALL=C
 
 here=$(cd "$(dirname "$0")" && pwd)
-mirror=${DAVIT_DEBIAN_MIRROR:-}
 suite=bookworm
+# Where this machine gets its own packages; debootstrap knows one itself otherwise.
+mirror=${DAVIT_DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' "Codename: $suite" 2>/dev/null | head -n 1)}
 packages=$("$here/../../scripts/deps.sh" --list guest | paste -sd, -)
 
 cache=${DAVIT_TEST_CACHE:-${XDG_CACHE_HOME:-/var/cache}/davit-tests}
@@ -37,10 +38,10 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
 echo "guest image: debootstrap of $suite (once, into $cache)" >&2
-if ! debootstrap --variant=minbase --include="$packages" "$suite" "$work/root" "$mirror" >"$work/debootstrap.log" 2>&1; then
+if ! debootstrap --variant=minbase --include="$packages" "$suite" "$work/root" ${mirror:+"$mirror"} >"$work/debootstrap.log" 2>&1; then
     tail -n 30 "$work/debootstrap.log" >&2
     [ ! -e "$work/root/debootstrap/debootstrap.log" ] || tail -n 20 "$work/root/debootstrap/debootstrap.log" >&2
-    echo "guest image: debootstrap failed; is $mirror in reach? DAVIT_DEBIAN_MIRROR names another" >&2
+    echo "guest image: debootstrap failed; is ${mirror:-its mirror} in reach? DAVIT_DEBIAN_MIRROR names another" >&2
     exit 1
 fi
 
