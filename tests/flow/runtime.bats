@@ -37,16 +37,16 @@ load runtime-lib.bash
 @test "the fake's containers behave as their commands say" {
     {
         echo "until opened"
-        call create A "$(doc "$UID1" bad 0 '["fail-create"]')"
+        call create "$UID1" "$(doc "$UID1" bad 0 '["fail-create"]')"
         echo "wait 1"
         go "$UID1" worse 0 '["fail-start"]'
         go "$UID1" ends 0 '["exit","7","50"]'
         echo 'until "exitCode":7'
         go "$UID1" stays 0 '["stubborn"]'
-        call stop A "$(ref "$UID1" stays 0)"
-        call remove A "$(ref "$UID1" stays 0)"
-        call stop A "$(ref "$UID1" stays 0 ',"force":true')"
-        call remove A "$(ref "$UID1" stays 0)"
+        call stop "$UID1" "$(ref "$UID1" stays 0)"
+        call remove "$UID1" "$(ref "$UID1" stays 0)"
+        call stop "$UID1" "$(ref "$UID1" stays 0 ',"force":true')"
+        call remove "$UID1" "$(ref "$UID1" stays 0)"
         call explode A "{}"
         echo "wait all"
     } | play "$FAKE" > "$NODE/out"

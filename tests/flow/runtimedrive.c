@@ -184,6 +184,7 @@ static void do_line(struct drive *drive, char *line)
         drive->marked_us = now_us();
     } else if (strcmp(verb, "lap") == 0) {
         printf("{\"lap\":\"%s\",\"us\":%llu}\n", rest, (unsigned long long)(now_us() - drive->marked_us));
+        fflush(stdout);
     } else if (strcmp(verb, "kill") == 0) {
         kill(drive->pid, SIGKILL);
         end(drive);
