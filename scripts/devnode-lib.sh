@@ -217,7 +217,18 @@ namespace_prepare() {
     mountpoint -q "$dir/ns" || mount --bind "$dir/ns" "$dir/ns"
     mount --make-private "$dir/ns"
     : >"$dir/ns/mnt"
-    unshare --mount="$dir/ns/mnt" umount /sys/fs/cgroup/unified
+    namespace_pin || fail "could not keep a mount namespace as $dir/ns/mnt"
+}
+
+# A namespace can only be bound in an older one, and newer kernels (seen: 6.18) tell the age by a number that each CPU
+# takes from a batch of its own. In the first namespace of a machine any will do; in another one, the CPU it was made on.
+namespace_pin() {
+    local cpu
+    unshare --mount="$dir/ns/mnt" umount /sys/fs/cgroup/unified 2>/dev/null && return 0
+    for ((cpu = 0; cpu < $(nproc); cpu++)); do
+        taskset -c "$cpu" unshare --mount="$dir/ns/mnt" umount /sys/fs/cgroup/unified && return 0
+    done
+    return 1
 }
 
 nsenter_works() {

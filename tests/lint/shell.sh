@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 command -v shellcheck >/dev/null || { echo "shellcheck is missing; run: scripts/deps.sh test"; exit 1; }
 
-mapfile -t scripts < <({ files '*.sh' scripts tests bench; files '*.bats' tests; files '*.bash' tests; files run .ci; } |
+mapfile -t scripts < <({ files '*.sh' scripts tests bench; files '*.bats' tests; files '*.bash' tests; files run .ci; files davit-end-workloads conf; } |
     sort -u)
 for file in "${scripts[@]}"; do
     # What is sourced is a script of its own here. A variable that a sourced file uses looks unused (2034). In bats each

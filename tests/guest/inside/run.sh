@@ -3,12 +3,13 @@
 # shellcheck source=tests/guest/inside/tap.sh
 . /guest-test/tap.sh
 root=davit/nodes/guest
+went_down=/var/lib/guest-test/went-down
 
 # --- what is seen
 
 # One retained message, or nothing.
 retained() {
-    mosquitto_sub -V 5 -t "$root/$1" -C 1 -W 2
+    mosquitto_sub -V 5 -h 127.0.0.1 -t "$root/$1" -C 1 -W 2
 }
 
 says() {
@@ -16,7 +17,7 @@ says() {
 }
 
 publish() {
-    mosquitto_pub -V 5 -r -q 1 -t "$root/desired/default/pods/$1" -m "$2"
+    mosquitto_pub -V 5 -h 127.0.0.1 -r -q 1 -t "$root/desired/default/pods/$1" -m "$2"
 }
 
 # The host's pids of the containers that run `sleep N`: one, or there is a second copy. The pattern is not its own text,
@@ -142,6 +143,14 @@ topic_is_clear() {
     [ -z "$(retained "$1")" ]
 }
 
+# systemd waits 90 s for what does not hear SIGTERM, as `sleep` as process 1.
+went_down_quickly() {
+    local took
+    took=$(($(sed -n 's/^btime //p' /proc/stat) - $(cat $went_down)))
+    echo "down after $took s"
+    [ $took -lt 60 ]
+}
+
 first_boot() {
     check "davitd starts under systemd and is ready" install_programs
     check "the node is online" within 30 says presence '"online":true'
@@ -162,10 +171,12 @@ first_boot() {
     check "stop and start leave the container alone" undisturbed 1000001 stop_and_start
     check "a deleted pod ends, with its cgroup and its topics" delete_pod
     check "the other pod is still the same" one_runs 1000001
+    date +%s >$went_down
     exit 77
 }
 
 second_boot() {
+    check "the machine went down without waiting long for containers" went_down_quickly
     check "after a reboot there is no broker" bash -c '! systemctl is-active mosquitto'
     check "davitd is active without a broker" within 60 systemctl is-active davitd
     check "the pod runs again without a broker" within 90 one_runs 1000001
