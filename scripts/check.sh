@@ -119,7 +119,7 @@ suite_flow() {
 }
 
 suite_guest() {
-    run guest 900 tests/guest/guest.sh
+    run guest 1100 tests/guest/guest.sh
 }
 
 suites=${*:-$all_suites}

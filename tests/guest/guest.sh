@@ -24,4 +24,4 @@ cp "$here/inside/tap.sh" "$payload/guest-test/"
 chmod 755 "$payload/guest-test/run"
 "$top/scripts/busybox-image.sh" "$payload/guest-test/demo.tar" demo:1
 tar -C "$payload" -cf "$work/payload.tar" --owner=0 --group=0 usr etc guest-test
-"$here/boot.sh" "$work/payload.tar" "${1:-600}"
+"$here/boot.sh" "$work/payload.tar" "${1:-800}"

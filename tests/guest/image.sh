@@ -11,6 +11,7 @@ export LC_ALL=C
 here=$(cd "$(dirname "$0")" && pwd)
 suite=bookworm
 # Where this machine gets its own packages; debootstrap knows one itself otherwise.
+# shellcheck disable=SC2016 # apt expands it
 mirror=${DAVIT_DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' "Codename: $suite" 2>/dev/null | head -n 1)}
 packages=$("$here/../../scripts/deps.sh" --list guest | paste -sd, -)
 
