@@ -145,6 +145,19 @@ static bool read_spec(const struct json *json, struct document *document, struct
     return true;
 }
 
+/* Deleting is never a guess: `false`, 0 or "" in the place of a time is refused. */
+static bool read_deletion(const struct json *metadata, struct document *document, struct refusal *refusal)
+{
+    const struct json *deleted = json_get(metadata, "deletionTimestamp");
+    if (deleted == NULL || json_type(deleted) == JSON_NULL)
+        return true;
+    const char *time = json_text(deleted);
+    document->tombstone = time != NULL && time[0] >= '0' && time[0] <= '9';
+    if (!document->tombstone)
+        refusal_set(refusal, "InvalidDocument", "metadata.deletionTimestamp must be a time, as 2026-11-23T08:17:00Z");
+    return document->tombstone;
+}
+
 static bool read_parts(const struct object_id *id, const struct json *json, struct document *document,
                        struct refusal *refusal)
 {
@@ -157,9 +170,7 @@ static bool read_parts(const struct object_id *id, const struct json *json, stru
         !texts_only(metadata, "annotations", refusal) || !read_kind(json, document, refusal) ||
         !read_identity(id, metadata, document, refusal))
         return false;
-    const struct json *deleted = json_get(metadata, "deletionTimestamp");
-    document->tombstone = deleted != NULL && json_type(deleted) != JSON_NULL;
-    return document->tombstone || read_spec(json, document, refusal);
+    return read_deletion(metadata, document, refusal) && (document->tombstone || read_spec(json, document, refusal));
 }
 
 bool document_read_json(const struct object_id *id, const struct json *json, struct document *document,

@@ -202,7 +202,10 @@ static void hash_value(const struct field *field, const void *value, struct dige
     if (field->type == FIELD_TEXT) {
         digest_add_text(digest, *(char *const *)value);
     } else if (field->type == FIELD_TEXTS) {
+        /* The count keeps a word from being taken for the end of the list. */
         const struct text_list *list = value;
+        AUTO_FREE char *count = mem_printf("%zu", list->count);
+        digest_add_text(digest, count);
         for (size_t i = 0; i < list->count; i++)
             digest_add_text(digest, list->items[i]);
     } else if (field->type == FIELD_OBJECT) {
@@ -225,6 +228,8 @@ static bool is_set(const struct field *field, const void *in)
         return ((const struct text_list *)value)->count > 0;
     if (field->type == FIELD_OBJECTS)
         return ((const struct item_list *)value)->count > 0;
+    if (field->type == FIELD_TEXT) /* Kubernetes: an empty text is the same as none */
+        return *(char *const *)value != NULL && **(char *const *)value != '\0';
     return *(void *const *)value != NULL;
 }
 

@@ -53,9 +53,9 @@ void ignored_free(struct ignored_fields *ignored);
  */
 MUST_CHECK bool fields_read(const struct field_table *table, const struct json *json, const char *path, void *out,
                             struct ignored_fields *ignored, struct error *err);
-/* Adds what is set to the digest: names and values; what is absent, or stands at its fallback, adds nothing. */
+/* Adds what is set to the digest: names and values; what is absent or empty, or stands at its fallback, adds nothing. */
 void fields_hash(const struct field_table *table, const void *in, struct digest *digest);
-/* The JSON again; what is absent, or stands at its fallback, is left out. The caller frees. */
+/* The JSON again; what is absent or empty, or stands at its fallback, is left out. The caller frees. */
 struct json *fields_write(const struct field_table *table, const void *in);
 void fields_free(const struct field_table *table, void *in);
 
