@@ -53,6 +53,20 @@ bool file_read(const char *path, size_t cap, char **data, size_t *len, struct er
     return true;
 }
 
+bool file_read_regular(const char *path, size_t cap, char **data, size_t *len, struct error *err)
+{
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    struct stat stat_now;
+
+    if (fd < 0 || fstat(fd, &stat_now) != 0)
+        return error_set_errno(err, errno, "opening %s", path);
+    if (!S_ISREG(stat_now.st_mode))
+        return error_set(err, ERROR_INVALID, "%s is no regular file", path);
+    if (!file_read_fd(fd, cap, data, len, err))
+        return error_wrap(err, "%s", path);
+    return true;
+}
+
 static bool fd_write(int fd, const char *data, size_t len)
 {
     while (len > 0) {

@@ -12,6 +12,8 @@
  * for the writer of a FIFO: not for paths that a stranger may make.
  */
 MUST_CHECK bool file_read(const char *path, size_t cap, char **data, size_t *len, struct error *err);
+/* The same of a regular file only: never waits, whatever lies there (a FIFO, a terminal, a device). */
+MUST_CHECK bool file_read_regular(const char *path, size_t cap, char **data, size_t *len, struct error *err);
 MUST_CHECK bool file_read_fd(int fd, size_t cap, char **data, size_t *len, struct error *err);
 /* Written beside it and renamed over it: old or new, never half. `sync` puts it on the disk before the rename. */
 MUST_CHECK bool file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, bool sync,

@@ -61,7 +61,7 @@ static void read_file(struct found *found, const char *file)
     size_t len = 0;
     struct error err;
     AUTO_JSON struct json *documents =
-        file_read(path, LIMIT_DOCUMENT_BYTES, &text, &len, &err) ? yaml_parse(text, len, &err) : NULL;
+        file_read_regular(path, LIMIT_DOCUMENT_BYTES, &text, &len, &err) ? yaml_parse(text, len, &err) : NULL;
     if (documents == NULL) {
         core_event(found->core, NULL, true, "InvalidManifest", "%s: %s", file, err.message);
         found->doubtful = true;

@@ -56,6 +56,31 @@ static void a_file_is_read_up_to_its_cap(void **state)
     assert_int_equal(err.code, ERROR_NOT_FOUND);
 }
 
+static void a_regular_file_is_read_and_nothing_is_waited_for(void **state)
+{
+    struct error err;
+    char *data = NULL, *none = NULL;
+    size_t len = 0;
+
+    (void)state;
+    assert_true(file_write_atomic("regular", "12345", 5, 0600, false, &err));
+    assert_true(file_read_regular("regular", 5, &data, &len, &err));
+    assert_string_equal(data, "12345");
+    free(data);
+    assert_false(file_read_regular("regular", 4, &none, &len, &err));
+    assert_int_equal(err.code, ERROR_LIMIT);
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    assert_int_equal(symlink("/dev/zero", "device"), 0);
+    const char *const others[] = {"fifo", "device", "."};
+    alarm(10); /* waiting for a writer would be for ever */
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_false(file_read_regular(others[i], 5, &none, &len, &err));
+        assert_int_equal(err.code, ERROR_INVALID);
+    }
+    alarm(0);
+    assert_null(none);
+}
+
 static void an_empty_and_a_large_file_are_read_whole(void **state)
 {
     struct error err = {0};
@@ -323,6 +348,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_read_up_to_its_cap),
+        cmocka_unit_test(a_regular_file_is_read_and_nothing_is_waited_for),
         cmocka_unit_test(an_empty_and_a_large_file_are_read_whole),
         cmocka_unit_test(a_write_replaces_whole_and_leaves_nothing_beside),
         cmocka_unit_test(folders_are_made_down_to_the_last),
