@@ -289,8 +289,8 @@ load runtime-lib.bash
         echo "wait $((id += 1))"
     } | play "$CRUN" > "$NODE/out"
     grep -q '"result":"deadline"' "$NODE/out"
-    # one that was made in the last moment was told, and is in the list; any other is gone
-    [ "$(processes_of_node | wc -l)" = "$(grep -c '"event":"changed"' "$NODE/out")" ]
+    # one that was made in the last moment was told of; any other is gone
+    [ "$(pgrep -f -- "conmon.*$RUN/" | wc -l)" = "$(grep -c '"event":"changed"' "$NODE/out")" ]
     clear_all
     assert_nothing_left
 }

@@ -163,38 +163,75 @@ static void do_wait(struct drive *drive, char *rest)
         give_up("a result that was waited for has not come");
 }
 
+static void do_until(struct drive *drive, char *rest)
+{
+    if (!read_until(drive, 0, rest, false, PATIENCE_MS))
+        give_up("a text that was waited for has not come");
+}
+
+static void do_sleep(struct drive *drive, char *rest)
+{
+    read_until(drive, 0, NULL, false, (int)strtol(rest, NULL, 10));
+}
+
+static void do_raw(struct drive *drive, char *rest)
+{
+    if (write(drive->fd, rest, strlen(rest)) < 0)
+        give_up("cannot write");
+}
+
+static void do_mark(struct drive *drive, char *rest)
+{
+    (void)rest;
+    drive->marked_us = now_us();
+}
+
+static void do_lap(struct drive *drive, char *rest)
+{
+    printf("{\"lap\":\"%s\",\"us\":%llu}\n", rest, (unsigned long long)(now_us() - drive->marked_us));
+    fflush(stdout);
+}
+
+static void do_kill(struct drive *drive, char *rest)
+{
+    (void)rest;
+    kill(drive->pid, SIGKILL);
+    end(drive);
+}
+
+static void do_freeze(struct drive *drive, char *rest)
+{
+    (void)rest;
+    kill(drive->pid, SIGSTOP);
+}
+
+static void do_restart(struct drive *drive, char *rest)
+{
+    (void)rest;
+    start(drive);
+}
+
+static const struct {
+    const char *verb;
+    void (*run)(struct drive *drive, char *rest);
+} commands[] = {
+    {"call", call}, {"wait", do_wait}, {"until", do_until}, {"sleep", do_sleep}, {"raw", do_raw},
+    {"mark", do_mark}, {"lap", do_lap}, {"kill", do_kill}, {"freeze", do_freeze}, {"restart", do_restart},
+};
+
 static void do_line(struct drive *drive, char *line)
 {
     char *rest = line, *verb = strsep(&rest, " ");
 
     rest = rest == NULL ? line + strlen(line) : rest;
-    if (strcmp(verb, "call") == 0) {
-        call(drive, rest);
-    } else if (strcmp(verb, "wait") == 0) {
-        do_wait(drive, rest);
-    } else if (strcmp(verb, "until") == 0) {
-        if (!read_until(drive, 0, rest, false, PATIENCE_MS))
-            give_up("a text that was waited for has not come");
-    } else if (strcmp(verb, "sleep") == 0) {
-        read_until(drive, 0, NULL, false, (int)strtol(rest, NULL, 10));
-    } else if (strcmp(verb, "raw") == 0) {
-        if (write(drive->fd, rest, strlen(rest)) < 0)
-            give_up("cannot write");
-    } else if (strcmp(verb, "mark") == 0) {
-        drive->marked_us = now_us();
-    } else if (strcmp(verb, "lap") == 0) {
-        printf("{\"lap\":\"%s\",\"us\":%llu}\n", rest, (unsigned long long)(now_us() - drive->marked_us));
-        fflush(stdout);
-    } else if (strcmp(verb, "kill") == 0) {
-        kill(drive->pid, SIGKILL);
-        end(drive);
-    } else if (strcmp(verb, "freeze") == 0) {
-        kill(drive->pid, SIGSTOP);
-    } else if (strcmp(verb, "restart") == 0) {
-        start(drive);
-    } else if (verb[0] != '\0' && verb[0] != '#') {
-        give_up("an unknown command");
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].verb, verb) == 0) {
+            commands[i].run(drive, rest);
+            return;
+        }
     }
+    if (verb[0] != '\0' && verb[0] != '#')
+        give_up("an unknown command");
 }
 
 int main(int argc, char **argv)
