@@ -51,6 +51,6 @@ bool diagnose_tcp(const char *host, const char *port, char *out, size_t size)
     if (rc == 0)
         return false;
     snprintf(out, size, "no connection to %s port %s: %s: %s", host, port, strerror_r(rc, text, sizeof(text)),
-             rc == ECONNREFUSED ? "is the broker running there?" : "check the address and the network");
+             rc == ECONNREFUSED ? "nobody listens there" : "check the address and the network");
     return true;
 }
