@@ -1,10 +1,32 @@
 #include "protocol/node_status.h"
 
 #include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+
+#define TS_BYTES 24        /* what the caller adds: ,"ts":1795410958123 */
+#define ESCAPE_BYTES_MAX 6 /* of one byte: \u0001 */
+
+/* As much of it as fits; escapes count, and no character is cut in two. */
+static void set_message(struct json *flat, const struct node_problem *problem)
+{
+    AUTO_FREE char *message = mem_printf("%s: %s", problem->reason, problem->message);
+    size_t len = strlen(message);
+    for (;;) {
+        json_set_text(flat, "message", message);
+        AUTO_FREE char *text = json_print(flat);
+        size_t bytes = strlen(text) + TS_BYTES;
+        if (bytes <= NODE_STATE_BYTES || len == 0)
+            return;
+        size_t cut = (bytes - NODE_STATE_BYTES) / ESCAPE_BYTES_MAX + 1;
+        len = cut < len ? len - cut : 0;
+        while (len > 0 && ((unsigned char)message[len] & 0xc0) == 0x80)
+            len--;
+        message[len] = '\0';
+    }
+}
 
 struct json *node_state_write(const struct node_report *report)
 {
@@ -17,10 +39,9 @@ struct json *node_state_write(const struct node_report *report)
     json_set_integer(flat, "waiting", report->waiting);
     json_set_integer(flat, "problems", (int64_t)report->problem_count);
     json_set_text(flat, "agent", report->agent);
-    char message[200] = "";
+    json_set_text(flat, "message", "");
     if (report->problem_count > 0)
-        snprintf(message, sizeof(message), "%s: %s", report->problems[0].reason, report->problems[0].message);
-    json_set_text(flat, "message", message);
+        set_message(flat, &report->problems[0]);
     return flat;
 }
 
