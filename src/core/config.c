@@ -205,6 +205,8 @@ struct reading {
 static char *next_line(char *out, int size, void *stream)
 {
     struct reading *reading = stream;
+    /* inih would take an indented line for more of the value before it. */
+    reading->text += strspn(reading->text, " \t\r");
     size_t len = strcspn(reading->text, "\n");
     if (reading->text[0] == '\0')
         return NULL;
