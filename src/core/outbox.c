@@ -179,12 +179,13 @@ void outbox_published(struct outbox *outbox, int64_t id, bool ok)
 {
     struct entry *entry;
     DL_SEARCH_SCALAR(outbox->flying, entry, sent_id, id);
-    if (entry == NULL)
+    /* What was lost keeps its place until the connection is known to be gone: sent now, it would be lost again. */
+    if (entry == NULL || !ok)
         return;
     DL_DELETE(outbox->flying, entry);
     outbox->flying_count--;
     entry->sent_id = 0;
-    if (!ok || entry->replaced) {
+    if (entry->replaced) {
         DL_APPEND(outbox->queue, entry);
     } else {
         row_delete(outbox, entry);

@@ -28,6 +28,7 @@ void outbox_first(struct outbox *outbox, const char *topic, const char *payload)
 
 void outbox_connected(struct outbox *outbox, int64_t receive_maximum);
 void outbox_disconnected(struct outbox *outbox);
+/* ok false: it was lost with the connection, and is sent again with the next one. */
 void outbox_published(struct outbox *outbox, int64_t id, bool ok);
 size_t outbox_waiting(const struct outbox *outbox);
 /* Events that were dropped because LIMIT_EVENTS waited. */
