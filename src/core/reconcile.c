@@ -1,5 +1,6 @@
 #include "core/reconcile.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -11,6 +12,8 @@ struct saving {
     struct core *core;
     struct object *object;
     char uid[POD_UID_BYTES];
+    char hash[POD_HASH_BYTES];
+    uint64_t created_ms;
     struct container_memory memory;
 };
 
@@ -135,10 +138,106 @@ static bool may_step(struct core *core, const struct object *object, uint64_t no
     return object->wait_boot_ms <= now;
 }
 
+/* The incarnation that is on its way to the disk became the wanted one. */
+static void renewed(void *ctx, const struct error *err)
+{
+    struct saving *saving = ctx;
+    struct core *core = saving->core;
+    struct object *object = saving->object;
+    const struct slot *ruling = object_ruling(object);
+    object->saving = false;
+    if (err != NULL) {
+        core_store_failed(core, err);
+        object->wait_boot_ms = core_boot_ms(core) + CORE_DISK_RETRY_MS;
+    } else {
+        core_store_worked(core);
+        memcpy(object->uid, saving->uid, sizeof(object->uid));
+        memcpy(object->hash, saving->hash, sizeof(object->hash));
+        object->created_ms = saving->created_ms;
+        free(object->memory);
+        object->memory = NULL;
+        object->memory_count = 0;
+        object_fit_memory(object, ruling != NULL ? ruling->pod : NULL);
+    }
+    core_touch(core, object);
+    free(saving);
+}
+
+static void renew(struct core *core, struct object *object, const char *hash, const char *uid)
+{
+    struct saving *saving = mem_alloc(sizeof(*saving));
+    saving->core = core;
+    saving->object = object;
+    snprintf(saving->uid, sizeof(saving->uid), "%s", uid);
+    snprintf(saving->hash, sizeof(saving->hash), "%s", hash);
+    saving->created_ms = core_wall_ms(core);
+    object->saving = true;
+    struct store_txn *txn = store_begin(core->store);
+    store_put_incarnation(txn, &(struct incarnation_row){ .id = object->id, .uid = saving->uid, .hash = saving->hash,
+                                                          .created_ms = saving->created_ms });
+    store_commit(txn, renewed, saving);
+}
+
+static bool never_began(const struct object *object)
+{
+    if (object_run(object, object->uid) != NULL)
+        return false;
+    for (size_t i = 0; i < object->memory_count; i++)
+        if (object->memory[i].begun >= 0 || object->memory[i].ended >= 0)
+            return false;
+    for (size_t i = 0; i < object->slot_count; i++)
+        if (object->slots[i].superseded.count > 0)
+            return false;
+    return true;
+}
+
+static bool runs_unasked(const struct run *run)
+{
+    bool running = false;
+    for (size_t i = 0; i < run->count; i++) {
+        running = running || run->instances[i].state == INSTANCE_RUNNING;
+        if (run->instances[i].stop_sent_boot_ms != 0)
+            return false;
+    }
+    return running;
+}
+
+/* The database was lost, and documents came before it was known what runs: what they ask for may run already. */
+static const struct run *run_to_keep(const struct object *object)
+{
+    if (!never_began(object))
+        return NULL;
+    for (const struct run *run = object->runs; run != NULL; run = run->next)
+        if (strcmp(run->hash, object->hash) == 0 && runs_unasked(run))
+            return run;
+    return NULL;
+}
+
+/* True where the incarnation is not (yet) the one that the ruling slot asks for: groups= has another order than at the
+ * last start, or see above.
+ */
+static bool renew_if_needed(struct core *core, struct object *object, const struct slot *ruling)
+{
+    if (ruling == NULL || object->uid[0] == '\0')
+        return false;
+    bool other = strcmp(object->hash, ruling->hash) != 0;
+    const struct run *kept = other ? NULL : run_to_keep(object);
+    if (!other && kept == NULL)
+        return false;
+    char uid[POD_UID_BYTES];
+    if (other)
+        core_new_uid(core, uid);
+    if (!object->committing) /* its change may settle it; asked again behind it */
+        renew(core, object, ruling->hash, other ? uid : kept->uid);
+    return true;
+}
+
 void reconcile_object(struct core *core, struct object *object)
 {
     uint64_t now = core_boot_ms(core);
     if (!may_step(core, object, now))
+        return;
+    if (renew_if_needed(core, object, object_ruling(object)))
         return;
     bool present[LIMIT_CONTAINERS];
     struct pod_view view;
