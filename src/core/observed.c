@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/runtime.h"
 #include "protocol/names.h"
 
 static void copy(char *out, size_t size, const char *text)
@@ -104,6 +105,16 @@ static bool list_names(const struct json *instances, const char *uid, const stru
     return false;
 }
 
+static bool list_names_pod(const struct json *instances, const char *uid)
+{
+    JSON_EACH(json, instances) {
+        const char *listed = json_get_text(json, "uid");
+        if (listed != NULL && strcmp(listed, uid) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool list_has_pod(const struct json *pods, const char *uid)
 {
     JSON_EACH(pod, pods)
@@ -133,14 +144,19 @@ static void forget_missing(struct core *core, struct object *object, const struc
     }
 }
 
-/* What only has something to release, no instance any more: it hangs on an object by its uid, or on none. */
-static void take_pods(struct core *core, const struct json *pods)
+/* What only has something to release, no instance any more: it hangs on an object by its uid. Where there is none (the
+ * database was lost, or a create was cut off and its document replaced) nobody else would ever release it.
+ */
+static void take_pods(struct core *core, const struct json *pods, const struct json *instances)
 {
     JSON_EACH(pod, pods) {
         const char *uid = json_text(pod);
         struct object *object = uid != NULL && strlen(uid) < POD_UID_BYTES ? find_by_uid(core, uid) : NULL;
         if (object != NULL)
             object_run_make(object, uid)->shared = true;
+        else if (uid != NULL && strlen(uid) < POD_UID_BYTES && !list_names_pod(instances, uid) &&
+                 !runtime_calls_for(core, uid))
+            runtime_release(core, uid);
     }
 }
 
@@ -151,5 +167,5 @@ void observed_list(struct core *core, const struct json *answer, uint64_t asked)
             forget_missing(core, object, answer);
     JSON_EACH(instance, json_get(answer, "instances"))
         observed_instance(core, instance);
-    take_pods(core, json_get(answer, "pods"));
+    take_pods(core, json_get(answer, "pods"), json_get(answer, "instances"));
 }

@@ -15,7 +15,7 @@
 
 struct runtime_call {
     int64_t id;
-    struct object *object;
+    struct object *object; /* NULL: what is released belongs to none */
     struct pod_action action;
     struct runtime_call *next;
 };
@@ -151,6 +151,25 @@ void runtime_act(struct core *core, struct object *object, const struct pod_acti
     LL_PREPEND(core->runtime.calls, call);
     object->calling = true;
     send_call(core, call->id, call_name(action->kind), action->uid, document);
+}
+
+bool runtime_calls_for(const struct core *core, const char *uid)
+{
+    for (const struct runtime_call *call = core->runtime.calls; call != NULL; call = call->next)
+        if (strcmp(call->action.uid, uid) == 0)
+            return true;
+    return false;
+}
+
+void runtime_release(struct core *core, const char *uid)
+{
+    struct runtime_call *call = mem_alloc(sizeof(*call));
+    call->id = ++core->runtime.last_call;
+    call->action.kind = POD_RELEASE;
+    snprintf(call->action.uid, sizeof(call->action.uid), "%s", uid);
+    LL_PREPEND(core->runtime.calls, call);
+    AUTO_JSON struct json *document = instance_document(&call->action);
+    send_call(core, call->id, call_name(POD_RELEASE), uid, document);
 }
 
 static void instance_started(struct core *core, struct object *object, const struct pod_action *action, struct run *run,
@@ -293,6 +312,10 @@ void runtime_result(struct core *core, const struct frame_view *frame)
         return;
     LL_DELETE(runtime->calls, call);
     struct object *object = call->object;
+    if (object == NULL) { /* of no object: the next list says whether it worked */
+        free(call);
+        return;
+    }
     object->calling = false;
     object->acted = ++runtime->answers;
     const char *reason = json_get_text(frame->head, "reason");
@@ -338,7 +361,8 @@ void runtime_lost(struct core *core)
     while (runtime->calls != NULL) {
         struct runtime_call *call = runtime->calls;
         LL_DELETE(runtime->calls, call);
-        call->object->calling = false;
+        if (call->object != NULL)
+            call->object->calling = false;
         free(call);
     }
     core->node_dirty = true;

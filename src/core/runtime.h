@@ -6,6 +6,10 @@
 
 /* Carries out one action for an object; object->calling is set until its answer came. */
 void runtime_act(struct core *core, struct object *object, const struct pod_action *action, const struct pod *pod);
+/* Releases what a workload shared that has no instance and no object any more. */
+void runtime_release(struct core *core, const char *uid);
+/* Whether a call of that workload is in flight. */
+bool runtime_calls_for(const struct core *core, const char *uid);
 /* Asks what exists, when that is due. Returns when the next look is due (boot ms); 0: the host is not there. */
 uint64_t runtime_look(struct core *core);
 void runtime_opened(struct core *core, const struct frame_view *frame);
