@@ -122,7 +122,7 @@ static void apply(struct change *change)
     object_fit_memory(object, ruling != NULL ? ruling->pod : NULL);
     if (object->refused && object->refused_source == change->source)
         object->refused = false;
-    object->refused_stored = object->refused_stored && object->slot_count == 0;
+    object->refused_stored = object->refused_stored && object->uid[0] == '\0';
 }
 
 static void committed(void *ctx, const struct error *err)
@@ -189,7 +189,8 @@ void change_commit(struct change *change)
         row.created_ms = object->created_ms;
         store_put_incarnation(txn, &row);
     }
-    if (object->refused_stored && !change->remove)
+    /* From now on the end of the incarnation clears its topics. */
+    if (object->refused_stored && (change->uid[0] != '\0' || object->uid[0] != '\0'))
         store_delete_refused(txn, &object->id);
     /* What was refused and never ran has a status all the same. */
     if (object->refused && change->document.tombstone && object->uid[0] == '\0')

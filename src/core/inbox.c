@@ -60,13 +60,6 @@ static void refuse(struct core *core, struct object *object, enum slot_source so
     object->refusal = *refusal;
     if (!again)
         core_event(core, object, true, refusal->reason, "%s", refusal->message);
-    if (object->slot_count == 0 && !object->refused_stored) {
-        /* Its status topic exists from now on: remembered, so that it can be cleared after a restart. */
-        struct store_txn *txn = store_begin(core->store);
-        store_put_refused(txn, &object->id);
-        store_commit(txn, NULL, NULL);
-        object->refused_stored = true;
-    }
     core_touch(core, object);
 }
 
@@ -85,17 +78,6 @@ static void forgive(struct core *core, struct object *object, enum slot_source s
         return;
     object->refused = false;
     core_touch(core, object);
-}
-
-static void forget_refused(struct core *core, struct object *object)
-{
-    if (!object->refused_stored || object->refused || object->slot_count > 0)
-        return;
-    object->refused_stored = false;
-    struct store_txn *txn = store_begin(core->store);
-    store_delete_refused(txn, &object->id);
-    core_clear(core, object, txn);
-    store_commit(txn, NULL, NULL);
 }
 
 static void begin_change(struct core *core, struct object *object, const struct slot_key *key, struct document *document,
@@ -174,7 +156,6 @@ static void take_empty(struct core *core, struct object *object, const struct sl
     mark_retained(core, object, key, RETAINED_NO);
     if (slot == NULL)
         forgive(core, object, key->source);
-    forget_refused(core, object);
     core_touch(core, object);
 }
 
@@ -354,7 +335,6 @@ void inbox_flood_over(struct core *core)
                 continue;
             slot->retained = RETAINED_NO;
         }
-        forget_refused(core, object);
         core_touch(core, object);
     }
 }

@@ -46,7 +46,7 @@ struct object {
     bool refused;
     enum slot_source refused_source;
     struct refusal refusal;
-    bool refused_stored;
+    bool refused_stored; /* a row says that its topics exist without an incarnation */
     /* The wanted incarnation. uid "" : none. hash "": it is to end. */
     char uid[POD_UID_BYTES];
     char hash[POD_HASH_BYTES];

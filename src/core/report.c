@@ -52,11 +52,40 @@ static void report_pod(struct core *core, struct object *object, const struct po
 
 #define TOLD_EMPTY "empty" /* in the place of a digest: the topics were emptied */
 
+/* Its topics exist, and no incarnation will end and clear them: a row remembers that, over a restart too. */
+static void remember_topics(struct core *core, struct object *object)
+{
+    if (object->refused_stored || object->uid[0] != '\0')
+        return;
+    object->refused_stored = true;
+    struct store_txn *txn = store_begin(core->store);
+    store_put_refused(txn, &object->id);
+    store_commit(txn, NULL, NULL);
+}
+
+/* After a start a refused document may still be on its way: what was told before it is left until the flood is over. */
+static void forget_topics(struct core *core, struct object *object)
+{
+    if (object->told_state[0] == '\0' && !core->link.flood_over)
+        return;
+    object->refused_stored = false;
+    struct store_txn *txn = store_begin(core->store);
+    store_delete_refused(txn, &object->id);
+    core_clear(core, object, txn);
+    store_commit(txn, NULL, NULL);
+    memcpy(object->told_state, TOLD_EMPTY, sizeof(TOLD_EMPTY));
+    object->told_status[0] = '\0';
+}
+
 /* A tombstone's object with nothing left has no status. A broker that was restored from a backup may hold one still. */
 static void tell_nothing(struct core *core, struct object *object)
 {
     static const char *const words[] = { "state", "status" };
-    if (object->finishing || object->slot_count == 0 || object->told_state[0] != '\0')
+    if (object->finishing)
+        return;
+    if (object->refused_stored)
+        forget_topics(core, object);
+    if (object->slot_count == 0 || object->refused_stored || object->told_state[0] != '\0')
         return;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, words[i], &object->id);
@@ -80,6 +109,7 @@ void report_object(struct core *core, struct object *object)
         tell_nothing(core, object);
         return;
     }
+    remember_topics(core, object);
     bool present[LIMIT_CONTAINERS];
     const char *image_ids[LIMIT_CONTAINERS];
     struct container_shown shown[LIMIT_CONTAINERS];

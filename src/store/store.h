@@ -90,7 +90,7 @@ void store_delete_outbox(struct store_txn *txn, int64_t id);
 MUST_CHECK bool store_each_outbox(struct store *store, void (*each)(void *ctx, const struct outbox_row *row), void *ctx,
                                   struct error *err);
 
-/* Objects that have a status topic and no slot: their one document was refused. */
+/* Objects that have status topics and no incarnation: a document of theirs was refused, or they run without one. */
 void store_put_refused(struct store_txn *txn, const struct object_id *id);
 void store_delete_refused(struct store_txn *txn, const struct object_id *id);
 MUST_CHECK bool store_each_refused(struct store *store, void (*each)(void *ctx, const struct object_id *id), void *ctx,
