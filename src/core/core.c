@@ -16,6 +16,7 @@
 #include "protocol/topic.h"
 
 #define NODE_TELL_MS 1000u              /* the node's own state at most so often */
+#define PRESENCE_AGAIN_MS 5000u          /* our own presence, when the broker says that we are away */
 #define PURGE_EVERY_MS (24 * 3600000ull) /* old tombstones */
 #define STEPS_PER_SETTLE 64              /* of one object; more is a loop, and waits for the next turn */
 
@@ -138,6 +139,21 @@ static void settle_sync(struct core *core, uint64_t now)
              LIMIT_SYNC_MS / 1000);
 }
 
+static void settle_presence(struct core *core, uint64_t now)
+{
+    struct link_state *link = &core->link;
+    uint64_t due = link->presence_said_ms + PRESENCE_AGAIN_MS;
+    if (!link->presence_owed || !link->connected)
+        return;
+    if (link->presence_said_ms != 0 && now < due) {
+        core_wake_at(core, due);
+        return;
+    }
+    link->presence_owed = false;
+    link->presence_said_ms = now;
+    report_presence(core, true);
+}
+
 static void settle_node(struct core *core, uint64_t now)
 {
     if (!core->node_dirty)
@@ -166,6 +182,7 @@ uint64_t core_settle(struct core *core)
     if (core->dirty_count > 0)
         core_wake_at(core, now);
     settle_sync(core, now);
+    settle_presence(core, now);
     settle_node(core, now);
     if (core->purge_due_ms <= now) {
         core->purge_due_ms = now + PURGE_EVERY_MS;
@@ -231,14 +248,8 @@ static void link_presence(struct core *core, const struct frame_view *frame)
     AUTO_JSON struct json *said = json_parse(frame->body != NULL ? frame->body : "", frame->body_len, &ignored);
     const char *session = json_get_text(said, "session");
     bool ours = session != NULL && strcmp(session, core->link.session) == 0;
-    if (ours && json_get_boolean(said, "online", false))
-        return;
-    /* Said again at most once a settle: two nodes with one name would answer each other for ever. */
-    uint64_t now = core_boot_ms(core);
-    if (!core->link.connected || now < core->link.presence_said_ms + NODE_TELL_MS * 5)
-        return;
-    core->link.presence_said_ms = now;
-    report_presence(core, true);
+    /* Said by the next settle, and at most so often: two nodes with one name would answer each other for ever. */
+    core->link.presence_owed = !ours || !json_get_boolean(said, "online", false);
 }
 
 static void link_message(struct core *core, const struct frame_view *frame)

@@ -37,6 +37,7 @@ struct link_state {
     char nonce[POD_UID_BYTES];
     char session[POD_UID_BYTES]; /* of this davitd */
     char problem[256];    /* why it is not connected; "" */
+    bool presence_owed;        /* the broker holds another one than ours */
     uint64_t presence_said_ms; /* boot */
     size_t arrivals;      /* waiting behind commits */
     bool paused;
