@@ -236,7 +236,7 @@ bool device_release(struct sim *sim, const struct call *call)
 {
     const char *uid = json_get_text(call->document, "uid");
     for (const struct box *box = sim->device.boxes; uid != NULL && box != NULL; box = box->next)
-        if (strcmp(box->uid, uid) == 0)
+        if (strcmp(box->uid, uid) == 0 && box->life == RUNNING)
             sim_fail(sim, "unasked", "release of %.8s, which still has attempt %" PRId64 " of p%d/c%d", uid, box->attempt,
                      box->pod, box->container);
     struct shared *shared, *next;
@@ -292,8 +292,12 @@ static void clear(struct sim *sim)
     }
 }
 
+/* How a container ended that nobody has looked at is lost with the run directory. */
 void device_reboot(struct sim *sim)
 {
+    for (const struct box *box = sim->device.boxes; box != NULL; box = box->next)
+        if (box->life == ENDED)
+            past_of(sim, box->uid, box->container)->ended_well = false;
     clear(sim);
     for (int pod = 0; pod < SIM_PODS; pod++)
         sim->device.changed_ms[pod] = sim->now_ms;
