@@ -2,6 +2,7 @@
 #ifndef TESTS_PODKIT_H
 #define TESTS_PODKIT_H
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -34,7 +35,7 @@ static inline void podkit_begin(struct podkit *kit, enum restart_policy policy, 
                              .grace_seconds = 30 };
     for (size_t i = 0; i < 2; i++) {
         kit->memory[i] = (struct container_memory){ .begun = -1, .ended = -1 };
-        strcpy(kit->memory[i].name, kit->containers[i].name);
+        snprintf(kit->memory[i].name, sizeof(kit->memory[i].name), "%s", kit->containers[i].name);
         kit->present[i] = true;
     }
     kit->now = 1000000;

@@ -90,8 +90,8 @@ static void a_new_container_waits_with_the_reason(void **state)
     shown = show(&kit);
     assert_string_equal(shown.reason, "ErrImageNeverPull");
     assert_non_null(strstr(shown.message, "davit image import"));
-    strcpy(kit.memory[0].reason, "CreateContainerError");
-    strcpy(kit.memory[0].message, "no such user");
+    snprintf(kit.memory[0].reason, sizeof(kit.memory[0].reason), "%s", "CreateContainerError");
+    snprintf(kit.memory[0].message, sizeof(kit.memory[0].message), "%s", "no such user");
     shown = show(&kit);
     assert_string_equal(shown.reason, "CreateContainerError");
     assert_string_equal(shown.message, "no such user");

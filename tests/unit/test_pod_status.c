@@ -114,7 +114,7 @@ static void ends_are_told_with_exit_code_and_reason(void **state)
     assert_non_null(strstr(text, "\"reason\":\"Completed\""));
     assert_non_null(strstr(text, "\"reason\":\"PodCompleted\""));
     assert_non_null(strstr(text, "\"phase\":\"Succeeded\""));
-    strcpy(told.kit.memory[0].last.reason, "ContainerStatusUnknown");
+    snprintf(told.kit.memory[0].last.reason, sizeof(told.kit.memory[0].last.reason), "%s", "ContainerStatusUnknown");
     told.kit.memory[0].last.exit_code = 137;
     state_is(&told, "{\"state\":\"Failed\",\"stateCode\":4,\"ready\":0,\"restarts\":0,\"image\":\"demo:1\","
                     "\"containers\":1,\"containersReady\":0,\"createdAt\":1795410900000,"

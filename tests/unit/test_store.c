@@ -127,7 +127,7 @@ static struct slot_row slot_of(const char *name)
 {
     struct slot_row row = { .id = hello, .source = "group", .group = "line-3", .generation = 7, .content = "c",
                             .hash = "h", .text = "{}", .accepted_ms = 1795410958123 };
-    strcpy(row.id.name, name);
+    snprintf(row.id.name, sizeof(row.id.name), "%s", name);
     return row;
 }
 

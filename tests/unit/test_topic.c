@@ -1,4 +1,5 @@
 /* Topics to words, and back. */
+#include <stdio.h>
 #include <string.h>
 
 #include "unit.h"
@@ -96,7 +97,7 @@ static void an_object_topic_reads_as_it_was_built(void **state)
     static const char *const groups[] = { NULL, "", "line-3", "all" };
     struct object_id id = { .namespace = "plant", .resource = "virtualmachines" };
     memset(id.name, 'a', LIMIT_LABEL_BYTES);
-    strcat(id.name, ".b");
+    strncat(id.name, ".b", sizeof(id.name) - strlen(id.name) - 1);
     for (size_t i = 0; i < 4; i++) {
         AUTO_FREE char *text = topic_desired(ROOT, NODE, groups[i], &id);
         struct topic topic;
@@ -157,11 +158,11 @@ static void ids_are_ordered_by_namespace_resource_name(void **state)
 {
     (void)state;
     struct object_id other = hello;
-    strcpy(other.name, "world");
+    snprintf(other.name, sizeof(other.name), "%s", "world");
     assert_true(object_id_compare(&hello, &other) < 0);
-    strcpy(other.resource, "jobs");
+    snprintf(other.resource, sizeof(other.resource), "%s", "jobs");
     assert_true(object_id_compare(&hello, &other) > 0);
-    strcpy(other.namespace, "a");
+    snprintf(other.namespace, sizeof(other.namespace), "%s", "a");
     assert_true(object_id_compare(&hello, &other) > 0);
 }
 
