@@ -31,7 +31,9 @@ kill_davitd() {
 
 kill_child() { # davit-link or davit-runtime; it may be on its way up again
     local pid
-    pid=$(child "$1") && kill -9 "$pid" 2>/dev/null || true
+    if pid=$(child "$1"); then
+        kill -9 "$pid" 2>/dev/null || true
+    fi
 }
 
 kill_both() { # davitd, while its runtime host is held: it wakes up beside its successor
