@@ -72,25 +72,43 @@ static void send_call(struct core *core, int64_t id, const char *name, const cha
     core->env->to_runtime(core->env->ctx, head, body, body != NULL ? strlen(body) : 0);
 }
 
+/* The next part of a path, its end in *end; "//" and "/./" are nothing. */
+static const char *next_part(const char *path, const char **end)
+{
+    for (;;) {
+        path += strspn(path, "/");
+        *end = path + strcspn(path, "/");
+        if (*end - path != 1 || path[0] != '.')
+            return path;
+        path = *end;
+    }
+}
+
+static bool is_within(const char *path, const char *folder)
+{
+    for (;;) {
+        const char *folder_end, *path_end;
+        folder = next_part(folder, &folder_end);
+        path = next_part(path, &path_end);
+        if (folder == folder_end)
+            return true;
+        if (path_end - path != folder_end - folder || memcmp(path, folder, (size_t)(folder_end - folder)) != 0)
+            return false;
+        folder = folder_end;
+        path = path_end;
+    }
+}
+
 /* hostPath is the one door to the host's files: the operator of the device says which, and never into Davit's own. */
 static bool host_path_allowed(const struct config *config, const char *path)
 {
-    const char *const own[] = { config->state_dir, config->run_dir };
-    for (size_t i = 0; i < 2; i++) {
-        size_t len = strlen(own[i]);
-        if (strncmp(path, own[i], len) == 0 && (path[len] == '/' || path[len] == '\0'))
-            return false;
-    }
+    if (is_within(path, config->state_dir) || is_within(path, config->run_dir))
+        return false;
     if (!config->host_paths_set)
         return true;
-    for (size_t i = 0; i < config->host_paths.count; i++) {
-        const char *allowed = config->host_paths.items[i];
-        size_t len = strlen(allowed);
-        while (len > 0 && allowed[len - 1] == '/')
-            len--;
-        if (strncmp(path, allowed, len) == 0 && (path[len] == '/' || path[len] == '\0'))
+    for (size_t i = 0; i < config->host_paths.count; i++)
+        if (is_within(path, config->host_paths.items[i]))
             return true;
-    }
     return false;
 }
 
@@ -241,7 +259,9 @@ static void list_answered(struct core *core, const struct frame_view *frame)
     runtime->list_due_ms = core_boot_ms(core) + LOOK_EVERY_MS;
     AUTO_JSON struct json *notified = mem_steal(&runtime->notified);
     AUTO_JSON struct json *answer = json_parse(frame->body != NULL ? frame->body : "", frame->body_len, &err);
-    if (!json_get_boolean(frame->head, "ok", false) || answer == NULL) {
+    /* An answer that does not say what exists is none: what it would take for gone may run. */
+    bool good = json_get_boolean(frame->head, "ok", false) && json_type(json_get(answer, "instances")) == JSON_ARRAY;
+    if (!good) {
         const char *why = json_get_text(frame->head, "message");
         snprintf(runtime->problem, sizeof(runtime->problem), "cannot list what exists: %.200s",
                  why != NULL ? why : "no answer that can be read");
