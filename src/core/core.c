@@ -205,9 +205,6 @@ static void link_connected(struct core *core, const struct json *head)
     link->problem[0] = '\0';
     core_new_uid(core, link->nonce);
     link->sync_due_ms = core_boot_ms(core) + LIMIT_SYNC_MS;
-    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
-        for (size_t i = 0; i < object->slot_count; i++)
-            object->slots[i].retained = RETAINED_UNKNOWN;
     log_info("connected to the broker (MQTT %s)", json_get_integer(head, "version", 5) == 5 ? "5" : "3.1.1");
     AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, "sync", NULL);
     /* Objects are told again when the flood is over, and it is known what the broker holds: once, not twice. */
@@ -221,6 +218,10 @@ static void link_connected(struct core *core, const struct json *head)
 
 static void link_disconnected(struct core *core, const char *why)
 {
+    /* Here and not with the next `connected`: the first documents of its flood may come before that. */
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        for (size_t i = 0; i < object->slot_count; i++)
+            object->slots[i].retained = RETAINED_UNKNOWN;
     if (core->link.connected || core->link.problem[0] == '\0')
         log_warn("no connection to the broker: %s", why);
     snprintf(core->link.problem, sizeof(core->link.problem), "%.250s", why);

@@ -31,7 +31,7 @@ struct frame_view {
 
 struct link_state {
     bool connected;
-    bool flood_over;      /* the nonce came back, or never will */
+    bool flood_over;      /* the nonce came back */
     bool truncated;       /* it did not: nothing is judged missing */
     uint64_t sync_due_ms; /* boot; 0: not waiting */
     char nonce[POD_UID_BYTES];

@@ -122,6 +122,7 @@ static bool take_document(struct core *core, struct object *object, const struct
         bool wait = live && !document->has_generation;
         if (!wait)
             inbox_taken(core, seq);
+        mark_retained(core, object, key, RETAINED_YES); /* the end of the flood may come before the commit */
         begin_change(core, object, key, document, generation, wait ? seq : -1);
         return true;
     }
