@@ -107,6 +107,7 @@ static void apply_slot(struct change *change)
 static void apply(struct change *change)
 {
     struct object *object = change->object;
+    struct slot_key key = change_key(change);
     apply_slot(change);
     if (change->uid[0] != '\0') {
         memcpy(object->uid, change->uid, sizeof(object->uid));
@@ -120,7 +121,7 @@ static void apply(struct change *change)
     }
     const struct slot *ruling = object_ruling(object);
     object_fit_memory(object, ruling != NULL ? ruling->pod : NULL);
-    if (object->refused && object->refused_source == change->source)
+    if (object_refused_in(object, &key))
         object->refused = false;
     object->refused_stored = object->refused_stored && object->uid[0] == '\0';
 }

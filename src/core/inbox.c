@@ -51,12 +51,12 @@ static bool key_of_topic(const struct core *core, const struct topic *topic, str
     return strcmp(topic->group, "all") == 0 || inbox_group(core->config, topic->group, key);
 }
 
-static void refuse(struct core *core, struct object *object, enum slot_source source, const struct refusal *refusal)
+static void refuse(struct core *core, struct object *object, const struct slot_key *key, const struct refusal *refusal)
 {
-    bool again = object->refused && object->refused_source == source &&
-                 strcmp(object->refusal.message, refusal->message) == 0;
+    bool again = object_refused_in(object, key) && strcmp(object->refusal.message, refusal->message) == 0;
     object->refused = true;
-    object->refused_source = source;
+    object->refused_source = key->source;
+    object->refused_rank = key->rank;
     object->refusal = *refusal;
     if (!again)
         core_event(core, object, true, refusal->reason, "%s", refusal->message);
@@ -72,9 +72,9 @@ static void mark_retained(struct core *core, struct object *object, const struct
     core_touch(core, object);
 }
 
-static void forgive(struct core *core, struct object *object, enum slot_source source)
+static void forgive(struct core *core, struct object *object, const struct slot_key *key)
 {
-    if (!object->refused || object->refused_source != source)
+    if (!object_refused_in(object, key))
         return;
     object->refused = false;
     core_touch(core, object);
@@ -129,7 +129,7 @@ static bool take_document(struct core *core, struct object *object, const struct
     inbox_taken(core, seq);
     if (verdict == ORDER_SAME) {
         mark_retained(core, object, key, RETAINED_YES);
-        forgive(core, object, key->source);
+        forgive(core, object, key);
         document_free(document);
         return true;
     }
@@ -156,7 +156,7 @@ static void take_empty(struct core *core, struct object *object, const struct sl
     inbox_taken(core, seq);
     mark_retained(core, object, key, RETAINED_NO);
     if (slot == NULL)
-        forgive(core, object, key->source);
+        forgive(core, object, key);
     core_touch(core, object);
 }
 
@@ -177,7 +177,7 @@ static void take(struct core *core, struct object *object, const struct slot_key
     else
         good = take_document(core, object, key, &document, live, seq, &refusal);
     if (!good)
-        refuse(core, object, key->source, &refusal);
+        refuse(core, object, key, &refusal);
 }
 
 static void pause_if_full(struct core *core)
@@ -315,7 +315,7 @@ bool inbox_manifest(struct core *core, const struct json *json, struct object_id
     }
     if (take_document(core, object, &key, &document, true, -1, refusal))
         return true;
-    refuse(core, object, SOURCE_MANIFESTS, refusal);
+    refuse(core, object, &key, refusal);
     return false;
 }
 

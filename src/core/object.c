@@ -73,6 +73,11 @@ void objects_drop_if_empty(struct objects *objects, struct object *object)
     object_free(object);
 }
 
+bool object_refused_in(const struct object *object, const struct slot_key *key)
+{
+    return object->refused && object->refused_source == key->source && object->refused_rank == key->rank;
+}
+
 struct slot *object_slot(const struct object *object, const struct slot_key *key)
 {
     for (size_t i = 0; i < object->slot_count; i++)

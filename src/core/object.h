@@ -45,6 +45,7 @@ struct object {
     /* The newest refusal, of any slot; cleared when the same slot takes a document. */
     bool refused;
     enum slot_source refused_source;
+    size_t refused_rank; /* among groups */
     struct refusal refusal;
     bool refused_stored; /* a row says that its topics exist without an incarnation */
     /* The wanted incarnation. uid "" : none. hash "": it is to end. */
@@ -82,6 +83,8 @@ size_t objects_count(const struct objects *objects);
 /* Forgets an object that has nothing left in it. */
 void objects_drop_if_empty(struct objects *objects, struct object *object);
 
+/* Whether the refusal is one of this slot. */
+bool object_refused_in(const struct object *object, const struct slot_key *key);
 struct slot *object_slot(const struct object *object, const struct slot_key *key); /* NULL */
 struct slot *object_slot_make(struct object *object, const struct slot_key *key);
 void object_slot_remove(struct object *object, struct slot *slot);
