@@ -57,7 +57,7 @@ static void plan_incarnation(struct change *change)
     const struct object *object = change->object;
     const char *hash = ruling_hash_after(change);
     if (hash == NULL) {
-        change->ends = object->uid[0] != '\0';
+        change->ends = object->uid[0] != '\0' && object->hash[0] != '\0';
         return;
     }
     if (object->uid[0] != '\0' && strcmp(object->hash, hash) == 0)
