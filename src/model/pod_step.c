@@ -72,14 +72,14 @@ static void remember(const struct pod_view *view, size_t index, struct pod_next 
     next->action.remember = view->memory[index];
 }
 
-/* An end that is seen but not remembered yet, or that can only be concluded: begun, and gone without a trace. */
+/* An end that is seen but not remembered yet (`newest` has ended, or there is none), or that can only be concluded:
+ * begun, and gone without a trace.
+ */
 static bool remember_end(const struct pod_view *view, size_t index, const struct instance *newest, uint64_t now_wall,
                          struct pod_next *next)
 {
     const struct container_memory *memory = &view->memory[index];
-    if (newest != NULL) {
-        if (newest->state != INSTANCE_EXITED || newest->attempt <= memory->ended)
-            return false;
+    if (newest != NULL && newest->attempt > memory->ended) {
         remember(view, index, next);
         restart_remember(&next->action.remember, newest->attempt, &newest->ending);
         return true;

@@ -141,6 +141,22 @@ static void a_finished_pod_stays_finished(void **state)
     }
 }
 
+static void an_older_end_that_is_still_there_does_not_hide_one_without_a_trace(void **state)
+{
+    (void)state;
+    struct podkit kit;
+    podkit_begin(&kit, RESTART_ON_FAILURE, 1);
+    podkit_finish(&kit, podkit_see(&kit, "web", 0, INSTANCE_RUNNING), 1, 1000);
+    step_remembers(&kit);
+    kit.memory[0].begun = 1; /* and started, and gone before attempt 0 was removed */
+    step_remembers(&kit);
+    assert_int_equal(kit.memory[0].ended, 1);
+    assert_int_equal(kit.memory[0].last.exit_code, 137);
+    step_is(&kit, POD_CREATE);
+    assert_int_equal(kit.next.action.attempt, 2);
+    podkit_end(&kit);
+}
+
 static void what_began_and_is_gone_without_a_trace_ended_with_137(void **state)
 {
     (void)state;
@@ -402,6 +418,7 @@ int main(void)
         cmocka_unit_test(ten_good_minutes_bring_the_next_restart_at_once),
         cmocka_unit_test(what_must_not_run_twice_has_begun_on_the_disk_before_it_starts),
         cmocka_unit_test(a_finished_pod_stays_finished),
+        cmocka_unit_test(an_older_end_that_is_still_there_does_not_hide_one_without_a_trace),
         cmocka_unit_test(what_began_and_is_gone_without_a_trace_ended_with_137),
         cmocka_unit_test(a_stale_incarnation_ends_first_with_grace_then_by_force),
         cmocka_unit_test(everyone_is_asked_to_end_before_anyone_is_removed),
