@@ -259,6 +259,10 @@ static void link_message(struct core *core, const struct frame_view *frame)
     int64_t seq = json_get_integer(frame->head, "seq", -1);
     struct topic topic;
     struct error ignored; /* inbox_message tells of it */
+    if (seq >= 0) {
+        seq += core->link.base_seq;
+        core->link.last_seq = seq;
+    }
     if (text == NULL) {
         log_warn("the link sent a message without a topic");
         return;
@@ -322,6 +326,8 @@ void core_link_frame(struct core *core, const struct frame_view *frame)
 
 void core_link_down(struct core *core, const char *why)
 {
+    /* What this one waits for, the next one never asked. */
+    core->link.base_seq = core->link.last_seq;
     link_disconnected(core, why);
 }
 

@@ -40,6 +40,8 @@ struct link_state {
     bool presence_owed;        /* the broker holds another one than ours */
     uint64_t presence_said_ms; /* boot */
     size_t arrivals;      /* waiting behind commits */
+    int64_t last_seq;     /* of a live message; they rise over the lives of davit-link */
+    int64_t base_seq;     /* what davit-link calls 1 is one more */
     bool paused;
 };
 

@@ -25,10 +25,10 @@ struct arrival {
 
 void inbox_taken(struct core *core, int64_t seq)
 {
-    if (seq < 0)
+    if (seq <= core->link.base_seq)
         return;
     struct json *head = json_new_texts("op", "taken", NULL);
-    json_set_integer(head, "seq", seq);
+    json_set_integer(head, "seq", seq - core->link.base_seq);
     core->env->to_link(core->env->ctx, head, NULL, 0);
 }
 

@@ -23,7 +23,7 @@ bool inbox_group(const struct config *config, const char *group, struct slot_key
 void inbox_next(struct core *core, struct object *object);
 /* Forgets what waits: the end of the process. */
 void inbox_drop(struct object *object);
-/* Acknowledges a live message to the broker, through the link. */
+/* Acknowledges a live message to the broker, through the link that brought it; nothing if that has gone. */
 void inbox_taken(struct core *core, int64_t seq);
 
 #endif
