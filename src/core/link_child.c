@@ -108,6 +108,7 @@ static void on_up(void *ctx)
         fds[count++] = fd;
     }
     peer_send_fds(daemon->link, head, NULL, 0, fds, count);
+    peer_pause(daemon->link, daemon->core->link.paused); /* said to the one before, and what waits is here still */
     for (size_t i = 0; i < count; i++)
         close(fds[i]);
 }
