@@ -213,11 +213,14 @@ static void instance_created(struct core *core, struct object *object, const str
 {
     struct run *run = object_run_make(object, action->uid);
     run->shared = true;
-    memcpy(run->hash, object->hash, sizeof(run->hash));
     struct instance *one = run_add(run, action->container, action->attempt);
     const struct slot *ruling = object_ruling(object);
-    if (one->grace_ms == 0 && ruling != NULL && ruling->pod != NULL)
-        one->grace_ms = (uint64_t)ruling->pod->grace_seconds * 1000;
+    /* A newer document may have come in between: then this is not its hash, nor its grace. */
+    if (strcmp(object->uid, action->uid) == 0) {
+        memcpy(run->hash, object->hash, sizeof(run->hash));
+        if (one->grace_ms == 0 && ruling != NULL && ruling->pod != NULL)
+            one->grace_ms = (uint64_t)ruling->pod->grace_seconds * 1000;
+    }
     core_event(core, object, false, "Created", "Created container %s", action->container);
 }
 
