@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "protocol/names.h"
 
 static const char *const state_words[] = { "Unknown", "Pending",     "Running", "Succeeded",
                                            "Failed",  "Terminating", "Refused" };
@@ -45,6 +46,13 @@ static const struct container_shown *troubled(const struct pod_report *report)
     return NULL;
 }
 
+static const char *ending_reason(const struct ending *ending)
+{
+    if (ending->reason[0] != '\0')
+        return ending->reason;
+    return ending->exit_code == 0 ? "Completed" : "Error";
+}
+
 static void set_trouble(const struct pod_report *report, struct json *flat)
 {
     const struct container_shown *one = troubled(report);
@@ -57,7 +65,7 @@ static void set_trouble(const struct pod_report *report, struct json *flat)
         reason = one->reason;
         message = mem_strdup(one->message);
     } else if (one != NULL) {
-        reason = one->ending->reason;
+        reason = ending_reason(one->ending);
         message = mem_printf("exit code %" PRId64, one->ending->exit_code);
     }
     if (report->refusal != NULL) {
@@ -105,8 +113,7 @@ static void write_ending(struct json *state, const struct ending *ending)
     json_set_integer(terminated, "exitCode", ending->exit_code);
     if (ending->signal != 0)
         json_set_integer(terminated, "signal", ending->signal);
-    const char *usual = ending->exit_code == 0 ? "Completed" : "Error";
-    json_set_text(terminated, "reason", ending->reason[0] != '\0' ? ending->reason : usual);
+    json_set_text(terminated, "reason", ending_reason(ending));
     set_time(terminated, "startedAt", ending->started_ms);
     set_time(terminated, "finishedAt", ending->finished_ms);
 }
@@ -247,7 +254,10 @@ static void write_source(const struct pod_report *report, struct json *status)
 
 struct json *pod_status_write(const struct pod_report *report)
 {
-    struct json *pod = json_new_texts("apiVersion", "v1", "kind", "Pod", NULL);
+    /* Of what is refused there are other kinds too. */
+    const struct resource *resource = resource_by_plural(report->id->resource);
+    struct json *pod = json_new_texts("apiVersion", resource != NULL ? resource->api_version : "v1", "kind",
+                                      resource != NULL ? resource->kind : "Pod", NULL);
     struct json *metadata = json_set_object(pod, "metadata");
     json_set_text(metadata, "name", report->id->name);
     json_set_text(metadata, "namespace", report->id->namespace);
