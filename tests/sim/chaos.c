@@ -16,7 +16,7 @@
 #include "operator.h"
 #include "status.h"
 
-#define WILD_MS (60 * MINUTE)
+#define WILD_MS (20 * MINUTE)
 #define SETTLE_MS (2 * MINUTE)
 #define CALM_MS (15 * MINUTE)
 #define QUIET_MS (10 * MINUTE)
@@ -127,26 +127,26 @@ static void unasked(struct sim *sim)
         }
 }
 
+struct fault {
+    uint64_t below; /* of 100 */
+    bool wanted;
+    void (*run)(struct sim *sim);
+};
+
 static void something_goes_wrong(struct sim *sim)
 {
     const struct temper *temper = &sim->temper;
+    const struct fault faults[] = {
+        { 25, temper->crashes, crash },      { 50, temper->broker, hurt_broker }, { 62, temper->hosts, host_crash },
+        { 66, temper->reboots, reboot },     { 72, temper->disk, fill_disk },     { 76, true, step_wall },
+        { 79, temper->groups, reconfigure }, { 80, temper->wipes, wipe },         { 100, true, device_strike },
+    };
     uint64_t dice = sim_below(sim, 100);
-    if (dice < 25 && temper->crashes)
-        crash(sim);
-    else if (dice < 50 && temper->broker)
-        hurt_broker(sim);
-    else if (dice < 62 && temper->hosts)
-        host_crash(sim);
-    else if (dice < 66 && temper->reboots)
-        reboot(sim);
-    else if (dice < 72 && temper->disk)
-        fill_disk(sim);
-    else if (dice < 76)
-        step_wall(sim);
-    else if (dice < 79 && temper->groups)
-        reconfigure(sim);
-    else if (dice < 80 && temper->wipes)
-        wipe(sim);
+    size_t chosen = 0;
+    while (dice >= faults[chosen].below)
+        chosen++;
+    if (faults[chosen].wanted)
+        faults[chosen].run(sim);
     else
         device_strike(sim);
     if (sim->lie == LIE_UNASKED)
@@ -184,6 +184,7 @@ static void draw_temper(struct sim *sim)
     temper->call_slow = sim_chance(sim, 600) ? (unsigned)sim_below(sim, 100) : 0;
     temper->flood_cut = sim_chance(sim, 400) ? (unsigned)sim_below(sim, 300) : 0;
     temper->commit_slow = (unsigned)sim_below(sim, 200);
+    temper->commit_crash = sim_chance(sim, 500) ? (unsigned)sim_below(sim, 60) : 0;
     temper->ack_lost = sim_chance(sim, 500) ? (unsigned)sim_below(sim, 100) : 0;
     temper->half = (unsigned)sim_below(sim, 1000);
     temper->operator_gap = gaps[1 + sim_below(sim, 3)];

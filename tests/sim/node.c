@@ -111,11 +111,17 @@ static void dispatch_now(struct sim *sim)
     release_held(sim);
 }
 
+/* The commit itself is the most interesting moment to end in. */
 static void dispatch(struct sim *sim, struct event *event)
 {
     if (event->node_epoch != sim->node.epoch || !sim->node.up)
         return;
     sim->node.dispatch_due = false;
+    if (!sim->calm && sim->temper.crashes && sim_chance(sim, sim->temper.commit_crash)) {
+        node_crash(sim, sim_chance(sim, 500));
+        node_start_after(sim, sim_below(sim, 3 * SECOND));
+        return;
+    }
     sim_note(sim, "disk: %zu commits%s", store_pending(sim->node.store), sim->disk_full ? " fail" : "");
     dispatch_now(sim);
     settle(sim);
@@ -194,11 +200,26 @@ void node_read_files(struct sim *sim)
     settle(sim);
 }
 
+/* A disk that lies: what was synced is not there any more. */
+static void lie_about_disk(const struct sim *sim, const char *from, const char *to)
+{
+    struct error err;
+    AUTO_FREE char *source = mem_printf("%s/%s", sim->folder, from);
+    AUTO_FREE char *target = mem_printf("%s/%s", sim->folder, to);
+    AUTO_FREE char *data = NULL;
+    size_t len = 0;
+    if (file_read(source, 64 * 1024 * 1024, &data, &len, &err) &&
+        !file_write_atomic(target, data, len, 0600, false, &err))
+        printf("# %s\n", err.message);
+}
+
 void node_start(struct sim *sim)
 {
     struct node *node = &sim->node;
     struct error err;
     AUTO_FREE char *path = mem_printf("%s/davit.db", sim->folder);
+    if (sim->lie == LIE_BACK && sim_chance(sim, 300))
+        lie_about_disk(sim, "old.db", "davit.db");
     node->epoch++;
     sim_note(sim, "davitd: starts");
     accepted_forget_deliveries(sim);
@@ -253,6 +274,8 @@ static void end_core(struct sim *sim, bool committed)
     accepted_look(sim);
     release_held(sim);
     store_close(node->store);
+    if (sim->lie == LIE_BACK && sim_chance(sim, 300))
+        lie_about_disk(sim, "davit.db", "old.db");
     core_free(node->core);
     config_free(node->config);
     node->store = NULL;

@@ -204,7 +204,7 @@ struct node {
 
 /* How wild a seed is; chances are in 1/1000, gaps in ms. */
 struct temper {
-    unsigned call_fails, notify_lost, call_slow, flood_cut, commit_slow, ack_lost, half;
+    unsigned call_fails, notify_lost, call_slow, flood_cut, commit_slow, commit_crash, ack_lost, half;
     uint64_t operator_gap, chaos_gap;
     bool crashes, broker, hosts, reboots, disk, wipes, groups, files;
 };

@@ -71,23 +71,35 @@ static bool is_idle(const struct sim *sim, int pod)
     return sim->now_ms - sim->device.changed_ms[pod] > 10 * SECOND;
 }
 
+static size_t count_running(struct sim *sim, int pod, int variant, int container)
+{
+    size_t running = 0;
+    for (const struct box *box = sim->device.boxes; box != NULL; box = box->next) {
+        if (box->pod != pod || box->life != RUNNING || box->container != container)
+            continue;
+        running++;
+        if (box->variant != variant)
+            sim_fail(sim, "converge", "p%d/c%d runs as v%d, v%d is wanted", pod, container, box->variant, variant);
+    }
+    return running;
+}
+
 /* A container that runs until it is stopped must run; one that ends is between two runs, or is over. */
 static void check_container(struct sim *sim, int pod, int variant, int container)
 {
     struct shape shape = content_shape(sim, pod, variant);
-    size_t running = 0;
-    for (const struct box *box = sim->device.boxes; box != NULL; box = box->next)
-        if (box->pod == pod && box->life == RUNNING && box->container == container) {
-            running++;
-            if (box->variant != variant)
-                sim_fail(sim, "converge", "p%d/c%d runs as v%d, v%d is wanted", pod, container, box->variant, variant);
-        }
+    size_t running = count_running(sim, pod, variant, container);
+    if ((size_t)container >= shape.containers) {
+        if (running > 0)
+            sim_fail(sim, "converge", "p%d/c%d is in no document, and runs", pod, container);
+        return;
+    }
     enum behaviour behaviour = shape.container[container].behaviour;
-    bool stays = (behaviour == RUNS || behaviour == STUBBORN) && shape.policy == RESTART_ALWAYS;
+    bool ends = behaviour == ENDS_WELL || behaviour == ENDS_BADLY;
     bool over = shape.policy == RESTART_NEVER || (shape.policy == RESTART_ON_FAILURE && behaviour == ENDS_WELL);
-    if ((size_t)container >= shape.containers ? running > 0 : stays && running != 1)
+    if (!ends && shape.policy == RESTART_ALWAYS && running != 1)
         sim_fail(sim, "converge", "p%d/c%d: %zu run", pod, container, running);
-    if (over && behaviour >= ENDS_WELL && running > 0 && is_idle(sim, pod))
+    if (ends && over && running > 0 && is_idle(sim, pod))
         sim_fail(sim, "converge", "p%d/c%d is over, and runs", pod, container);
 }
 
