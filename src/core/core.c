@@ -304,8 +304,10 @@ static void link_published(struct core *core, const struct json *head)
 void core_link_frame(struct core *core, const struct frame_view *frame)
 {
     const char *op = json_get_text(frame->head, "op");
-    if (op == NULL)
+    if (op == NULL) {
+        log_warn("the link sent a frame without an op");
         return;
+    }
     if (strcmp(op, "message") == 0) {
         link_message(core, frame);
     } else if (strcmp(op, "published") == 0) {
@@ -367,8 +369,10 @@ void core_runtime_down(struct core *core, const char *why)
 void core_runtime_frame(struct core *core, const struct frame_view *frame)
 {
     const char *op = json_get_text(frame->head, "op");
-    if (op == NULL)
+    if (op == NULL) {
+        log_warn("the runtime host sent a frame without an op");
         return;
+    }
     if (strcmp(op, "result") == 0)
         runtime_result(core, frame);
     else if (strcmp(op, "notify") == 0)

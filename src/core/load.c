@@ -32,7 +32,12 @@ static void read_document(struct object *object, struct slot *slot, const struct
     struct refusal refusal;
     if (slot->tombstone)
         return;
-    if (!document_read(&row->id, row->text, strlen(row->text), &document, &refusal)) {
+    /* No cap on its size: what is stored can be longer than what was accepted (1e15 is written out). */
+    struct error err = { .message = "" };
+    AUTO_JSON struct json *json = json_parse(row->text, strlen(row->text), &err);
+    if (json == NULL)
+        refusal_set(&refusal, "InvalidJSON", "%s", err.message);
+    if (json == NULL || !document_read_json(&row->id, json, &document, &refusal)) {
         log_error("%s/%s/%s: the stored document cannot be read any more (%s: %s): what runs is left alone",
                   object->id.namespace, object->id.resource, object->id.name, refusal.reason, refusal.message);
         return;
