@@ -101,13 +101,18 @@ suite_unit() {
     echo "# unit: $([ "$failed" -eq "$before" ] && echo ok || echo FAILED) ($((SECONDS - begin)) s)"
 }
 
+# 200 histories at full speed, and some of them under the sanitizers.
 suite_sim() {
+    local dir
     build_asan
-    if ! make -C build-asan davit-sim-test >"$logs/sim.log" 2>&1 </dev/null; then
-        count "$logs/sim.log" 1
-        return
-    fi
-    run sim 1200 build-asan/davit-sim-test --seeds 200
+    for dir in build build-asan; do
+        if ! make -C "$dir" davit-sim-test >"$logs/sim-$dir.log" 2>&1 </dev/null; then
+            count "$logs/sim-$dir.log" 1
+            return
+        fi
+    done
+    run sim 1200 build/davit-sim-test --seeds 200
+    run sim-asan 1200 build-asan/davit-sim-test --seeds 10
 }
 
 suite_flow() {
