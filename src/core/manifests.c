@@ -67,6 +67,11 @@ static void read_file(struct found *found, const char *file)
         found->doubtful = true;
         return;
     }
+    if (json_size(documents) == 0) { /* as a loss of power leaves it, or a writer who is not done */
+        core_event(found->core, NULL, true, "InvalidManifest",
+                   "%s: it holds no document; nothing is deleted until it does, or the file is removed", file);
+        found->doubtful = true;
+    }
     take_documents(found, file, documents);
 }
 
@@ -87,9 +92,13 @@ void manifests_read(struct core *core)
         return;
     }
     struct found found = { .core = core };
-    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
+    for (const struct dirent *entry; errno = 0, (entry = readdir(folder)) != NULL;)
         if (is_manifest(entry->d_name))
             read_file(&found, entry->d_name);
+    if (errno != 0) {
+        log_error("cannot read all of the manifests folder %s: %s", core->config->manifests_dir, strerror(errno));
+        found.doubtful = true;
+    }
     closedir(folder);
     if (!found.doubtful)
         empty_missing(core, &found);

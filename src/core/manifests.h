@@ -5,7 +5,7 @@
 #include "core/core.h"
 
 /* Reads the folder. A file that went takes its objects with it; a folder that is missing altogether, or a file that
- * cannot be read, takes nothing: absence is no order.
+ * cannot be read or is empty, takes nothing: absence is no order.
  */
 void manifests_read(struct core *core);
 
