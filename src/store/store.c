@@ -146,6 +146,16 @@ static bool database_check(sqlite3 *db, struct error *err)
     return good;
 }
 
+/* A container that ended while the next incarnation was on its way to the disk left a memory of the last one behind.
+ * Writes nothing where there is none; a full disk keeps them until the next start.
+ */
+static void memories_sweep(sqlite3 *db)
+{
+    struct error err;
+    if (!run_sql(db, "DELETE FROM memories WHERE uid NOT IN (SELECT uid FROM incarnations)", "cannot tidy up", &err))
+        log_warn("%s", err.message);
+}
+
 /* WAL: one fdatasync a commit. Small caches: the database is small. */
 static const char pragmas[] = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -256; "
                               "PRAGMA wal_autocheckpoint = 256; PRAGMA journal_size_limit = 1048576;";
@@ -180,7 +190,10 @@ struct store *store_open(const char *path, enum store_mode mode, const char *boo
     bool good = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL) == SQLITE_OK ||
                 store_error(err, store->db, "cannot open the database");
     good = good && run_sql(store->db, pragmas, "cannot set up the database", err) && database_check(store->db, err) &&
-           schema_apply(store->db, err) && (mode == STORE_MANUAL || writer_start(store, err));
+           schema_apply(store->db, err);
+    if (good)
+        memories_sweep(store->db);
+    good = good && (mode == STORE_MANUAL || writer_start(store, err));
     if (good)
         return store;
     error_wrap(err, "%s", path);

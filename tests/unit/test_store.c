@@ -259,6 +259,25 @@ static void a_new_incarnation_forgets_the_memories_of_the_last(void **state)
     store_close(store);
 }
 
+static void a_memory_behind_its_incarnation_is_gone_at_the_next_start(void **state)
+{
+    (void)state;
+    struct error err;
+    struct store *store = open_store(STORE_MANUAL, "b");
+    struct store_txn *txn = store_begin(store);
+    struct container_memory memory = { .name = "web" };
+    store_put_incarnation(txn, &(struct incarnation_row){ hello, "second", "h", 5 });
+    store_put_memory(txn, "second", &memory);
+    store_put_memory(txn, "first", &memory); /* it ended while the second was on its way */
+    store_commit(txn, NULL, NULL);
+    store_dispatch(store);
+    store_close(store);
+    store = open_store(STORE_MANUAL, "b");
+    begin_look();
+    look(store_each_memory(store, see_memory, NULL, &err), "second web 0 0 0 0 0  0 0 0;");
+    store_close(store);
+}
+
 static size_t superseded_count;
 static char superseded_first[8];
 
@@ -439,6 +458,7 @@ int main(void)
         cmocka_unit_test_setup(every_row_comes_back_after_a_restart, fresh),
         cmocka_unit_test_setup(what_is_deleted_is_gone, fresh),
         cmocka_unit_test_setup(a_new_incarnation_forgets_the_memories_of_the_last, fresh),
+        cmocka_unit_test_setup(a_memory_behind_its_incarnation_is_gone_at_the_next_start, fresh),
         cmocka_unit_test_setup(only_the_newest_superseded_contents_are_kept, fresh),
         cmocka_unit_test_setup(answers_come_in_the_order_of_the_commits, fresh),
         cmocka_unit_test_setup(a_commit_that_fails_leaves_nothing_and_the_others_succeed, fresh),
