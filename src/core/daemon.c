@@ -302,7 +302,9 @@ int daemon_run(struct config *config)
     notify_send("READY=1");
     uv_run(daemon.loop, UV_RUN_DEFAULT);
     if (daemon.link != NULL) {
-        peer_send(daemon.link, json_new_texts("op", "disconnect", NULL), NULL, 0);
+        /* Without the good-bye on the broker, DISCONNECT would take the will back, and the node stay online for ever. */
+        if (outbox_waiting(daemon.core->outbox) == 0)
+            peer_send(daemon.link, json_new_texts("op", "disconnect", NULL), NULL, 0);
         peer_free(daemon.link);
     }
     peer_free(daemon.runtime);
