@@ -340,15 +340,23 @@ void inbox_flood_over(struct core *core)
     }
 }
 
+/* Nothing but tombstones that are old enough. */
+static bool is_buried(const struct object *object, uint64_t now)
+{
+    const uint64_t age_ms = (uint64_t)LIMIT_TOMBSTONE_DAYS * 24 * 3600 * 1000;
+    for (size_t i = 0; i < object->slot_count; i++)
+        if (!object->slots[i].tombstone || now < object->slots[i].accepted_ms + age_ms)
+            return false;
+    return object->runs == NULL;
+}
+
 void inbox_purge(struct core *core)
 {
     uint64_t now = core_wall_ms(core);
-    const uint64_t age_ms = (uint64_t)LIMIT_TOMBSTONE_DAYS * 24 * 3600 * 1000;
-    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
-        struct slot *slot = object->slot_count == 1 ? object->slots : NULL;
-        if (slot == NULL || !slot->tombstone || now < slot->accepted_ms + age_ms || object->runs != NULL)
-            continue;
-        struct slot_key key = { .source = slot->source, .group = slot->group, .rank = slot->rank };
-        inbox_empty_slot(core, object, &key);
-    }
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        for (size_t i = 0; i < object->slot_count && is_buried(object, now); i++) {
+            const struct slot *slot = &object->slots[i];
+            struct slot_key key = { .source = slot->source, .group = slot->group, .rank = slot->rank };
+            inbox_empty_slot(core, object, &key);
+        }
 }
