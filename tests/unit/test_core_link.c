@@ -1,0 +1,93 @@
+/* What comes at the seams: around `connected`, from a davit-link that has gone, from two groups. */
+#include "corekit.h"
+#include "davit/limits.h"
+
+static void what_comes_in_front_of_connected_is_retained_too(void **state)
+{
+    struct corekit *kit = *state;
+    kit_say(kit, HELLO, kit_pod("demo:1", "1", ""), LIVE);
+    core_link_down(kit->core, "the broker went");
+    kit_say(kit, HELLO, kit_pod("demo:1", "1", ""), RETAINED);
+    kit_connect(kit);
+    kit_flood_over(kit);
+    assert_true(kit_status_has(kit, "hello", "\"type\":\"Retained\",\"status\":\"True\""));
+}
+
+static void a_document_on_its_way_to_the_disk_is_retained(void **state)
+{
+    struct corekit *kit = *state;
+    kit_say(kit, HELLO, kit_pod("demo:1", "1", ""), LIVE);
+    core_link_down(kit->core, "the broker went");
+    kit_connect(kit);
+    kit->disk_waits = true;
+    kit_say(kit, HELLO, kit_pod("demo:2", "2", ""), RETAINED);
+    kit_flood_over(kit);
+    assert_false(kit_status_has(kit, "hello", "\"type\":\"Retained\",\"status\":\"False\""));
+}
+
+static void a_new_link_is_not_told_what_the_last_one_waited_for(void **state)
+{
+    struct corekit *kit = *state;
+    AUTO_FREE char *by_hand = kit_pod("demo:1", NULL, "");
+    AUTO_FREE char *next = kit_pod("demo:2", NULL, "");
+    kit->disk_waits = true;
+    kit_message(kit, HELLO, by_hand, LIVE, 1);
+    core_link_down(kit->core, "5 s were over");
+    kit_connect(kit);
+    kit->disk_waits = false;
+    kit_settle(kit);
+    assert_int_equal(kit->taken, 0);
+    kit_message(kit, HELLO, next, LIVE, 1);
+    assert_int_equal(kit->taken, 1);
+}
+
+static void a_refusal_of_one_group_outlives_what_another_says(void **state)
+{
+    struct corekit *kit = *state;
+    kit_stop(kit);
+    kit_set(kit, "node.groups=line-3, hall-1");
+    kit_start(kit);
+    kit_runtime_up(kit);
+    kit_connect(kit);
+    kit_say(kit, LINE_HELLO, mem_strdup("no document"), LIVE);
+    kit_say(kit, "davit/groups/hall-1/desired/default/pods/hello", kit_pod("demo:1", "1", ""), LIVE);
+    assert_int_equal(kit_running(kit), 1);
+    assert_true(kit_status_has(kit, "hello", "\"reason\":\"InvalidJSON\""));
+    kit_say(kit, LINE_HELLO, kit_pod("demo:1", "1", ""), LIVE);
+    assert_false(kit_status_has(kit, "hello", "\"reason\":\"InvalidJSON\""));
+}
+
+static void tombstones_of_two_sources_are_forgotten_too(void **state)
+{
+    struct corekit *kit = *state;
+    kit_say(kit, LINE_HELLO, kit_tombstone("2"), LIVE);
+    kit_say(kit, HELLO, kit_tombstone("2"), LIVE);
+    kit_advance(kit, 92ull * 24 * 3600000);
+    assert_int_equal(objects_count(&kit->core->objects), 0);
+}
+
+static void a_refused_deployment_is_told_of_as_one(void **state)
+{
+    struct corekit *kit = *state;
+    kit_say(kit, NODE_TOPIC "/desired/default/deployments/web",
+            mem_strdup("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\"},\"spec\":{}}"),
+            LIVE);
+    const char *status = kit_held(kit, NODE_TOPIC "/status/default/deployments/web");
+    assert_non_null(status);
+    assert_non_null(strstr(status, "\"kind\":\"Deployment\""));
+    assert_non_null(strstr(status, "\"reason\":\"UnsupportedKind\""));
+}
+
+int main(void)
+{
+#define KIT(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
+    const struct CMUnitTest tests[] = {
+        KIT(what_comes_in_front_of_connected_is_retained_too),
+        KIT(a_document_on_its_way_to_the_disk_is_retained),
+        KIT(a_new_link_is_not_told_what_the_last_one_waited_for),
+        KIT(a_refusal_of_one_group_outlives_what_another_says),
+        KIT(tombstones_of_two_sources_are_forgotten_too),
+        KIT(a_refused_deployment_is_told_of_as_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
