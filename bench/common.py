@@ -78,7 +78,8 @@ class Node:
         found = {"davitd": [davitd]}
         for pid in children(davitd):
             try:
-                program = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+                # A build may have replaced the file since.
+                program = os.path.basename(os.readlink(f"/proc/{pid}/exe")).removesuffix(" (deleted)")
             except OSError:
                 continue
             found.setdefault(program, []).append(pid)
