@@ -127,7 +127,8 @@ def measure(node):
             raise SystemExit(f"{program} does not run: {programs}")
     for program, pids in sorted(programs.items()):
         own, anonymous, everything = largest(pids)
-        print(f"#   {program}: {own / 1e6:.2f} MB of its own, {anonymous / 1e6:.2f} MB anonymous, {everything / 1e6:.2f} MB with libc")
+        print(f"#   {program}: {own / 1e6:.2f} MB of its own, {anonymous / 1e6:.2f} MB anonymous, "
+              f"{everything / 1e6:.2f} MB with libc")
     return largest([pid for pids in programs.values() for pid in pids])
 
 
