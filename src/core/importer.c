@@ -272,7 +272,7 @@ static void on_frame(void *ctx, struct frame *frame)
             importer->answer(importer->ctx, progress, false);
         else
             json_free(progress);
-    } else if (strcmp(op, "image") == 0) {
+    } else if (strcmp(op, "image") == 0 && json_size(importer->images) < LIMIT_ARCHIVE_IMAGES) {
         json_add(importer->images, json_copy(frame->head));
     } else if (strcmp(op, "done") == 0) {
         finish(importer);

@@ -40,6 +40,11 @@ static void read_document(struct object *object, struct slot *slot, const struct
     if (json == NULL || !document_read_json(&row->id, json, &document, &refusal)) {
         log_error("%s/%s/%s: the stored document cannot be read any more (%s: %s): what runs is left alone",
                   object->id.namespace, object->id.resource, object->id.name, refusal.reason, refusal.message);
+        object->refused = true; /* or its status would say Accepted, and no word of why nothing happens */
+        object->refused_source = slot->source;
+        object->refused_rank = slot->rank;
+        object->refusal = refusal;
+        object->refusal.generation = slot->generation;
         return;
     }
     slot->pod = mem_steal(&document.pod);

@@ -1,4 +1,4 @@
-/* What comes at the seams: around `connected`, from a davit-link that has gone, from two groups. */
+/* What comes at the seams: around `connected`, from a davit-link that has gone, from two groups, from an older version. */
 #include "corekit.h"
 #include "davit/limits.h"
 
@@ -78,6 +78,29 @@ static void a_refused_deployment_is_told_of_as_one(void **state)
     assert_non_null(strstr(status, "\"reason\":\"UnsupportedKind\""));
 }
 
+static void what_cannot_be_read_any_more_runs_on_and_says_why(void **state)
+{
+    struct corekit *kit = *state;
+    kit_say(kit, HELLO, kit_pod("demo:1", "7", ""), LIVE);
+    struct object *object = kit->core->objects.table;
+    struct slot_row row = { .id = object->id, .source = "node", .group = "", .generation = 7, .text = "{}",
+                            .content = object->slots[0].content, .hash = object->slots[0].hash };
+    struct store_txn *txn = store_begin(kit->store);
+    store_put_slot(txn, &row);
+    store_commit(txn, NULL, NULL);
+    kit_settle(kit);
+    kit_stop(kit);
+    kit_start(kit);
+    kit_runtime_up(kit);
+    kit_connect(kit);
+    kit_flood_over(kit);
+    assert_int_equal(kit_running(kit), 1);
+    assert_true(kit_status_has(kit, "hello", "\"type\":\"Accepted\",\"status\":\"False\",\"reason\":\"InvalidDocument\""));
+    kit_say(kit, HELLO, kit_pod("demo:1", "8", ""), LIVE);
+    assert_true(kit_status_has(kit, "hello", "\"type\":\"Accepted\",\"status\":\"True\""));
+    assert_int_equal(kit_running(kit), 1);
+}
+
 int main(void)
 {
 #define KIT(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
@@ -88,6 +111,7 @@ int main(void)
         KIT(a_refusal_of_one_group_outlives_what_another_says),
         KIT(tombstones_of_two_sources_are_forgotten_too),
         KIT(a_refused_deployment_is_told_of_as_one),
+        KIT(what_cannot_be_read_any_more_runs_on_and_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
