@@ -366,6 +366,34 @@ static void a_tombstone_is_forgotten_after_90_days(void **state)
     assert_int_equal(objects_count(&kit->core->objects), 0);
 }
 
+/* Stored as canonical JSON it is longer than the cap on what arrives. */
+static void what_was_accepted_can_be_read_after_a_restart(void **state)
+{
+    struct corekit *kit = *state;
+    AUTO_STRBUF struct strbuf numbers;
+    strbuf_init(&numbers, LIMIT_DOCUMENT_BYTES);
+    strbuf_add(&numbers, "\"more\":[0");
+    for (int i = 0; i < 100000; i++)
+        strbuf_add(&numbers, ",1e15");
+    strbuf_add(&numbers, "],");
+    kit_say(kit, HELLO, kit_pod("demo:1", "1", numbers.data), LIVE);
+    assert_true(kit_status_has(kit, "hello", "\"phase\":\"Running\""));
+    kit_stop(kit);
+    kit_start(kit);
+    kit_runtime_up(kit);
+    kit_say(kit, HELLO, kit_tombstone("2"), LIVE);
+    calls_are(kit, "create start stop remove release ");
+    kit_say(kit, HELLO, kit_pod("demo:1", "3", numbers.data), LIVE);
+    kit_stop(kit);
+    kit_start(kit);
+    kit_runtime_up(kit);
+    kit_connect(kit);
+    kit_flood_over(kit);
+    assert_true(kit_status_has(kit, "hello", "\"phase\":\"Running\""));
+    kit_exit(kit, 1);
+    assert_int_equal(kit_running(kit), 1);
+}
+
 int main(void)
 {
 #define KIT(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
@@ -392,6 +420,7 @@ int main(void)
         KIT(damaged_frames_change_nothing),
         KIT(presence_is_said_again_after_a_late_will),
         KIT(a_tombstone_is_forgotten_after_90_days),
+        KIT(what_was_accepted_can_be_read_after_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
