@@ -159,7 +159,10 @@ LEFT
 }
 
 nothing_was_left() {
-    [ -e /guest-test/over ] && [ -e /guest-test/left ] || { echo "the unit that ends containers did not come to its end"; return 1; }
+    if [ ! -e /guest-test/over ]; then
+        echo "the unit that ends containers did not come to its end"
+        return 1
+    fi
     cat /guest-test/left
     [ ! -s /guest-test/left ]
 }
