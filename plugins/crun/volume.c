@@ -127,17 +127,24 @@ static bool prepare_source(const struct crun *crun, const struct document *docum
     return error_set(err, ERROR_INVALID, "the pod has no such volume");
 }
 
-/* Without doubled and trailing slashes, so that equal targets compare equal. NULL: not usable. */
+/* Without doubled slashes, "." and a slash at the end, so that equal targets compare equal. NULL: not usable. */
 static char *clean_target(const char *path)
 {
     char *clean, *end;
 
     if (path == NULL || !file_path_is_safe(path))
         return NULL;
-    clean = end = mem_strdup(path);
-    for (const char *at = path; *at != '\0'; at++) {
-        if (*at != '/' || (at[1] != '/' && at[1] != '\0'))
-            *end++ = *at;
+    clean = end = mem_alloc(strlen(path) + 1);
+    for (const char *part = path; *part != '\0';) {
+        size_t len = strcspn(part, "/");
+
+        if (len > 0 && !(len == 1 && part[0] == '.')) {
+            *end++ = '/';
+            memcpy(end, part, len);
+            end += len;
+        }
+        part += len;
+        part += *part == '/';
     }
     *end = '\0';
     /* crun and runc mount their own there; one over it would hide the masks */

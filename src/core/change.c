@@ -16,27 +16,31 @@ static bool is_before(const struct slot *slot, const struct change *change)
     return slot->source < change->source || (slot->source == change->source && slot->rank < change->rank);
 }
 
+/* Whether a filled place decides what rules; *hash NULL: nothing is wanted. */
+static bool decides(enum slot_source source, bool tombstone, const char *said, const char **hash)
+{
+    *hash = tombstone ? NULL : said;
+    return !tombstone || source == SOURCE_NODE;
+}
+
 /* Whose hash rules once the change is in: object_ruling, with the change in its place. NULL: nothing is wanted. */
 static const char *ruling_hash_after(const struct change *change)
 {
     const struct object *object = change->object;
+    const char *hash;
     bool placed = change->remove;
     for (size_t i = 0; i <= object->slot_count; i++) {
         const struct slot *slot = i < object->slot_count ? &object->slots[i] : NULL;
         bool same = slot != NULL && slot->source == change->source && strcmp(slot->group, change->group) == 0;
         if (!placed && (slot == NULL || same || !is_before(slot, change))) {
             placed = true;
-            if (!change->document.tombstone)
-                return change->document.hash;
-            if (change->source == SOURCE_NODE)
-                return NULL;
+            if (decides(change->source, change->document.tombstone, change->document.hash, &hash))
+                return hash;
         }
-        if (slot == NULL || same)
+        if (slot == NULL || same || slot->left)
             continue;
-        if (!slot->tombstone)
-            return slot->hash;
-        if (slot->source == SOURCE_NODE)
-            return NULL;
+        if (decides(slot->source, slot->tombstone, slot->hash, &hash))
+            return hash;
     }
     return NULL;
 }

@@ -16,11 +16,14 @@
 #include "image/reference.h"
 #include "wire/conn.h"
 
+#define ACCEPT_RETRY_MS 1000u
+
 struct control {
     struct daemon *daemon;
     int fd;
     char *path;
     uv_poll_t poll;
+    uv_timer_t pause; /* no descriptor was left for a client: asked again later, for the poll would not let go */
     struct client *clients;
     size_t count;
 };
@@ -141,6 +144,14 @@ static bool may_ask(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && (peer.uid == 0 || peer.uid == geteuid());
 }
 
+static void on_connection(uv_poll_t *poll, int status, int events);
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    struct control *control = timer->data;
+    uv_poll_start(&control->poll, UV_READABLE, on_connection);
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     static const struct conn_handlers handlers = { .on_frame = on_frame, .on_closed = on_closed };
@@ -148,8 +159,14 @@ static void on_connection(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     AUTO_CLOSE int fd = accept4(control->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
-        return; /* it has gone again */
+    if (fd < 0) {
+        if (errno == EAGAIN || errno == ECONNABORTED || errno == EINTR)
+            return; /* it has gone again */
+        log_warn("a connection to the control socket cannot be taken: %s", strerror(errno));
+        uv_poll_stop(&control->poll);
+        uv_timer_start(&control->pause, on_pause_over, ACCEPT_RETRY_MS, 0);
+        return;
+    }
     if (!may_ask(fd) || control->count >= LIMIT_CONTROL_CLIENTS) {
         log_warn("a connection to the control socket was refused: %s",
                  may_ask(fd) ? "too many are open" : "only root and davitd's own user may ask");
@@ -195,6 +212,8 @@ struct control *control_new(struct daemon *daemon, struct error *err)
     }
     uv_poll_init(daemon->loop, &control->poll, control->fd);
     control->poll.data = control;
+    uv_timer_init(daemon->loop, &control->pause);
+    control->pause.data = control;
     uv_poll_start(&control->poll, UV_READABLE, on_connection);
     importer_clean(daemon);
     return control;
@@ -205,6 +224,7 @@ void control_free(struct control *control)
     while (control->clients != NULL)
         client_drop(control->clients);
     uv_poll_stop(&control->poll);
+    uv_timer_stop(&control->pause);
     close(control->fd);
     unlink(control->path);
     free(control->path);

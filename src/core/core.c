@@ -167,6 +167,20 @@ static void settle_node(struct core *core, uint64_t now)
     report_node(core);
 }
 
+static void settle_outbox(struct core *core, uint64_t now)
+{
+    if (outbox_undeleted(core->outbox) == 0)
+        return;
+    if (core->sweep_due_ms == 0)
+        core->sweep_due_ms = now + CORE_DISK_RETRY_MS;
+    if (now < core->sweep_due_ms) {
+        core_wake_at(core, core->sweep_due_ms);
+        return;
+    }
+    core->sweep_due_ms = 0;
+    outbox_delete_again(core->outbox);
+}
+
 uint64_t core_settle(struct core *core)
 {
     uint64_t now = core_boot_ms(core);
@@ -183,6 +197,7 @@ uint64_t core_settle(struct core *core)
         core_wake_at(core, now);
     settle_sync(core, now);
     settle_presence(core, now);
+    settle_outbox(core, now);
     settle_node(core, now);
     if (core->purge_due_ms <= now) {
         core->purge_due_ms = now + PURGE_EVERY_MS;

@@ -78,6 +78,7 @@ struct core {
     uint64_t wake_ms;      /* the earliest time an object wants; 0: none */
     uint64_t event_serial;
     uint64_t purge_due_ms;
+    uint64_t sweep_due_ms; /* rows of the outbox that could not be deleted; 0: none */
     char store_problem[256];
     char database_lost[256]; /* where a damaged one was put; "" */
     uint64_t started_ms;     /* wall */

@@ -64,9 +64,11 @@ static void load_slot(void *ctx, const struct slot_row *row)
         return;
     }
     struct slot_key group;
-    if (key.source == SOURCE_GROUP && inbox_group(core->config, row->group, &group))
+    bool member = key.source != SOURCE_GROUP || inbox_group(core->config, row->group, &group);
+    if (member && key.source == SOURCE_GROUP)
         key.rank = group.rank;
     struct slot *slot = object_slot_make(object, &key);
+    slot->left = !member;
     slot->generation = row->generation;
     slot->tombstone = row->tombstone;
     slot->accepted_ms = row->accepted_ms;
@@ -140,8 +142,7 @@ static void leave_groups(struct core *core)
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
         for (size_t i = 0; i < object->slot_count; i++) {
             struct slot_key key = { .source = object->slots[i].source, .group = object->slots[i].group };
-            struct slot_key known;
-            if (key.source == SOURCE_GROUP && !inbox_group(core->config, key.group, &known)) {
+            if (object->slots[i].left) {
                 log_info("%s/%s/%s: this node has left group %s", object->id.namespace, object->id.resource,
                          object->id.name, key.group);
                 inbox_empty_slot(core, object, &key);

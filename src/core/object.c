@@ -151,6 +151,8 @@ const struct slot *object_ruling(const struct object *object)
 {
     for (size_t i = 0; i < object->slot_count; i++) {
         const struct slot *slot = &object->slots[i];
+        if (slot->left)
+            continue;
         if (!slot->tombstone)
             return slot;
         if (slot->source == SOURCE_NODE)

@@ -33,6 +33,7 @@ struct slot {
     struct ignored_fields ignored;
     struct text_list superseded; /* content digests, oldest first */
     enum retained retained;
+    bool left; /* of a group that this node is in no more: it says nothing, and is being emptied */
 };
 
 /* A document on its way in, waiting for a commit of the same object. */

@@ -33,6 +33,8 @@ struct outbox {
     int64_t last_row;
     int64_t last_id;
     int64_t window; /* 0: not connected */
+    int64_t *undeleted; /* rows that the disk did not let go */
+    size_t undeleted_count;
 };
 
 static void entry_free(struct outbox *outbox, struct entry *entry)
@@ -46,14 +48,54 @@ static void entry_free(struct outbox *outbox, struct entry *entry)
     free(entry);
 }
 
+/* A row that is to go, on its way. */
+struct deletion {
+    struct outbox *outbox;
+    int64_t row;
+};
+
+static void row_deleted(void *ctx, const struct error *err)
+{
+    struct deletion *deletion = ctx;
+    struct outbox *outbox = deletion->outbox;
+    if (err != NULL) {
+        outbox->undeleted = mem_resize(outbox->undeleted, outbox->undeleted_count + 1, sizeof(int64_t));
+        outbox->undeleted[outbox->undeleted_count++] = deletion->row;
+    }
+    free(deletion);
+}
+
+static void row_delete_by_id(struct outbox *outbox, int64_t row)
+{
+    struct deletion *deletion = mem_alloc(sizeof(*deletion));
+    deletion->outbox = outbox;
+    deletion->row = row;
+    struct store_txn *txn = store_begin(outbox->store);
+    store_delete_outbox(txn, row);
+    store_commit(txn, row_deleted, deletion);
+}
+
 static void row_delete(struct outbox *outbox, struct entry *entry)
 {
     if (entry->row == 0)
         return;
-    struct store_txn *txn = store_begin(outbox->store);
-    store_delete_outbox(txn, entry->row);
-    store_commit(txn, NULL, NULL);
+    row_delete_by_id(outbox, entry->row);
     entry->row = 0;
+}
+
+size_t outbox_undeleted(const struct outbox *outbox)
+{
+    return outbox->undeleted_count;
+}
+
+void outbox_delete_again(struct outbox *outbox)
+{
+    int64_t *rows = mem_steal(&outbox->undeleted);
+    size_t count = outbox->undeleted_count;
+    outbox->undeleted_count = 0;
+    for (size_t i = 0; i < count; i++)
+        row_delete_by_id(outbox, rows[i]);
+    free(rows);
 }
 
 static void pump(struct outbox *outbox)
@@ -235,5 +277,6 @@ void outbox_free(struct outbox *outbox)
         DL_DELETE(outbox->queue, entry);
         entry_free(outbox, entry);
     }
+    free(outbox->undeleted);
     free(outbox);
 }

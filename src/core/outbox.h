@@ -30,6 +30,9 @@ void outbox_connected(struct outbox *outbox, int64_t receive_maximum);
 void outbox_disconnected(struct outbox *outbox);
 /* ok false: it was lost with the connection, and is sent again with the next one. */
 void outbox_published(struct outbox *outbox, int64_t id, bool ok);
+/* Rows that should be gone, and could not be deleted: the disk was full. outbox_delete_again tries once more. */
+size_t outbox_undeleted(const struct outbox *outbox);
+void outbox_delete_again(struct outbox *outbox);
 size_t outbox_waiting(const struct outbox *outbox);
 /* Events that were dropped because LIMIT_EVENTS waited. */
 uint64_t outbox_dropped(const struct outbox *outbox);

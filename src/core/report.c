@@ -52,27 +52,65 @@ static void report_pod(struct core *core, struct object *object, const struct po
 
 #define TOLD_EMPTY "empty" /* in the place of a digest: the topics were emptied */
 
+/* The row of an object whose topics exist without an incarnation, on its way. */
+struct topics_saving {
+    struct core *core;
+    struct object *object;
+    bool before;
+};
+
+static void topics_saved(void *ctx, const struct error *err)
+{
+    struct topics_saving *saving = ctx;
+    struct core *core = saving->core;
+    struct object *object = saving->object;
+    object->saving = false;
+    if (err != NULL) {
+        core_store_failed(core, err);
+        object->refused_stored = saving->before;
+        object->wait_boot_ms = core_boot_ms(core) + CORE_DISK_RETRY_MS;
+    } else {
+        core_store_worked(core);
+    }
+    core_touch(core, object);
+    free(saving);
+}
+
+static bool topics_must_wait(struct core *core, const struct object *object)
+{
+    if (object->wait_boot_ms > core_boot_ms(core))
+        core_wake_at(core, object->wait_boot_ms);
+    return object->saving || object->wait_boot_ms > core_boot_ms(core);
+}
+
+static void topics_save(struct core *core, struct object *object, struct store_txn *txn, bool stored)
+{
+    struct topics_saving *saving = mem_alloc(sizeof(*saving));
+    *saving = (struct topics_saving){ .core = core, .object = object, .before = object->refused_stored };
+    object->refused_stored = stored;
+    object->saving = true;
+    store_commit(txn, topics_saved, saving);
+}
+
 /* Its topics exist, and no incarnation will end and clear them: a row remembers that, over a restart too. */
 static void remember_topics(struct core *core, struct object *object)
 {
-    if (object->refused_stored || object->uid[0] != '\0')
+    if (object->refused_stored || object->uid[0] != '\0' || topics_must_wait(core, object))
         return;
-    object->refused_stored = true;
     struct store_txn *txn = store_begin(core->store);
     store_put_refused(txn, &object->id);
-    store_commit(txn, NULL, NULL);
+    topics_save(core, object, txn, true);
 }
 
 /* After a start a refused document may still be on its way: what was told before it is left until the flood is over. */
 static void forget_topics(struct core *core, struct object *object)
 {
-    if (object->told_state[0] == '\0' && !core->link.flood_over)
+    if ((object->told_state[0] == '\0' && !core->link.flood_over) || topics_must_wait(core, object))
         return;
-    object->refused_stored = false;
     struct store_txn *txn = store_begin(core->store);
     store_delete_refused(txn, &object->id);
     core_clear(core, object, txn);
-    store_commit(txn, NULL, NULL);
+    topics_save(core, object, txn, false);
     memcpy(object->told_state, TOLD_EMPTY, sizeof(TOLD_EMPTY));
     object->told_status[0] = '\0';
 }

@@ -17,6 +17,8 @@ struct runtime_call {
     int64_t id;
     struct object *object; /* NULL: what is released belongs to none */
     struct pod_action action;
+    char hash[POD_HASH_BYTES]; /* of what is created, and its grace: the object may want another by the time of the answer */
+    uint64_t grace_ms;
     struct runtime_call *next;
 };
 
@@ -166,6 +168,8 @@ void runtime_act(struct core *core, struct object *object, const struct pod_acti
     call->id = ++core->runtime.last_call;
     call->object = object;
     call->action = *action;
+    memcpy(call->hash, object->hash, sizeof(call->hash));
+    call->grace_ms = pod != NULL ? (uint64_t)pod->grace_seconds * 1000 : 0;
     LL_PREPEND(core->runtime.calls, call);
     object->calling = true;
     send_call(core, call->id, call_name(action->kind), action->uid, document);
@@ -209,18 +213,15 @@ static void instance_started(struct core *core, struct object *object, const str
     core_event(core, object, false, "Started", "Started container %s", action->container);
 }
 
-static void instance_created(struct core *core, struct object *object, const struct pod_action *action)
+static void instance_created(struct core *core, struct object *object, const struct runtime_call *call)
 {
+    const struct pod_action *action = &call->action;
     struct run *run = object_run_make(object, action->uid);
     run->shared = true;
+    memcpy(run->hash, call->hash, sizeof(run->hash));
     struct instance *one = run_add(run, action->container, action->attempt);
-    const struct slot *ruling = object_ruling(object);
-    /* A newer document may have come in between: then this is not its hash, nor its grace. */
-    if (strcmp(object->uid, action->uid) == 0) {
-        memcpy(run->hash, object->hash, sizeof(run->hash));
-        if (one->grace_ms == 0 && ruling != NULL && ruling->pod != NULL)
-            one->grace_ms = (uint64_t)ruling->pod->grace_seconds * 1000;
-    }
+    if (one->grace_ms == 0)
+        one->grace_ms = call->grace_ms;
     core_event(core, object, false, "Created", "Created container %s", action->container);
 }
 
@@ -238,12 +239,13 @@ static void instance_stopped(struct core *core, struct object *object, const str
         one->kill_sent_boot_ms = now;
 }
 
-static void call_succeeded(struct core *core, struct object *object, const struct pod_action *action,
+static void call_succeeded(struct core *core, struct object *object, const struct runtime_call *call,
                            const struct json *answer)
 {
+    const struct pod_action *action = &call->action;
     struct run *run = object_run(object, action->uid);
     if (action->kind == POD_CREATE)
-        instance_created(core, object, action);
+        instance_created(core, object, call);
     else if (action->kind == POD_START)
         instance_started(core, object, action, run, answer);
     else if (action->kind == POD_STOP)
@@ -346,7 +348,7 @@ void runtime_result(struct core *core, const struct frame_view *frame)
     struct error ignored; /* an answer is optional */
     AUTO_JSON struct json *answer = frame->body_len > 0 ? json_parse(frame->body, frame->body_len, &ignored) : NULL;
     if (json_get_boolean(frame->head, "ok", false))
-        call_succeeded(core, object, &call->action, answer);
+        call_succeeded(core, object, call, answer);
     else
         call_failed(core, object, &call->action, reason != NULL ? reason : "RuntimeError",
                     message != NULL ? message : "the runtime did not say why");

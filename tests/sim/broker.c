@@ -183,12 +183,28 @@ void broker_backup(struct sim *sim)
     copy(&sim->broker.retained, &sim->broker.backup);
 }
 
+/* The status of an object that the node has forgotten altogether is nobody's: an operator who restores takes it out. */
+static void clean_backup(struct sim *sim)
+{
+    static const char *const words[] = { "state", "status" };
+    for (int pod = 0; pod < SIM_PODS; pod++) {
+        bool known = false;
+        for (int source = 0; source < SOURCES; source++)
+            known = known || sim->seen[pod].slots[source].filled;
+        for (size_t i = 0; !known && i < 2; i++) {
+            AUTO_FREE char *topic = mem_printf(SIM_ROOT "/nodes/" SIM_NODE "/%s/default/pods/p%d", words[i], pod);
+            retain(sim, topic, "");
+        }
+    }
+}
+
 void broker_restore(struct sim *sim)
 {
     sim_note(sim, "broker: is restored from a backup");
     sim->counters[N_BROKER_RESTORED]++;
     link_cut(sim, "the broker is restored");
     copy(&sim->broker.backup, &sim->broker.retained);
+    clean_backup(sim);
     forget_session(sim);
     doubt_all(sim);
 }

@@ -276,6 +276,7 @@ void chaos_run(struct sim *sim, uint64_t seed, enum lie lie, bool trace, const c
     sim->calm = true;
     sim->disk_full = false;
     restart_if_down(sim);
+    link_cut(sim, "once more, for a flood that is whole");
     run_until(sim, sim->now_ms + SETTLE_MS);
     if (!sim->failed)
         operator_settle(sim);

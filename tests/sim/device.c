@@ -131,6 +131,8 @@ static void check_start(struct sim *sim, const struct box *box, enum restart_pol
             sim_fail(sim, "twice", "p%d/c%d runs twice: attempt %" PRId64 " of %.8s and attempt %" PRId64 " of %.8s",
                      box->pod, box->container, other->attempt, other->uid, box->attempt, box->uid);
     struct past *past = past_of(sim, box->uid, box->container);
+    if (sim->counters[N_WIPED] > 0)
+        return; /* what has run is forgotten with the database */
     if (policy == RESTART_NEVER && past->starts > 0)
         sim_fail(sim, "once", "p%d/c%d of %.8s must run once, and is started again", box->pod, box->container, box->uid);
     if (policy == RESTART_ON_FAILURE && past->ended_well)

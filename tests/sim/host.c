@@ -79,7 +79,7 @@ void host_notify(struct sim *sim, const struct box *box)
     AUTO_JSON struct json *event = json_new_texts("event", "changed", NULL);
     json_set(event, "instance", host_describe(box));
     AUTO_FREE char *text = json_print(event);
-    size_t times = sim_chance(sim, sim->temper.notify_lost) ? 2 : 1;
+    size_t times = !sim->calm && sim_chance(sim, sim->temper.notify_lost) ? 2 : 1;
     for (size_t i = 0; i < times; i++)
         say(sim, json_new_texts("op", "notify", NULL), text, i == 0);
 }
