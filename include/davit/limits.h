@@ -56,6 +56,7 @@
 #define LIMIT_ARCHIVE_LAYERS 512           /* different ones */
 #define LIMIT_ARCHIVE_JSON_BYTES (12 * 1024 * 1024) /* manifests and configurations of an archive, together */
 #define LIMIT_UNPACK_MEMORY_BYTES (96 * 1024 * 1024) /* what davit-unpack may hold: a zstd window can ask for 128 MB */
+#define LIMIT_PULL_PARALLEL 8              /* layers at a time; more: the configuration is refused */
 #define LIMIT_PATH_BYTES 4096
 
 /* Files that are read whole. Over a cap: refused, with the cap named. */

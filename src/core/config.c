@@ -1,5 +1,6 @@
 #include "core/config.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <ini.h>
@@ -15,7 +16,9 @@
 #include "davit/limits.h"
 #include "protocol/names.h"
 
-enum key_type { KEY_TEXT, KEY_PATH, KEY_BOOL, KEY_INTEGER, KEY_LIST, KEY_LABELS, KEY_PATHS };
+enum key_type {
+    KEY_TEXT, KEY_PATH, KEY_BOOL, KEY_INTEGER, KEY_BYTES, KEY_LIST, KEY_LABELS, KEY_PATHS, KEY_HOSTS
+};
 
 struct key {
     const char *section;
@@ -49,6 +52,15 @@ static const struct key keys[] = {
     KEY("runtime.fake", "enabled", KEY_BOOL, fake.enabled),
     KEY("protocol", "empty_deletes", KEY_BOOL, empty_deletes),
     KEY("security", "host_paths", KEY_PATHS, host_paths),
+    KEY("images", "quota", KEY_BYTES, images.quota_bytes),
+    { "images", "parallel", KEY_INTEGER, offsetof(struct config, images.parallel), 1, LIMIT_PULL_PARALLEL },
+    KEY("images", "rate_limit", KEY_BYTES, images.rate_limit),
+    KEY("images", "min_rate", KEY_BYTES, images.min_rate),
+    { "images", "deadline", KEY_INTEGER, offsetof(struct config, images.deadline_s), 10, 7 * 24 * 3600 },
+    KEY("images", "strict_pull", KEY_BOOL, images.strict_pull),
+    KEY("images", "insecure_registries", KEY_HOSTS, images.insecure),
+    KEY("images", "auth_file", KEY_PATH, images.auth_file),
+    KEY("images", "certs_dir", KEY_PATH, images.certs_dir),
 };
 
 /* Keys that go to a plugin as they are. */
@@ -83,6 +95,24 @@ static bool set_integer(const struct key *key, const char *value, int64_t *to, s
                      key->name, key->min, key->max, value);
 }
 
+/* "512M", "2G", "1500000": a number, and perhaps a binary unit. */
+static bool set_bytes(const struct key *key, const char *value, int64_t *to, struct error *err)
+{
+    static const char units[] = "KMGT";
+    char *end = NULL;
+    errno = 0;
+    long long number = strtoll(value, &end, 10);
+    const char *unit = end != value && *end != '\0' ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    int64_t factor = unit != NULL ? INT64_C(1) << (10 * (unit - units + 1)) : 1;
+    bool is_number = errno == 0 && end != value && end[unit != NULL ? 1 : 0] == '\0' && number >= 0;
+    if (is_number && number <= INT64_MAX / factor) {
+        *to = number * factor;
+        return true;
+    }
+    return error_set(err, ERROR_INVALID, "%s must be a number of bytes, with K, M, G or T behind it: not \"%.60s\"",
+                     key->name, value);
+}
+
 static void list_clear(struct text_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -104,6 +134,8 @@ static bool set_list(const struct key *key, const char *value, struct text_list 
                              key->name, word);
         if (key->type == KEY_PATHS && !file_path_is_safe(word))
             return error_set(err, ERROR_INVALID, "%s: \"%.60s\" is no absolute path", key->name, word);
+        if (key->type == KEY_HOSTS && strchr(word, '/') != NULL)
+            return error_set(err, ERROR_INVALID, "%s: \"%.60s\" must be HOST or HOST:PORT", key->name, word);
         list->items = mem_resize(list->items, list->count + 1, sizeof(char *));
         list->items[list->count++] = mem_strdup(word);
     }
@@ -139,7 +171,10 @@ static bool set_key(struct config *config, const struct key *key, const char *va
         return set_bool(key, value, to, err);
     case KEY_INTEGER:
         return set_integer(key, value, to, err);
+    case KEY_BYTES:
+        return set_bytes(key, value, to, err);
     case KEY_LIST:
+    case KEY_HOSTS:
         return set_list(key, value, to, err);
     case KEY_PATHS:
         config->host_paths_set = true;
@@ -160,6 +195,23 @@ static bool set_option(struct runtime_config *runtime, const char *const *known,
     return false;
 }
 
+/* [images] mirror.HOST = URL, URL … */
+static bool set_mirror(struct config *config, const char *host, const char *value, struct error *err)
+{
+    AUTO_FREE char *copy = mem_strdup(value);
+    char *rest = copy;
+    AUTO_JSON struct json *urls = json_new_array();
+    for (char *word; (word = strsep(&rest, ", \t")) != NULL;) {
+        if (word[0] == '\0')
+            continue;
+        if (strncmp(word, "http://", 7) != 0 && strncmp(word, "https://", 8) != 0)
+            return error_set(err, ERROR_INVALID, "mirror.%.100s: \"%.60s\" must begin with https:// or http://", host, word);
+        json_add_text(urls, word);
+    }
+    json_set(config->images.mirrors, host, mem_steal(&urls));
+    return true;
+}
+
 static bool assign(struct config *config, const char *section, const char *name, const char *value, struct error *err)
 {
     bool known_section = false;
@@ -174,6 +226,8 @@ static bool assign(struct config *config, const char *section, const char *name,
         return true;
     if (strcmp(section, "runtime.fake") == 0 && set_option(&config->fake, fake_options, name, value))
         return true;
+    if (strcmp(section, "images") == 0 && strncmp(name, "mirror.", 7) == 0 && name[7] != '\0')
+        return set_mirror(config, name + 7, value, err);
     if (!known_section)
         return error_set(err, ERROR_INVALID, "section [%.60s] is unknown; see davitd.conf(5)", section);
     return error_set(err, ERROR_INVALID, "key \"%.60s\" is unknown in [%s]; see davitd.conf(5)", name, section);
@@ -283,6 +337,11 @@ struct config *config_read(const char *path, bool required, struct error *err)
     config->root = mem_strdup("davit");
     config->max_document_bytes = LIMIT_DOCUMENT_BYTES;
     config->keepalive_s = 60;
+    config->images.parallel = 3;
+    config->images.min_rate = 1000;
+    config->images.deadline_s = 24 * 3600;
+    config->images.mirrors = json_new_object();
+    config->images.certs_dir = mem_strdup(SYSCONFDIR "/davit/certs.d");
     config->state_dir = mem_strdup("/var/lib/davit");
     config->run_dir = mem_strdup("/run/davit");
     config->manifests_dir = mem_strdup(SYSCONFDIR "/davit/manifests.d");
@@ -346,10 +405,11 @@ void config_free(struct config *config)
         void *at = (char *)config + keys[i].offset;
         if (keys[i].type == KEY_TEXT || keys[i].type == KEY_PATH)
             free(*(char **)at);
-        else if (keys[i].type == KEY_LIST || keys[i].type == KEY_PATHS)
+        else if (keys[i].type == KEY_LIST || keys[i].type == KEY_PATHS || keys[i].type == KEY_HOSTS)
             list_clear(at);
     }
     json_free(config->labels);
+    json_free(config->images.mirrors);
     json_free(config->crun.options);
     json_free(config->fake.options);
     free(config);

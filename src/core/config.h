@@ -14,6 +14,20 @@ struct runtime_config {
     struct json *options; /* the other keys of [runtime.NAME] */
 };
 
+/* [images]: docs: davitd.conf(5). */
+struct image_config {
+    int64_t quota_bytes; /* 0: half of the file system that holds the state folder */
+    int64_t parallel;    /* layers at a time, of one pull */
+    int64_t rate_limit;  /* bytes a second, of one pull; 0: none */
+    int64_t min_rate;    /* bytes a second over 20 s; a transfer below it is broken off */
+    int64_t deadline_s;  /* of one pull */
+    bool strict_pull;    /* Always with no registry in reach is an error, as in Kubernetes */
+    struct text_list insecure; /* HOST[:PORT] */
+    struct json *mirrors;      /* HOST[:PORT] -> array of URLs, in their order */
+    char *auth_file;     /* Docker's auth.json; NULL: none */
+    char *certs_dir;     /* HOST[:PORT]/ca.crt below it, as Docker has it */
+};
+
 struct config {
     char *node;
     struct json *labels; /* an object of strings */
@@ -28,6 +42,7 @@ struct config {
     bool empty_deletes;
     struct text_list host_paths; /* empty: any but Davit's own */
     bool host_paths_set;
+    struct image_config images;
 };
 
 /* Reads `path`, and what ends in .conf in the folder conf.d beside it, in the order of names. NULL on error, with

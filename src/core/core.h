@@ -20,6 +20,17 @@ struct core_env {
     void (*to_runtime)(void *ctx, struct json *head, const void *body, size_t len);
     /* Stop reading from the link until it is false again: too much waits for the disk. */
     void (*pause_link)(void *ctx, bool paused);
+    /* Brings an image; core_pull_ended follows, also after cancel_pull. `auths`: an array of Docker's auth.json documents. */
+    void (*pull)(void *ctx, const char *reference, const struct json *auths);
+    void (*cancel_pull)(void *ctx, const char *reference);
+    /* A layer's folder that no row knows any more. */
+    void (*drop_layer)(void *ctx, int64_t folder);
+};
+
+/* Of the layers that a pull has to bring: bytes as stored at the registry. */
+struct pull_progress {
+    int64_t bytes, total, bytes_per_second;
+    size_t layer, layers; /* whole ones, all */
 };
 
 /* A frame, looked at: the simulator has no sockets. */
@@ -99,6 +110,9 @@ void core_link_down(struct core *core, const char *why);
 void core_runtime_up(struct core *core);
 void core_runtime_frame(struct core *core, const struct frame_view *frame);
 void core_runtime_down(struct core *core, const char *why);
+void core_pull_progress(struct core *core, const char *reference, const struct pull_progress *progress);
+/* `reason` NULL: it is there as image `id`, and on the disk. */
+void core_pull_ended(struct core *core, const char *reference, const char *id, const char *reason, const char *message);
 /* Does what is due, tells what changed. Returns when to call again at the latest (boot ms); 0: no need. */
 uint64_t core_settle(struct core *core);
 /* Says good-bye on the presence topic: an orderly end. */
