@@ -45,7 +45,9 @@
 
 /* Images. Over a cap: the import is refused, and what was unpacked is removed. */
 #define LIMIT_IMAGE_LAYERS 128
+#define LIMIT_IMAGE_MANIFEST_BYTES (4 * 1024 * 1024)
 #define LIMIT_IMAGE_CONFIG_BYTES (4 * 1024 * 1024)
+#define LIMIT_IMAGE_REPORT_BYTES (192 * 1024) /* of it what a runtime needs; it must go into a frame's head */
 #define LIMIT_LAYER_BYTES (8ULL * 1024 * 1024 * 1024)
 #define LIMIT_LAYER_ENTRIES 1000000
 #define LIMIT_LAYER_DEPTH 256              /* folders in a folder */

@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "image/platform.h"
+#include "image/image_config.h"
 #include "image/reference.h"
 
 #define ROUNDS_MAX 8 /* index, index in it, manifest, configuration: one round a depth */
@@ -74,58 +74,30 @@ static bool add_layers(struct plan *plan, struct plan_image *image, const struct
     size_t at = 0;
     JSON_EACH(item, diff_ids) {
         size_t index = 0;
-        const char *diff_id = json_text(item);
-        if (diff_id == NULL || !digest_is_valid(diff_id))
-            return error_set(err, ERROR_INVALID, "the image's configuration has a diff-id that is no sha256 digest");
-        if (!add_layer(plan, diff_id, &sources[at++], &index, err))
+        if (!add_layer(plan, json_text(item), &sources[at++], &index, err))
             return false;
         image_put_on_top(image, index);
     }
     return true;
 }
 
-static struct json *config_for_report(const struct json *config)
-{
-    const struct json *inner = json_get(config, "config");
-    bool is_object = inner != NULL && json_type(inner) == JSON_OBJECT;
-    struct json *report = is_object ? json_copy(inner) : json_new_object();
-    json_set_text(report, "architecture", json_get_text(config, "architecture"));
-    json_set_text(report, "os", json_get_text(config, "os"));
-    return report;
-}
-
-static bool check_config(const struct json *config, size_t layers, struct error *err)
-{
-    char text[PLATFORM_TEXT_BYTES], shown[PATH_SHOW_BYTES];
-    const struct json *diff_ids = json_get(json_get(config, "rootfs"), "diff_ids");
-    if (json_type(config) != JSON_OBJECT || diff_ids == NULL || json_type(diff_ids) != JSON_ARRAY)
-        return error_set(err, ERROR_UNSUPPORTED, "it is no container image: its configuration has no rootfs.diff_ids");
-    if (!platform_fits(config))
-        return error_set(err, ERROR_UNSUPPORTED, "the image is for %s, and this machine is %s",
-                         path_show(platform_text(config, text), shown), platform_here());
-    if (json_size(diff_ids) != layers)
-        return error_set(err, ERROR_INVALID, "the image has %zu layers, and its configuration names %zu", layers,
-                         json_size(diff_ids));
-    if (layers == 0 || layers > LIMIT_IMAGE_LAYERS)
-        return error_set(err, ERROR_LIMIT, "the image has %zu layers: 1 to %d are possible", layers,
-                         LIMIT_IMAGE_LAYERS);
-    return true;
-}
-
 bool plan_add_image(struct plan *plan, const struct json *config, const char *id, const char *manifest,
                     const struct plan_source *sources, size_t count, struct error *err)
 {
-    if (!check_config(config, count, err))
-        return false;
+    struct image_config_content content;
     if (plan->image_count == LIMIT_ARCHIVE_IMAGES)
         return error_set(err, ERROR_LIMIT, "the image archive has more than %d images", LIMIT_ARCHIVE_IMAGES);
+    if (!image_config_read(config, count, machine_here(), &content, err))
+        return false;
     plan->images = mem_resize(plan->images, plan->image_count + 1, sizeof(plan->images[0]));
     struct plan_image *image = &plan->images[plan->image_count++];
-    *image = (struct plan_image){.references = json_new_array(), .config = config_for_report(config),
+    *image = (struct plan_image){.references = json_new_array(), .config = content.report,
                                  .layers = mem_array(count, sizeof(image->layers[0]))};
     snprintf(image->id, sizeof(image->id), "%s", id);
     snprintf(image->manifest, sizeof(image->manifest), "%s", manifest);
-    return add_layers(plan, image, json_get(json_get(config, "rootfs"), "diff_ids"), sources, err);
+    bool ok = add_layers(plan, image, content.diff_ids, sources, err);
+    json_free(content.diff_ids);
+    return ok;
 }
 
 void plan_add_reference(struct plan_image *image, const char *reference)

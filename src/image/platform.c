@@ -19,23 +19,28 @@ static const struct machine machines[] = {
     {"ppc64le", "ppc64le", 0}, {"s390x", "s390x", 0},    {"loongarch64", "loong64", 0},
 };
 
-static const struct machine *machine_here(void)
+const struct machine *machine_of(const char *uname)
+{
+    for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
+        if (strcmp(machines[i].uname, uname) == 0)
+            return &machines[i];
+    }
+    return NULL;
+}
+
+const struct machine *machine_here(void)
 {
     static struct utsname name;
     static struct machine other = {name.machine, name.machine, 0};
     if (name.machine[0] == '\0')
         uname(&name);
-    for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
-        if (strcmp(machines[i].uname, name.machine) == 0)
-            return &machines[i];
-    }
-    return &other;
+    const struct machine *machine = machine_of(name.machine);
+    return machine != NULL ? machine : &other;
 }
 
-const char *platform_here(void)
+const char *machine_platform(const struct machine *machine)
 {
     static char text[PLATFORM_TEXT_BYTES];
-    const struct machine *machine = machine_here();
     if (strcmp(machine->architecture, "arm") == 0)
         snprintf(text, sizeof(text), "linux/arm/v%d", machine->variant);
     else
@@ -43,20 +48,28 @@ const char *platform_here(void)
     return text;
 }
 
-bool platform_fits(const struct json *platform)
+static bool is_empty(const char *text)
 {
-    const struct machine *machine = machine_here();
+    return text == NULL || text[0] == '\0';
+}
+
+int platform_rank(const struct json *platform, const struct machine *machine)
+{
     const char *os = json_get_text(platform, "os");
     const char *architecture = json_get_text(platform, "architecture");
     const char *variant = json_get_text(platform, "variant");
-    if (os != NULL && os[0] != '\0' && strcmp(os, "linux") != 0)
-        return false;
-    if (architecture != NULL && architecture[0] != '\0' && strcmp(architecture, machine->architecture) != 0)
-        return false;
-    if (variant == NULL || variant[0] == '\0')
-        return true;
-    return variant[0] == 'v' && variant[1] >= '1' && variant[1] <= '9' && variant[2] == '\0' &&
-           variant[1] - '0' <= machine->variant;
+    if (platform == NULL)
+        return 1;
+    if (!is_empty(os) && strcmp(os, "linux") != 0)
+        return 0;
+    if (!is_empty(architecture) && strcmp(architecture, machine->architecture) != 0)
+        return 0;
+    if (is_empty(variant))
+        return 2 + machine->variant;
+    if (variant[0] != 'v' || variant[1] < '1' || variant[1] > '9' || variant[2] != '\0')
+        return 0;
+    int number = variant[1] - '0';
+    return number <= machine->variant ? 2 + number : 0;
 }
 
 const char *platform_text(const struct json *platform, char *out)

@@ -108,7 +108,7 @@ def image_of_129_layers():
     return image(*[tar(file("f%d" % i)) for i in range(129)])
 
 
-@case("bombs", "TooLarge", "document")
+@case("bombs", "TooLarge", "possible")
 def config_of_5_mib():
     plain = tar(file("a"))
     config = js(config_of([plain], history="x" * 5 * MIB))
