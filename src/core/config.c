@@ -195,9 +195,22 @@ static bool set_option(struct runtime_config *runtime, const char *const *known,
     return false;
 }
 
-/* [images] mirror.HOST = URL, URL … */
-static bool set_mirror(struct config *config, const char *host, const char *value, struct error *err)
+/* inih takes the first of "=" and ":" for the end of a key, and mirror.HOST:PORT has one in it. */
+#define PORT_COLON '\1'
+
+static void hide_colons(char *line)
 {
+    bool is_mirror = strncmp(line, "mirror.", 7) == 0 && strchr(line, '=') != NULL;
+    for (char *at = line; is_mirror && *at != '='; at++)
+        *at = *at == ':' ? PORT_COLON : *at;
+}
+
+/* [images] mirror.HOST = URL, URL … */
+static bool set_mirror(struct config *config, const char *name, const char *value, struct error *err)
+{
+    AUTO_FREE char *host = mem_strdup(name);
+    for (char *at = host; *at != '\0'; at++)
+        *at = *at == PORT_COLON ? ':' : *at;
     AUTO_FREE char *copy = mem_strdup(value);
     char *rest = copy;
     AUTO_JSON struct json *urls = json_new_array();
@@ -240,7 +253,8 @@ bool config_set(struct config *config, const char *assignment, struct error *err
     if (equals == NULL)
         return error_set(err, ERROR_INVALID, "\"%.80s\" must be SECTION.KEY=VALUE", assignment);
     *equals = '\0';
-    char *dot = strrchr(copy, '.');
+    /* Sections have dots in them, and so have hosts. */
+    char *dot = strncmp(copy, "images.", 7) == 0 ? strchr(copy, '.') : strrchr(copy, '.');
     if (dot == NULL)
         return error_set(err, ERROR_INVALID, "\"%.80s\" must be SECTION.KEY=VALUE", assignment);
     *dot = '\0';
@@ -268,6 +282,7 @@ static char *next_line(char *out, int size, void *stream)
     size_t kept = len < (size_t)size - 1 ? len : (size_t)size - 1;
     memcpy(out, reading->text, kept);
     out[kept] = '\0';
+    hide_colons(out);
     if (kept < len && reading->failed_line == 0) {
         reading->failed_line = reading->line;
         error_set(reading->err, ERROR_LIMIT, "the line is longer than %d bytes", size - 1);

@@ -260,6 +260,27 @@ static void the_command_line_sets_single_keys(void **state)
     config_free(config);
 }
 
+static void mirrors_are_of_a_host_with_or_without_a_port(void **state)
+{
+    (void)state;
+    struct error err;
+    struct config *config = good("[images]\ninsecure_registries = 10.0.0.5:5000, lab\n"
+                                 "mirror.docker.io = https://a.example/v2/, http://b:80\n"
+                                 "mirror.10.0.0.5:5000 = https://c:443\n  mirror.[fd00::1]:5000=https://d\n");
+    const struct json *mirrors = config->images.mirrors;
+    assert_int_equal(json_size(mirrors), 3);
+    assert_int_equal(json_size(json_get(mirrors, "docker.io")), 2);
+    assert_string_equal(json_text(json_first(json_get(mirrors, "docker.io"))), "https://a.example/v2/");
+    assert_string_equal(json_text(json_first(json_get(mirrors, "10.0.0.5:5000"))), "https://c:443");
+    assert_string_equal(json_text(json_first(json_get(mirrors, "[fd00::1]:5000"))), "https://d");
+    assert_int_equal(config->images.insecure.count, 2);
+    assert_true(config_set(config, "images.mirror.10.0.0.6:5000=http://e", &err));
+    assert_string_equal(json_text(json_first(json_get(mirrors, "10.0.0.6:5000"))), "http://e");
+    config_free(config);
+    assert_null(read_text("[images]\nmirror.x:5000 = ftp://c\n", &err));
+    assert_non_null(strstr(err.message, ":2: mirror.x:5000: \"ftp://c\" must begin with https://"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -272,6 +293,7 @@ int main(void)
         cmocka_unit_test(a_node_without_a_name_takes_one_from_its_machine),
         cmocka_unit_test(the_folder_comes_after_the_file_in_the_order_of_names),
         cmocka_unit_test(the_command_line_sets_single_keys),
+        cmocka_unit_test(mirrors_are_of_a_host_with_or_without_a_port),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
