@@ -30,7 +30,7 @@ _davit()
         case $verb in
             get) words='pods nodes events' ;;
             describe|delete) words='pod' ;;
-            image) words='import ls' ;;
+            image) words='import pull ls' ;;
         esac
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

@@ -35,9 +35,9 @@ static const struct verb VERBS[] = {
     {"delete", "pod NAME…|-f FILE --node N", "make a node remove an object",
      "  davit delete pod hello --node press-7\n  davit delete -f hello.yaml --node press-7 --wait=false",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT, verb_delete},
-    {"image", "import FILE|ls", "the images of this device, through davitd's control socket",
-     "  davit image import demo.tar --name demo:1\n  davit image ls", FLAG_CONTROL | FLAG_NAME | FLAG_OUTPUT,
-     verb_image},
+    {"image", "import FILE|pull REF|ls", "the images of this device, through davitd's control socket",
+     "  davit image import demo.tar --name demo:1\n  davit image pull busybox:1.36\n  davit image ls",
+     FLAG_CONTROL | FLAG_NAME | FLAG_OUTPUT, verb_image},
     {"version", "", "of this program, and of the nodes' agents", "  davit version --client",
      FLAG_BROKER | FLAG_NODE | FLAG_CLIENT, verb_version},
 };

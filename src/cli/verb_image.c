@@ -9,42 +9,19 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cli/control.h"
+#include "cli/image_view.h"
 #include "cli/output.h"
 #include "cli/status.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 
-#define ID_BYTES 20
-#define ID_SHOWN 12 /* of the digest, as other tools show it */
-
-/* 1.2MB, in powers of ten. */
-static const char *size_text(int64_t bytes, char out[24])
+static void on_import_progress(void *ctx, const struct json *progress)
 {
-    static const char *const UNITS[] = {"B", "kB", "MB", "GB", "TB"};
-    double size = (double)bytes;
-    size_t unit = 0;
-    for (; size >= 1000 && unit + 1 < sizeof(UNITS) / sizeof(UNITS[0]); unit++)
-        size /= 1000;
-    (void)snprintf(out, 24, unit == 0 || size >= 100 ? "%.0f%s" : "%.1f%s", size, UNITS[unit]);
-    return bytes < 0 ? "" : out;
-}
-
-static const char *id_text(const char *id, char out[ID_BYTES])
-{
-    const char *colon = id != NULL ? strchr(id, ':') : NULL;
-    (void)snprintf(out, ID_BYTES, "%.*s", ID_SHOWN, colon != NULL ? colon + 1 : id != NULL ? id : "");
-    return out;
-}
-
-/* One line, written over and over; only where a person looks. */
-static void on_progress(void *ctx, const struct json *progress)
-{
-    char id[ID_BYTES];
-    char size[24];
+    char id[IMAGE_ID_BYTES];
+    char size[IMAGE_SIZE_BYTES];
     (void)ctx;
-    if (isatty(STDERR_FILENO))
-        (void)fprintf(stderr, "\rlayer %s: %s\033[K", id_text(json_get_text(progress, "layer"), id),
-                      size_text(json_get_integer(progress, "bytes", 0), size));
+    image_progress_line("layer %s: %s", image_id_text(json_get_text(progress, "layer"), id),
+                        image_size_text(json_get_integer(progress, "bytes", 0), size));
 }
 
 static enum exit_code image_import(const struct options *options, const char *file, struct error *err)
@@ -57,16 +34,15 @@ static enum exit_code image_import(const struct options *options, const char *fi
     }
     if (options->name != NULL)
         json_add_text(json_set_array(request, "references"), options->name);
-    AUTO_JSON struct json *result = control_call(options->control, request, fd, on_progress, NULL, err);
-    if (isatty(STDERR_FILENO))
-        (void)fputs("\r\033[K", stderr);
+    AUTO_JSON struct json *result = control_call(options->control, request, fd, on_import_progress, NULL, err);
+    image_progress_end();
     if (result == NULL)
         return exit_code_of(err);
     JSON_EACH(image, json_get(result, "images")) {
-        char id[ID_BYTES];
+        char id[IMAGE_ID_BYTES];
         const char *reference = json_get_text(image, "reference");
         printf("image/%s imported (%s)\n", reference != NULL ? reference : "<none>",
-               id_text(json_get_text(image, "id"), id));
+               image_id_text(json_get_text(image, "id"), id));
     }
     return EXIT_CODE_OK;
 }
@@ -86,17 +62,17 @@ static void print_images(const struct json *images)
     for (size_t i = 0; i < sizeof(HEADINGS) / sizeof(HEADINGS[0]); i++)
         table_column(&table, HEADINGS[i]);
     JSON_EACH(image, images) {
-        char id[ID_BYTES];
+        char id[IMAGE_ID_BYTES];
         char age[TABLE_AGE_BYTES];
-        char size[24];
+        char size[IMAGE_SIZE_BYTES];
         char layers[24];
         const struct json *list = json_get(image, "layers");
         int64_t count = list != NULL && json_type(list) == JSON_ARRAY ? (int64_t)json_size(list)
                                                                      : json_get_integer(image, "layers", 0);
         (void)snprintf(layers, sizeof(layers), "%lld", (long long)count);
-        const char *const cells[] = {json_get_text(image, "reference"), id_text(json_get_text(image, "id"), id),
+        const char *const cells[] = {json_get_text(image, "reference"), image_id_text(json_get_text(image, "id"), id),
                                      table_age(created_ms(image), clock_wall_ms(), age),
-                                     size_text(json_get_integer(image, "size", -1), size), layers};
+                                     image_size_text(json_get_integer(image, "size", -1), size), layers};
         table_row(&table, cells);
     }
     table_print(&table);
@@ -128,13 +104,17 @@ static enum exit_code image_list(const struct options *options, struct error *er
 enum exit_code verb_image(const struct options *options, struct error *err)
 {
     const char *what = options->word_count > 0 ? options->words[0] : "";
-    bool is_import = strcmp(what, "import") == 0;
+    bool is_import = strcmp(what, "import") == 0, is_pull = strcmp(what, "pull") == 0;
     bool is_list = strcmp(what, "ls") == 0;
-    if (!is_import && !is_list)
-        return usage_error(err, "image %s: import FILE, or ls", *what != '\0' ? what : "what?");
-    if (options->word_count != (is_import ? 2 : 1))
-        return usage_error(err, is_import ? "import which archive? One FILE" : "image ls takes no more words");
-    if (is_list && options->name != NULL)
+    if (!is_import && !is_pull && !is_list)
+        return usage_error(err, "image %s: import FILE, pull REF, or ls", *what != '\0' ? what : "what?");
+    if (options->word_count != (is_list ? 1 : 2))
+        return usage_error(err, is_import ? "import which archive? One FILE"
+                                : is_pull ? "pull which image? One REF"
+                                          : "image ls takes no more words");
+    if (!is_import && options->name != NULL)
         return usage_error(err, "--name is for image import");
-    return is_import ? image_import(options, options->words[1], err) : image_list(options, err);
+    if (is_list)
+        return image_list(options, err);
+    return is_import ? image_import(options, options->words[1], err) : image_pull(options, options->words[1], err);
 }

@@ -287,6 +287,17 @@ control() {
     grep -q 'an archive' "$DIR/asked"
 }
 
+@test "image pull waits for davitd, and has a bar for a person" {
+    control
+    run -0 davit image pull demo:1
+    [ "$output" = "image/demo:1 pulled (0123456789ab)" ]
+    run -0 script -qec "$DAVIT image pull demo:1" /dev/null
+    contains "[======>                 ] 1.0MB of 4.0MB, 1 of 2 layers, 500kB/s"
+    run -4 davit image pull missing:1
+    contains "NotFound: there is no such tag"
+    run -2 davit image pull
+}
+
 @test "image ls is a table" {
     control
     run -0 davit image ls

@@ -28,6 +28,11 @@ def receive(peer):
 def answer(request, content):
     if request["op"] == "image-list":
         return [{"op": "result", "ok": True, "images": [IMAGE]}]
+    if request["op"] == "image-pull":
+        if "missing" in request["reference"]:
+            return [{"op": "result", "ok": False, "reason": "NotFound", "message": "there is no such tag"}]
+        return [{"op": "progress", "bytes": 1000000, "total": 4000000, "rate": 500000, "layer": 1, "layers": 2},
+                {"op": "result", "ok": True, "images": [{"reference": request["reference"], "id": ID}]}]
     if content.startswith("bad"):
         return [{"op": "result", "ok": False, "reason": "DigestMismatch", "message": "a layer is not what it says"}]
     result = {"op": "result", "ok": True, "images": [{"reference": request["references"][0], "id": ID}]}
