@@ -270,6 +270,9 @@ static void on_start(uv_timer_t *timer)
     }
     int status = peer_spawn(peer, ends[1]);
     close(ends[1]);
+    /* Held on, a pipe would not be broken when its one reader has gone. */
+    if (peer->options.once && peer->options.stdin_fd >= 0)
+        close(fd_steal(&peer->options.stdin_fd));
     if (status != 0) {
         close(ends[0]);
         peer->state = PEER_REAPED;

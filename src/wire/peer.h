@@ -15,7 +15,7 @@ struct peer;
 struct peer_options {
     const char *name;        /* in log lines; copied */
     const char *const *argv; /* argv[0] is a path; NULL-terminated; copied */
-    int stdin_fd;            /* -1: /dev/null. Duplicated. */
+    int stdin_fd;            /* -1: /dev/null. Duplicated; with `once` the child alone has it after its start. */
     bool once;               /* do not start it again (davit-unpack) */
     void (*on_up)(void *ctx);                            /* started: send the first frame from here */
     void (*on_frame)(void *ctx, struct frame *frame);
