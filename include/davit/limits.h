@@ -61,6 +61,16 @@
 #define LIMIT_PULL_PARALLEL 8              /* layers at a time; more: the configuration is refused */
 #define LIMIT_PATH_BYTES 4096
 
+/* Registries. Over a cap: the pull fails with a reason. */
+#define LIMIT_FETCH_JOBS 16                /* manifests and blobs at a time; more end davit-fetch */
+#define LIMIT_FETCH_ENDPOINTS 16           /* a registry and its mirrors */
+#define LIMIT_FETCH_CREDENTIALS 32         /* for one endpoint */
+#define LIMIT_FETCH_CA_BYTES (1024 * 1024)
+#define LIMIT_FETCH_URL_BYTES 8192
+#define LIMIT_FETCH_HEADERS 256            /* lines of an answer's head, those of 1xx answers before it included */
+#define LIMIT_FETCH_HEADER_BYTES (64 * 1024)
+#define LIMIT_FETCH_MESSAGE_BYTES 2048     /* what a failure says; the rest is left out */
+
 /* Files that are read whole. Over a cap: refused, with the cap named. */
 #define LIMIT_CONFIG_BYTES (256 * 1024)
 #define LIMIT_MANIFEST_BYTES (16 * 1024 * 1024) /* one file of davit -f */
