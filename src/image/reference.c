@@ -6,6 +6,7 @@
 
 #define DEFAULT_DOMAIN "docker.io"
 #define LEGACY_DEFAULT_DOMAIN "index.docker.io"
+#define DEFAULT_REGISTRY "registry-1.docker.io"
 #define OFFICIAL_PREFIX "library/"
 #define ID_HEX_CHARS 64
 
@@ -271,4 +272,9 @@ const char *reference_familiar(const struct reference *reference, char *out)
     if (slash != NULL && part_is_domain(path, (size_t)(slash - path)))
         return reference_format(reference, out);
     return format_name(reference, "", path, out);
+}
+
+const char *reference_registry(const struct reference *reference)
+{
+    return strcmp(reference->domain, DEFAULT_DOMAIN) == 0 ? DEFAULT_REGISTRY : reference->domain;
 }

@@ -28,5 +28,7 @@ MUST_CHECK bool reference_parse(const char *text, struct reference *out, struct 
 const char *reference_format(const struct reference *reference, char *out);
 /* The shortest text that reads back as the same reference: "busybox:latest". Returns out, as above. */
 const char *reference_familiar(const struct reference *reference, char *out);
+/* The host that serves it: docker.io's registry has another name. */
+const char *reference_registry(const struct reference *reference);
 
 #endif

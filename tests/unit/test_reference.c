@@ -65,6 +65,9 @@ static void parts_are_taken_apart(void **state)
     assert_string_equal(reference.path, "plant/hmi");
     assert_string_equal(reference.tag, "2");
     assert_string_equal(reference.digest, SHA);
+    assert_string_equal(reference_registry(&reference), "registry.example:443");
+    assert_true(reference_parse("index.docker.io/busybox", &reference, &err));
+    assert_string_equal(reference_registry(&reference), "registry-1.docker.io");
 }
 
 static void what_is_outside_the_grammar_is_refused(void **state)
