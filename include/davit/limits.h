@@ -11,6 +11,7 @@
 #define LIMIT_ENV 1024      /* in one container */
 #define LIMIT_ARGS 1024     /* words in command, and in args */
 #define LIMIT_VOLUMES 64    /* in one pod, and mounts in one container */
+#define LIMIT_PULL_SECRETS 16
 #define LIMIT_IGNORED_FIELDS 64 /* paths named in a status; the rest is counted */
 
 /* Objects known to one node. One more: refused as TooManyObjects. */
@@ -58,6 +59,11 @@
 #define LIMIT_ARCHIVE_LAYERS 512           /* different ones */
 #define LIMIT_ARCHIVE_JSON_BYTES (12 * 1024 * 1024) /* manifests and configurations of an archive, together */
 #define LIMIT_UNPACK_MEMORY_BYTES (96 * 1024 * 1024) /* what davit-unpack may hold: a zstd window can ask for 128 MB */
+#define LIMIT_PULLS 4                      /* images at a time; one more waits */
+#define LIMIT_PULL_RECORDS 1024            /* names of which a pull is remembered; one more: those that no pod has are forgotten */
+#define LIMIT_IMAGE_INDEXES 2              /* an index in an index */
+#define LIMIT_PULL_ENDPOINTS 8             /* mirrors and the registry itself; more: the pull is refused */
+#define LIMIT_PULL_PIPE_BYTES (1024 * 1024) /* between davit-fetch and davit-unpack, of one layer */
 #define LIMIT_PULL_PARALLEL 8              /* layers at a time; more: the configuration is refused */
 #define LIMIT_PATH_BYTES 4096
 

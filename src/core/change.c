@@ -16,33 +16,41 @@ static bool is_before(const struct slot *slot, const struct change *change)
     return slot->source < change->source || (slot->source == change->source && slot->rank < change->rank);
 }
 
-/* Whether a filled place decides what rules; *hash NULL: nothing is wanted. */
-static bool decides(enum slot_source source, bool tombstone, const char *said, const char **hash)
+/* What rules, as far as it matters to an incarnation. */
+struct ruling {
+    const char *hash; /* NULL: nothing is wanted */
+    const struct pod *pod;
+};
+
+/* Whether a filled place decides what rules. */
+static bool decides(enum slot_source source, bool tombstone, struct ruling said, struct ruling *ruling)
 {
-    *hash = tombstone ? NULL : said;
+    *ruling = tombstone ? (struct ruling){ 0 } : said;
     return !tombstone || source == SOURCE_NODE;
 }
 
-/* Whose hash rules once the change is in: object_ruling, with the change in its place. NULL: nothing is wanted. */
-static const char *ruling_hash_after(const struct change *change)
+/* What rules once the change is in: object_ruling, with the change in its place. */
+static struct ruling ruling_after(const struct change *change)
 {
     const struct object *object = change->object;
-    const char *hash;
+    struct ruling ruling;
     bool placed = change->remove;
     for (size_t i = 0; i <= object->slot_count; i++) {
         const struct slot *slot = i < object->slot_count ? &object->slots[i] : NULL;
         bool same = slot != NULL && slot->source == change->source && strcmp(slot->group, change->group) == 0;
         if (!placed && (slot == NULL || same || !is_before(slot, change))) {
             placed = true;
-            if (decides(change->source, change->document.tombstone, change->document.hash, &hash))
-                return hash;
+            struct ruling said = { .hash = change->document.hash, .pod = change->document.pod };
+            if (decides(change->source, change->document.tombstone, said, &ruling))
+                return ruling;
         }
         if (slot == NULL || same || slot->left)
             continue;
-        if (decides(slot->source, slot->tombstone, slot->hash, &hash))
-            return hash;
+        struct ruling said = { .hash = slot->hash, .pod = slot->pod };
+        if (decides(slot->source, slot->tombstone, said, &ruling))
+            return ruling;
     }
-    return NULL;
+    return (struct ruling){ 0 };
 }
 
 /* A container that runs already, from a document with the same hash: a lost database does not restart it. */
@@ -56,18 +64,30 @@ static const struct run *run_to_adopt(const struct object *object, const char *h
     return NULL;
 }
 
+/* Pull before stop: what runs stays the wanted one until the images of the next one are here. */
+static bool is_held(const struct change *change, const struct pod *pod)
+{
+    const struct object *object = change->object;
+    return object->hash[0] != '\0' && object_has_begun(object) && object_wanted(object) != NULL && pod != NULL &&
+           !pulls_ready(change->core, object, pod);
+}
+
 static void plan_incarnation(struct change *change)
 {
     const struct object *object = change->object;
-    const char *hash = ruling_hash_after(change);
-    if (hash == NULL) {
+    struct ruling ruling = ruling_after(change);
+    if (ruling.hash == NULL) {
         change->ends = object->uid[0] != '\0' && object->hash[0] != '\0';
         return;
     }
-    if (object->uid[0] != '\0' && strcmp(object->hash, hash) == 0)
+    if (object->uid[0] != '\0' && strcmp(object->hash, ruling.hash) == 0)
         return;
-    snprintf(change->hash, sizeof(change->hash), "%s", hash);
-    const struct run *adopted = run_to_adopt(object, hash);
+    if (is_held(change, ruling.pod))
+        change->held = pod_copy(object_wanted(object));
+    if (change->held != NULL)
+        return;
+    snprintf(change->hash, sizeof(change->hash), "%s", ruling.hash);
+    const struct run *adopted = run_to_adopt(object, ruling.hash);
     if (adopted != NULL)
         snprintf(change->uid, sizeof(change->uid), "%s", adopted->uid);
     else
@@ -77,6 +97,7 @@ static void plan_incarnation(struct change *change)
 static void free_change(struct change *change)
 {
     document_free(&change->document);
+    pod_free(change->held);
     free(change->group);
     free(change);
 }
@@ -117,14 +138,17 @@ static void apply(struct change *change)
         memcpy(object->uid, change->uid, sizeof(object->uid));
         memcpy(object->hash, change->hash, sizeof(object->hash));
         object->created_ms = change->accepted_ms;
-        free(object->memory);
-        object->memory = NULL;
-        object->memory_count = 0;
-    } else if (change->ends) {
-        object->hash[0] = '\0';
+        object->since_boot_ms = core_boot_ms(change->core);
+        object_renewed(object);
+    } else {
+        if (change->ends)
+            object->hash[0] = '\0';
+        if (change->held != NULL)
+            object->since_boot_ms = core_boot_ms(change->core);
+        pod_free(object->held);
+        object->held = mem_steal(&change->held);
+        object_fit_memory(object, object_wanted(object));
     }
-    const struct slot *ruling = object_ruling(object);
-    object_fit_memory(object, ruling != NULL ? ruling->pod : NULL);
     if (object_refused_in(object, &key))
         object->refused = false;
     object->refused_stored = object->refused_stored && object->uid[0] == '\0';
@@ -174,26 +198,38 @@ static void write_slot(const struct change *change, struct store_txn *txn)
     store_put_slot(txn, &row);
 }
 
+static void write_incarnation(const struct change *change, struct store_txn *txn)
+{
+    const struct object *object = change->object;
+    struct incarnation_row row = { .id = object->id, .uid = change->uid, .hash = change->hash,
+                                   .created_ms = change->accepted_ms };
+    AUTO_FREE char *held = NULL;
+    if (change->uid[0] == '\0' && !change->ends && change->held == NULL)
+        return;
+    if (change->uid[0] == '\0') {
+        row.uid = object->uid;
+        row.hash = change->ends ? "" : object->hash;
+        row.created_ms = object->created_ms;
+    }
+    if (change->held != NULL) {
+        AUTO_JSON struct json *spec = pod_write(change->held);
+        row.text = held = json_print(spec);
+    }
+    store_put_incarnation(txn, &row);
+}
+
 void change_commit(struct change *change)
 {
     struct object *object = change->object;
     struct core *core = change->core;
     change->uid[0] = '\0';
     change->ends = false;
+    pod_free(mem_steal(&change->held));
     object->committing = true;
     plan_incarnation(change);
     struct store_txn *txn = store_begin(core->store);
     write_slot(change, txn);
-    struct incarnation_row row = { .id = object->id, .uid = change->uid, .hash = change->hash,
-                                   .created_ms = change->accepted_ms };
-    if (change->uid[0] != '\0') {
-        store_put_incarnation(txn, &row);
-    } else if (change->ends) {
-        row.uid = object->uid;
-        row.hash = "";
-        row.created_ms = object->created_ms;
-        store_put_incarnation(txn, &row);
-    }
+    write_incarnation(change, txn);
     /* From now on the end of the incarnation clears its topics. */
     if (object->refused_stored && (change->uid[0] != '\0' || object->uid[0] != '\0'))
         store_delete_refused(txn, &object->id);

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/importer.h"
+#include "core/placing.h"
+#include "core/puller.h"
 #include "davit/limits.h"
 #include "image/reference.h"
 #include "wire/conn.h"
@@ -32,6 +34,7 @@ struct client {
     struct control *control;
     struct conn *conn;
     struct importer *importer;
+    struct pull_watch *pull;
     struct client *next;
 };
 
@@ -46,6 +49,8 @@ static void client_drop(struct client *client)
     control->count--;
     if (client->importer != NULL)
         importer_detach(client->importer);
+    if (client->pull != NULL)
+        puller_unwatch(client->pull);
     conn_free(client->conn);
     free(client);
 }
@@ -73,13 +78,14 @@ static void list_images(struct client *client, struct frame *frame)
     struct json *answer = json_new_texts("op", "result", NULL);
     json_set_boolean(answer, "ok", true);
     struct json *list = json_set_array(answer, "images");
-    for (const struct image *image = images->images; image != NULL; image = image->hh.next) {
+    for (const struct image_name *name = images->names; name != NULL; name = name->hh.next) {
+        const struct image *image = name->image;
         struct json *one = json_add_object(list);
         struct reference parsed;
         struct error ignored; /* it was parsed when it was imported */
         char familiar[REFERENCE_TEXT_BYTES];
-        bool known = reference_parse(image->reference, &parsed, &ignored);
-        json_set_text(one, "reference", known ? reference_familiar(&parsed, familiar) : image->reference);
+        bool known = reference_parse(name->reference, &parsed, &ignored);
+        json_set_text(one, "reference", known ? reference_familiar(&parsed, familiar) : name->reference);
         json_set_text(one, "id", image->id);
         json_set_integer(one, "created", (int64_t)image->created_ms);
         json_set_integer(one, "size", image->size_bytes);
@@ -91,8 +97,10 @@ static void list_images(struct client *client, struct frame *frame)
 static void on_answer(void *ctx, struct json *answer_taken, bool last)
 {
     struct client *client = ctx;
-    if (last)
+    if (last) {
         client->importer = NULL;
+        client->pull = NULL;
+    }
     conn_send(client->conn, answer_taken, NULL, 0);
 }
 
@@ -106,6 +114,22 @@ static void import_image(struct client *client, struct frame *frame)
     client->importer = importer_start(client->control->daemon, fd, json_get(frame->head, "references"), on_answer, client);
 }
 
+static void pull_image(struct client *client, struct frame *frame)
+{
+    struct daemon *daemon = client->control->daemon;
+    const char *text = json_get_text(frame->head, "reference");
+    struct reference parsed;
+    struct error err;
+    char reference[REFERENCE_TEXT_BYTES];
+    if (!reference_parse(text != NULL ? text : "", &parsed, &err)) {
+        fail(client, "Invalid", err.message);
+        return;
+    }
+    reference_format(&parsed, reference);
+    client->pull = puller_watch(daemon->puller, reference, on_answer, client);
+    pulls_ask(daemon->core, reference, json_get(frame->head, "auths"));
+}
+
 static const struct {
     const char *op;
     void (*answer)(struct client *client, struct frame *frame);
@@ -113,13 +137,14 @@ static const struct {
     { "version", say_version },
     { "image-list", list_images },
     { "image-import", import_image },
+    { "image-pull", pull_image },
 };
 
 static void on_frame(void *ctx, struct frame *frame)
 {
     struct client *client = ctx;
     const char *op = json_get_text(frame->head, "op");
-    if (client->importer != NULL) {
+    if (client->importer != NULL || client->pull != NULL) {
         fail(client, "Busy", "one request a connection");
         return;
     }
@@ -215,7 +240,7 @@ struct control *control_new(struct daemon *daemon, struct error *err)
     uv_timer_init(daemon->loop, &control->pause);
     control->pause.data = control;
     uv_poll_start(&control->poll, UV_READABLE, on_connection);
-    importer_clean(daemon);
+    placing_clean(daemon);
     return control;
 }
 

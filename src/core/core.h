@@ -8,6 +8,7 @@
 #include "core/images.h"
 #include "core/object.h"
 #include "core/outbox.h"
+#include "core/pulls.h"
 
 /* The world outside. Heads are taken. */
 struct core_env {
@@ -81,6 +82,7 @@ struct core {
     struct outbox *outbox;
     struct objects objects;
     struct images images;
+    struct pulls pulls;
     struct link_state link;
     struct runtime_state runtime;
     struct change *changes; /* whose commit failed */

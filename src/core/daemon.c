@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "core/control.h"
 #include "core/manifests.h"
+#include "core/puller.h"
 #include "davit/limits.h"
 
 #define LINK_WAIT_MS 3000    /* for the runtime's first list, before the broker is asked */
@@ -60,6 +61,18 @@ static void env_pause_link(void *ctx, bool paused)
     struct daemon *daemon = ctx;
     if (daemon->link != NULL)
         peer_pause(daemon->link, paused);
+}
+
+static void env_pull(void *ctx, const char *reference, const struct json *auths)
+{
+    struct daemon *daemon = ctx;
+    puller_start(daemon->puller, reference, auths);
+}
+
+static void env_cancel_pull(void *ctx, const char *reference)
+{
+    struct daemon *daemon = ctx;
+    puller_cancel(daemon->puller, reference);
 }
 
 static void end_now(struct daemon *daemon)
@@ -275,7 +288,10 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .random = env_random,
                                      .to_link = env_to_link,
                                      .to_runtime = env_to_runtime,
-                                     .pause_link = env_pause_link };
+                                     .pause_link = env_pause_link,
+                                     .pull = env_pull,
+                                     .cancel_pull = env_cancel_pull };
+    daemon->puller = puller_new(daemon);
     daemon->core = core_new(daemon->config, &daemon->env, daemon->store, err);
     if (daemon->core == NULL)
         return false;
@@ -309,6 +325,7 @@ int daemon_run(struct config *config)
     }
     peer_free(daemon.runtime);
     control_free(daemon.control);
+    puller_free(daemon.puller);
     store_close(daemon.store);
     return 0;
 }

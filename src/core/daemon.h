@@ -8,6 +8,8 @@
 #include "wire/peer.h"
 
 struct control;
+struct puller;
+struct placing;
 
 struct daemon {
     uv_loop_t *loop;
@@ -18,6 +20,8 @@ struct daemon {
     struct peer *link;
     struct peer *runtime;
     struct control *control;
+    struct puller *puller;
+    struct placing *placings; /* the first one is under way */
     uv_poll_t store_poll;
     uv_timer_t timer;
     uv_timer_t link_timer;    /* the broker is asked once what runs is known, or after a while */

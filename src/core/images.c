@@ -6,28 +6,41 @@
 #include "base/memory.h"
 #include "image/reference.h"
 
-static void image_free(struct image *image)
+static void image_free(struct images *images, struct image *image)
 {
-    free(image->reference);
+    HASH_DEL(images->by_id, image);
     free(image->id);
+    free(image->manifest);
     json_free(image->config);
     json_free(image->layers);
     free(image);
 }
 
+static void name_free(struct images *images, struct image_name *name)
+{
+    HASH_DEL(images->names, name);
+    free(name->reference);
+    free(name);
+}
+
+static void layer_free(struct images *images, struct layer *layer)
+{
+    HASH_DEL(images->layers, layer);
+    free(layer->diff_id);
+    free(layer);
+}
+
 void images_free(struct images *images)
 {
+    struct image_name *name, *next_name;
+    HASH_ITER(hh, images->names, name, next_name)
+        name_free(images, name);
     struct image *image, *next_image;
-    HASH_ITER(hh, images->images, image, next_image) {
-        HASH_DEL(images->images, image);
-        image_free(image);
-    }
+    HASH_ITER(hh, images->by_id, image, next_image)
+        image_free(images, image);
     struct layer *layer, *next_layer;
-    HASH_ITER(hh, images->layers, layer, next_layer) {
-        HASH_DEL(images->layers, layer);
-        free(layer->diff_id);
-        free(layer);
-    }
+    HASH_ITER(hh, images->layers, layer, next_layer)
+        layer_free(images, layer);
 }
 
 void images_take_layer(struct images *images, const struct layer_row *row)
@@ -45,27 +58,83 @@ void images_take_layer(struct images *images, const struct layer_row *row)
         images->last_folder = row->folder;
 }
 
+static struct image *image_of(const struct images *images, const char *id)
+{
+    struct image *image = NULL;
+    HASH_FIND_STR(images->by_id, id, image);
+    return image;
+}
+
+static struct image_name *name_of(const struct images *images, const char *reference)
+{
+    struct image_name *name = NULL;
+    HASH_FIND_STR(images->names, reference, name);
+    return name;
+}
+
 bool images_take(struct images *images, const struct image_row *row, struct error *err)
 {
     AUTO_JSON struct json *config = json_parse(row->config, strlen(row->config), err);
     AUTO_JSON struct json *layers = config != NULL ? json_parse(row->layers, strlen(row->layers), err) : NULL;
     if (layers == NULL)
-        return error_wrap(err, "image %s", row->reference);
-    struct image *image = NULL;
-    HASH_FIND_STR(images->images, row->reference, image);
-    if (image != NULL) {
-        HASH_DEL(images->images, image);
-        image_free(image);
+        return error_wrap(err, "image %s", row->id);
+    struct image *image = image_of(images, row->id);
+    if (image == NULL) {
+        image = mem_alloc(sizeof(*image));
+        image->id = mem_strdup(row->id);
+        HASH_ADD_KEYPTR(hh, images->by_id, image->id, strlen(image->id), image);
     }
-    image = mem_alloc(sizeof(*image));
-    image->reference = mem_strdup(row->reference);
-    image->id = mem_strdup(row->id);
+    free(image->manifest);
+    json_free(image->config);
+    json_free(image->layers);
+    image->manifest = mem_strdup(row->manifest != NULL ? row->manifest : "");
     image->config = mem_steal(&config);
     image->layers = mem_steal(&layers);
     image->size_bytes = row->size_bytes;
     image->created_ms = row->created_ms;
-    HASH_ADD_KEYPTR(hh, images->images, image->reference, strlen(image->reference), image);
+    image->used_ms = row->used_ms;
     return true;
+}
+
+void images_take_name(struct images *images, const struct image_name_row *row)
+{
+    struct image *image = image_of(images, row->id);
+    struct image_name *name = name_of(images, row->reference);
+    if (image == NULL)
+        return;
+    if (name == NULL) {
+        name = mem_alloc(sizeof(*name));
+        name->reference = mem_strdup(row->reference);
+        HASH_ADD_KEYPTR(hh, images->names, name->reference, strlen(name->reference), name);
+    }
+    name->image = image;
+}
+
+void images_drop(struct images *images, const char *id)
+{
+    struct image *image = image_of(images, id);
+    struct image_name *name, *next;
+    if (image == NULL)
+        return;
+    HASH_ITER(hh, images->names, name, next)
+        if (name->image == image)
+            name_free(images, name);
+    image_free(images, image);
+}
+
+void images_drop_name(struct images *images, const char *reference)
+{
+    struct image_name *name = name_of(images, reference);
+    if (name != NULL)
+        name_free(images, name);
+}
+
+void images_drop_layer(struct images *images, const char *diff_id)
+{
+    struct layer *layer = NULL;
+    HASH_FIND_STR(images->layers, diff_id, layer);
+    if (layer != NULL)
+        layer_free(images, layer);
 }
 
 struct loading {
@@ -85,22 +154,38 @@ static void load_image(void *ctx, const struct image_row *row)
     loading->failed = loading->failed || !images_take(loading->images, row, loading->err);
 }
 
+static void load_name(void *ctx, const struct image_name_row *row)
+{
+    images_take_name(((struct loading *)ctx)->images, row);
+}
+
 bool images_load(struct images *images, struct store *store, struct error *err)
 {
     struct loading loading = { .images = images, .err = err };
     return store_each_layer(store, load_layer, &loading, err) && store_each_image(store, load_image, &loading, err) &&
-           !loading.failed;
+           store_each_image_name(store, load_name, &loading, err) && !loading.failed;
 }
 
-const struct image *images_find(const struct images *images, const char *reference)
+const struct image *images_find(const struct images *images, const char *word)
 {
     struct error ignored; /* no reference at all is no image either */
     struct reference parsed;
     char normalised[REFERENCE_TEXT_BYTES];
-    struct image *image = NULL;
-    if (reference_parse(reference, &parsed, &ignored))
-        HASH_FIND_STR(images->images, reference_format(&parsed, normalised), image);
-    return image;
+    if (digest_is_valid(word))
+        return image_of(images, word);
+    if (!reference_parse(word, &parsed, &ignored))
+        return NULL;
+    const struct image_name *name = name_of(images, reference_format(&parsed, normalised));
+    return name != NULL ? name->image : NULL;
+}
+
+char *image_pull_id(const struct image *image, const char *word)
+{
+    struct error ignored; /* a word without a name */
+    struct reference parsed;
+    if (image->manifest[0] == '\0' || !reference_parse(word, &parsed, &ignored))
+        return mem_strdup(image->id);
+    return mem_printf("%s/%s@%s", parsed.domain, parsed.path, image->manifest);
 }
 
 const struct layer *images_layer(const struct images *images, const char *diff_id)
@@ -108,6 +193,11 @@ const struct layer *images_layer(const struct images *images, const char *diff_i
     struct layer *layer = NULL;
     HASH_FIND_STR(images->layers, diff_id, layer);
     return layer;
+}
+
+const struct image *images_by_id(const struct images *images, const char *id)
+{
+    return image_of(images, id);
 }
 
 struct json *image_write(const struct images *images, const struct image *image, const char *state_dir)

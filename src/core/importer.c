@@ -1,7 +1,5 @@
 #include "core/importer.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/placing.h"
 #include "davit/limits.h"
 #include "image/reference.h"
 
@@ -20,66 +19,10 @@ struct importer {
     struct json *references; /* asked for; an array, or NULL */
     struct json *layers;     /* the frames "layer" */
     struct json *images;     /* the frames "image" */
-    struct json *rows;       /* what is being committed: {"reference","id",…} */
+    struct json *rows;       /* what is being placed: {"reference","id"} */
     importer_answer answer;
     void *ctx;
 };
-
-/* ---- folders that are no longer wanted, off the deciding thread */
-
-struct removal {
-    uv_work_t work;
-    char *path;
-};
-
-static void remove_work(uv_work_t *work)
-{
-    const struct removal *removal = work->data;
-    struct error err;
-    if (!file_remove_tree(removal->path, &err))
-        log_warn("cannot remove %s: %s", removal->path, err.message);
-}
-
-static void remove_done(uv_work_t *work, int status)
-{
-    struct removal *removal = work->data;
-    (void)status;
-    free(removal->path);
-    free(removal);
-}
-
-static void remove_later(uv_loop_t *loop, char *path_taken)
-{
-    struct removal *removal = mem_alloc(sizeof(*removal));
-    removal->path = path_taken;
-    removal->work.data = removal;
-    uv_queue_work(loop, &removal->work, remove_work, remove_done);
-}
-
-static bool is_layer_of(const struct images *images, const char *folder)
-{
-    for (const struct layer *layer = images->layers; layer != NULL; layer = layer->hh.next) {
-        AUTO_FREE char *name = mem_printf("%" PRId64, layer->folder);
-        if (strcmp(name, folder) == 0)
-            return true;
-    }
-    return false;
-}
-
-void importer_clean(struct daemon *daemon)
-{
-    AUTO_FREE char *layers = mem_printf("%s/images/layers", daemon->config->state_dir);
-    AUTO_FREE char *staging = mem_printf("%s/images/staging", daemon->config->state_dir);
-    const char *const folders[] = { layers, staging };
-    for (size_t i = 0; i < 2; i++) {
-        DIR *dir = opendir(folders[i]);
-        for (const struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;)
-            if (entry->d_name[0] != '.' && !(i == 0 && is_layer_of(&daemon->core->images, entry->d_name)))
-                remove_later(daemon->loop, mem_printf("%s/%s", folders[i], entry->d_name));
-        if (dir != NULL)
-            closedir(dir);
-    }
-}
 
 /* ---- the end of an import */
 
@@ -90,7 +33,7 @@ static void importer_end(struct importer *importer, struct json *answer_taken)
     else
         json_free(answer_taken);
     peer_free(importer->unpack);
-    remove_later(importer->daemon->loop, mem_steal(&importer->staging));
+    placing_remove_later(importer->daemon, mem_steal(&importer->staging));
     json_free(importer->references);
     json_free(importer->layers);
     json_free(importer->images);
@@ -113,29 +56,6 @@ void importer_detach(struct importer *importer)
 
 /* ---- what was unpacked, put in its place */
 
-static void take_rows(struct importer *importer)
-{
-    struct images *images = &importer->daemon->core->images;
-    JSON_EACH(layer, importer->layers) {
-        struct layer_row row = { .diff_id = json_get_text(layer, "diffId"),
-                                 .folder = json_get_integer(layer, "folder", 0),
-                                 .size_bytes = json_get_integer(layer, "bytes", 0) };
-        if (row.folder > 0)
-            images_take_layer(images, &row);
-    }
-    JSON_EACH(json, importer->rows) {
-        AUTO_FREE char *config = json_print(json_get(json, "config"));
-        AUTO_FREE char *layers = json_print(json_get(json, "layers"));
-        struct error err;
-        struct image_row row = { .reference = json_get_text(json, "reference"), .id = json_get_text(json, "id"),
-                                 .manifest = json_get_text(json, "manifest"), .config = config, .layers = layers,
-                                 .size_bytes = json_get_integer(json, "size", 0),
-                                 .created_ms = (uint64_t)json_get_integer(json, "created", 0) };
-        if (!images_take(images, &row, &err))
-            log_error("%s", err.message);
-    }
-}
-
 static void committed(void *ctx, const struct error *err)
 {
     struct importer *importer = ctx;
@@ -143,8 +63,6 @@ static void committed(void *ctx, const struct error *err)
         importer_fail(importer, "StoreFailed", err->message);
         return;
     }
-    take_rows(importer);
-    core_touch_all(importer->daemon->core);
     struct json *answer = json_new_texts("op", "result", NULL);
     json_set_boolean(answer, "ok", true);
     struct json *list = json_set_array(answer, "images");
@@ -156,40 +74,22 @@ static void committed(void *ctx, const struct error *err)
             reference_familiar(&parsed, familiar);
         json_add(list, json_new_texts("reference", familiar, "id", json_get_text(row, "id"), NULL));
     }
-    struct daemon *daemon = importer->daemon;
     importer_end(importer, answer);
-    daemon_settle(daemon);
 }
 
-/* Moves what is new from the staging folder; what is here already keeps its place. */
-static bool place_layers(struct importer *importer, struct store_txn *txn, struct error *err)
+static void add_layers(const struct importer *importer, struct placing *placing)
 {
-    struct daemon *daemon = importer->daemon;
-    struct images *images = &daemon->core->images;
-    struct json *placed = json_new_array();
-    bool good = true;
     JSON_EACH(layer, importer->layers) {
         const char *diff_id = json_get_text(layer, "diffId");
         const char *dir = json_get_text(layer, "dir");
-        if (diff_id == NULL || !digest_is_valid(diff_id) || dir == NULL || strchr(dir, '/') != NULL ||
-            images_layer(images, diff_id) != NULL)
+        if (diff_id == NULL || !digest_is_valid(diff_id) || dir == NULL || strchr(dir, '/') != NULL)
             continue;
-        struct layer_row row = { .diff_id = diff_id, .folder = ++images->last_folder,
-                                 .size_bytes = json_get_integer(layer, "bytes", 0) };
         AUTO_FREE char *from = mem_printf("%s/%s", importer->staging, dir);
-        AUTO_FREE char *to = mem_printf("%s/images/layers/%" PRId64, daemon->config->state_dir, row.folder);
-        good = good && (rename(from, to) == 0 || error_set_errno(err, errno, "cannot move a layer to %s", to));
-        store_put_layer(txn, &row);
-        struct json *copy = json_copy(layer);
-        json_set_integer(copy, "folder", row.folder);
-        json_add(placed, copy);
+        placing_add_layer(placing, diff_id, from, json_get_integer(layer, "bytes", 0));
     }
-    json_free(importer->layers);
-    importer->layers = placed;
-    return good;
 }
 
-static bool add_row(struct importer *importer, struct store_txn *txn, const struct json *image, const char *reference,
+static bool add_row(struct importer *importer, struct placing *placing, const struct json *image, const char *reference,
                     struct error *err)
 {
     struct reference parsed;
@@ -197,25 +97,18 @@ static bool add_row(struct importer *importer, struct store_txn *txn, const stru
     if (!reference_parse(reference, &parsed, err))
         return error_wrap(err, "image name \"%.100s\"", reference);
     reference_format(&parsed, normalised);
-    struct json *row = json_add_object(importer->rows);
-    uint64_t now = clock_wall_ms();
     AUTO_FREE char *config = json_print(json_get(image, "config"));
     AUTO_FREE char *layers = json_print(json_get(image, "layers"));
     const char *manifest = json_get_text(image, "manifest");
-    json_set_text(row, "reference", normalised);
-    json_set_text(row, "id", json_get_text(image, "id"));
-    json_set_text(row, "manifest", manifest != NULL ? manifest : "");
-    json_set_integer(row, "size", json_get_integer(image, "size", 0));
-    json_set_integer(row, "created", (int64_t)now);
-    json_set(row, "config", json_copy(json_get(image, "config")));
-    json_set(row, "layers", json_copy(json_get(image, "layers")));
-    store_put_image(txn, &(struct image_row){ .reference = normalised, .id = json_get_text(image, "id"),
-                                              .manifest = manifest, .config = config, .layers = layers,
-                                              .size_bytes = json_get_integer(image, "size", 0), .created_ms = now });
+    const struct image_row row = { .id = json_get_text(image, "id"), .manifest = manifest != NULL ? manifest : "", .config = config, .layers = layers,
+                                   .size_bytes = json_get_integer(image, "size", 0), .created_ms = clock_wall_ms() };
+    json_add(importer->rows, json_new_texts("reference", normalised, "id", row.id, NULL));
+    placing_add_image(placing, &row);
+    placing_add_name(placing, &(struct image_name_row){ .reference = normalised, .id = row.id });
     return true;
 }
 
-static bool add_images(struct importer *importer, struct store_txn *txn, struct error *err)
+static bool add_images(struct importer *importer, struct placing *placing, struct error *err)
 {
     JSON_EACH(image, importer->images) {
         if (json_get_text(image, "id") == NULL || json_get(image, "config") == NULL || json_get(image, "layers") == NULL)
@@ -223,7 +116,7 @@ static bool add_images(struct importer *importer, struct store_txn *txn, struct 
         const struct json *names =
             json_size(importer->references) > 0 ? importer->references : json_get(image, "references");
         JSON_EACH(name, names)
-            if (json_text(name) == NULL || !add_row(importer, txn, image, json_text(name), err))
+            if (json_text(name) == NULL || !add_row(importer, placing, image, json_text(name), err))
                 return false;
     }
     if (json_size(importer->rows) > 0)
@@ -234,14 +127,14 @@ static bool add_images(struct importer *importer, struct store_txn *txn, struct 
 static void finish(struct importer *importer)
 {
     struct error err;
-    struct store_txn *txn = store_begin(importer->daemon->store);
+    struct placing *placing = placing_new(importer->daemon);
     importer->rows = json_new_array();
-    bool good = add_images(importer, txn, &err) && place_layers(importer, txn, &err);
-    if (good) {
-        store_commit(txn, committed, importer);
+    if (add_images(importer, placing, &err)) {
+        add_layers(importer, placing);
+        placing_run(placing, committed, importer);
         return;
     }
-    store_abandon(txn);
+    placing_free(placing);
     importer_fail(importer, error_code_name(err.code), err.message);
 }
 

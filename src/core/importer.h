@@ -14,7 +14,5 @@ struct importer *importer_start(struct daemon *daemon, int fd, const struct json
                                 void *ctx);
 /* Nobody waits for the answer any more; the import goes on. */
 void importer_detach(struct importer *importer);
-/* At start: what an earlier davitd left half made is removed, on a thread of its own. */
-void importer_clean(struct daemon *daemon);
 
 #endif

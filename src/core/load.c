@@ -88,6 +88,22 @@ static void load_superseded(void *ctx, const struct slot_row *row)
         slot_supersede(slot, row->content);
 }
 
+/* An update waits for its images: what runs until then. */
+static void read_held(struct object *object, const char *text)
+{
+    struct error err;
+    struct ignored_fields ignored = { 0 };
+    const struct slot *ruling = object_ruling(object);
+    if (text[0] == '\0' || ruling == NULL || strcmp(object->hash, ruling->hash) == 0)
+        return;
+    AUTO_JSON struct json *spec = json_parse(text, strlen(text), &err);
+    object->held = spec != NULL ? pod_read(spec, &ignored, &err) : NULL;
+    if (object->held == NULL)
+        log_warn("%s/%s/%s: what runs until its update is ready cannot be read any more (%s): the update goes on at once",
+                 object->id.namespace, object->id.resource, object->id.name, err.message);
+    ignored_free(&ignored);
+}
+
 static void load_incarnation(void *ctx, const struct incarnation_row *row)
 {
     struct core *core = ((struct loading *)ctx)->core;
@@ -97,6 +113,8 @@ static void load_incarnation(void *ctx, const struct incarnation_row *row)
     snprintf(object->uid, sizeof(object->uid), "%s", row->uid);
     snprintf(object->hash, sizeof(object->hash), "%s", row->hash);
     object->created_ms = row->created_ms;
+    object->since_boot_ms = core_boot_ms(core);
+    read_held(object, row->text);
 }
 
 static void load_memory(void *ctx, const char *uid, const struct container_memory *memory)
@@ -120,8 +138,7 @@ static void place_memories(struct loading *loading)
 {
     struct core *core = loading->core;
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
-        const struct slot *ruling = object_ruling(object);
-        object_fit_memory(object, ruling != NULL ? ruling->pod : NULL);
+        object_fit_memory(object, object_wanted(object));
         for (size_t i = 0; i < loading->uids.count; i++) {
             struct container_memory *memory = strcmp(loading->uids.items[i], object->uid) == 0
                                                   ? object_memory(object, loading->memories[i].name)
@@ -189,6 +206,7 @@ void core_free(struct core *core)
         inbox_drop(object);
     objects_free(&core->objects);
     images_free(&core->images);
+    pulls_free(&core->pulls);
     outbox_free(core->outbox);
     free(core->dirty);
     free(core);

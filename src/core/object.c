@@ -27,6 +27,7 @@ static void object_free(struct object *object)
         slot_clear(&object->slots[i]);
     free(object->slots);
     free(object->memory);
+    pod_free(object->held);
     object_runs_clear(object);
     json_free(object->summary);
     free(object);
@@ -147,6 +148,14 @@ char *slot_name(const struct slot *slot)
     return mem_strdup(slot_source_word(slot->source));
 }
 
+const struct pod *object_wanted(const struct object *object)
+{
+    const struct slot *ruling = object_ruling(object);
+    if (ruling == NULL)
+        return NULL;
+    return object->held != NULL ? object->held : ruling->pod;
+}
+
 const struct slot *object_ruling(const struct object *object)
 {
     for (size_t i = 0; i < object->slot_count; i++) {
@@ -227,4 +236,24 @@ void object_runs_clear(struct object *object)
 {
     while (object->runs != NULL)
         object_run_remove(object, object->runs);
+}
+
+void object_renewed(struct object *object)
+{
+    pod_free(mem_steal(&object->held));
+    free(object->memory);
+    object->memory = NULL;
+    object->memory_count = 0;
+    object_fit_memory(object, object_wanted(object));
+}
+
+bool object_has_begun(const struct object *object)
+{
+    const struct run *run = object_run(object, object->uid);
+    if (run != NULL && run->count > 0)
+        return true;
+    for (size_t i = 0; i < object->memory_count; i++)
+        if (object->memory[i].begun >= 0)
+            return true;
+    return false;
 }

@@ -53,7 +53,10 @@ struct object {
     char uid[POD_UID_BYTES];
     char hash[POD_HASH_BYTES];
     uint64_t created_ms;
-    struct container_memory *memory; /* one for each container of the ruling pod */
+    uint64_t since_boot_ms; /* when it became the wanted one, in this life of davitd */
+    struct pod *held;       /* what the incarnation runs, while the ruling document waits for its images; NULL: no update waits */
+    bool pulling;           /* an image is waited for */
+    struct container_memory *memory; /* one for each container of the wanted pod */
     size_t memory_count;
     struct run *runs;
     /* Work in flight: at most one of each. */
@@ -97,9 +100,15 @@ const char *slot_source_word(enum slot_source source);
 
 /* The slot that rules: the first with an object; a tombstone of the node's own masks the rest. NULL: nothing is wanted. */
 const struct slot *object_ruling(const struct object *object);
+/* What is to run now: the ruling document's pod, or the one before it while its images are on their way. NULL: nothing. */
+const struct pod *object_wanted(const struct object *object);
 /* Runs that no document explains: the database was lost. They are left alone. */
 bool object_is_orphan(const struct object *object);
-/* Makes one memory for each container of the ruling pod, keeping those of the same name. */
+/* Another incarnation became the wanted one: nothing is remembered of it yet. */
+void object_renewed(struct object *object);
+/* A container of the wanted incarnation runs, or ran. */
+bool object_has_begun(const struct object *object);
+/* Makes one memory for each container of a pod, keeping those of the same name. */
 void object_fit_memory(struct object *object, const struct pod *pod);
 struct container_memory *object_memory(struct object *object, const char *container); /* NULL */
 

@@ -17,17 +17,17 @@ struct saving {
     struct container_memory memory;
 };
 
-void reconcile_view(const struct core *core, const struct object *object, struct pod_view *view, bool *present)
+void reconcile_view(const struct core *core, const struct object *object, struct pod_view *view,
+                    struct container_image *images)
 {
-    const struct slot *ruling = object_ruling(object);
     memset(view, 0, sizeof(*view));
-    view->pod = ruling != NULL ? ruling->pod : NULL;
+    view->pod = object_wanted(object);
     view->uid = object->uid;
     view->runs = object->runs;
     view->memory = object->memory;
-    view->image_present = present;
+    view->images = images;
     for (size_t i = 0; view->pod != NULL && i < view->pod->containers.count; i++)
-        present[i] = runtime_image_present(core, pod_container(view->pod, i));
+        pulls_look(core, object, pod_container(view->pod, i), &object->memory[i], &images[i]);
 }
 
 static void memory_apply(struct object *object, const struct saving *saving)
@@ -44,9 +44,9 @@ static void memory_apply(struct object *object, const struct saving *saving)
 static void report_backoff(struct core *core, struct object *object, const struct saving *saving)
 {
     const struct container_memory *memory = object_memory(object, saving->memory.name);
-    const struct slot *ruling = object_ruling(object);
-    if (memory != NULL && ruling != NULL && memory->begun == memory->ended &&
-        restart_wanted((enum restart_policy)ruling->pod->restart_policy, &memory->last) &&
+    const struct pod *pod = object_wanted(object);
+    if (memory != NULL && pod != NULL && memory->begun == memory->ended &&
+        restart_wanted((enum restart_policy)pod->restart_policy, &memory->last) &&
         restart_due_boot_ms(memory) > core_boot_ms(core))
         core_event(core, object, true, "BackOff", "Back-off restarting failed container %s", memory->name);
 }
@@ -56,10 +56,10 @@ static void memory_saved(void *ctx, const struct error *err)
     struct saving *saving = ctx;
     struct core *core = saving->core;
     struct object *object = saving->object;
-    const struct slot *ruling = object_ruling(object);
+    const struct pod *pod = object_wanted(object);
     object->saving = false;
     /* With a full disk a container that may run again goes on; one that must not run twice waits. */
-    bool needs_disk = ruling != NULL && ruling->pod != NULL && ruling->pod->restart_policy != RESTART_ALWAYS;
+    bool needs_disk = pod != NULL && pod->restart_policy != RESTART_ALWAYS;
     if (err != NULL)
         core_store_failed(core, err);
     else
@@ -144,7 +144,6 @@ static void renewed(void *ctx, const struct error *err)
     struct saving *saving = ctx;
     struct core *core = saving->core;
     struct object *object = saving->object;
-    const struct slot *ruling = object_ruling(object);
     object->saving = false;
     if (err != NULL) {
         core_store_failed(core, err);
@@ -154,10 +153,7 @@ static void renewed(void *ctx, const struct error *err)
         memcpy(object->uid, saving->uid, sizeof(object->uid));
         memcpy(object->hash, saving->hash, sizeof(object->hash));
         object->created_ms = saving->created_ms;
-        free(object->memory);
-        object->memory = NULL;
-        object->memory_count = 0;
-        object_fit_memory(object, ruling != NULL ? ruling->pod : NULL);
+        object_renewed(object);
     }
     core_touch(core, object);
     free(saving);
@@ -213,14 +209,42 @@ static const struct run *run_to_keep(const struct object *object)
     return NULL;
 }
 
-/* True where the incarnation is not (yet) the one that the ruling slot asks for: groups= has another order than at the
- * last start, or see above.
+static void pull_missing(struct core *core, struct object *object, const struct pod *pod, const bool *wanted)
+{
+    struct container_image image;
+    for (size_t i = 0; i < pod->containers.count; i++) {
+        if (wanted != NULL && !wanted[i])
+            continue;
+        pulls_look(core, object, pod_container(pod, i), wanted != NULL ? &object->memory[i] : NULL, &image);
+        if (image.verdict.state == IMAGE_READY)
+            continue;
+        object->pulling = true;
+        if (image.verdict.begin)
+            pulls_begin(core, object, pod_container(pod, i));
+        if (image.verdict.wake_ms != 0)
+            core_wake_at(core, image.verdict.wake_ms);
+    }
+}
+
+/* Pull before stop: what runs is not touched before an update has all its images. */
+static bool update_waits(struct core *core, struct object *object, const struct slot *ruling)
+{
+    if (object->held == NULL || pulls_ready(core, object, ruling->pod))
+        return false;
+    pull_missing(core, object, ruling->pod, NULL);
+    return true;
+}
+
+/* True where the incarnation is not (yet) the one that the ruling slot asks for: its images were waited for, groups= has
+ * another order than at the last start, or see above.
  */
 static bool renew_if_needed(struct core *core, struct object *object, const struct slot *ruling)
 {
     if (ruling == NULL || object->uid[0] == '\0')
         return false;
     bool other = strcmp(object->hash, ruling->hash) != 0;
+    if (other && update_waits(core, object, ruling))
+        return false;
     const struct run *kept = other ? NULL : run_to_keep(object);
     if (!other && kept == NULL)
         return false;
@@ -232,24 +256,34 @@ static bool renew_if_needed(struct core *core, struct object *object, const stru
     return true;
 }
 
-void reconcile_object(struct core *core, struct object *object)
+static void step(struct core *core, struct object *object, uint64_t now)
 {
-    uint64_t now = core_boot_ms(core);
-    if (!may_step(core, object, now))
-        return;
-    if (renew_if_needed(core, object, object_ruling(object)))
-        return;
-    bool present[LIMIT_CONTAINERS];
+    struct container_image images[LIMIT_CONTAINERS];
     struct pod_view view;
     struct pod_next next;
-    reconcile_view(core, object, &view, present);
+    reconcile_view(core, object, &view, images);
     pod_step(&view, now, core_wall_ms(core), &next);
     if (next.wake_boot_ms != 0)
         core_wake_at(core, next.wake_boot_ms);
+    if (view.pod != NULL)
+        pull_missing(core, object, view.pod, next.wants_image);
     if (next.action.kind == POD_REMEMBER)
         save_memory(core, object, &next.action);
     else if (next.action.kind != POD_NOTHING)
         runtime_act(core, object, &next.action, view.pod);
     else if (view.pod == NULL && pod_is_gone(&view) && object->uid[0] != '\0' && !object->committing)
         finish(core, object);
+}
+
+void reconcile_object(struct core *core, struct object *object)
+{
+    uint64_t now = core_boot_ms(core);
+    bool was_pulling = object->pulling;
+    if (!may_step(core, object, now))
+        return;
+    object->pulling = false;
+    if (!renew_if_needed(core, object, object_ruling(object)))
+        step(core, object, now);
+    if (was_pulling)
+        pulls_drop_unwanted(core);
 }

@@ -5,7 +5,8 @@
 #include "core/core.h"
 
 void reconcile_object(struct core *core, struct object *object);
-/* The view of an object for a step or a report. `present` holds one bool a container; the caller's. */
-void reconcile_view(const struct core *core, const struct object *object, struct pod_view *view, bool *present);
+/* The view of an object for a step or a report. `images` holds one a container (LIMIT_CONTAINERS); the caller's. */
+void reconcile_view(const struct core *core, const struct object *object, struct pod_view *view,
+                    struct container_image *images);
 
 #endif

@@ -138,6 +138,35 @@ static bool nothing_to_tell(const struct object *object)
                                  object_ruling(object) == NULL);
 }
 
+/* What a newer document waits for, while the one before it runs on: the first image that is not here. */
+static void tell_update(const struct core *core, const struct object *object, struct container_image *image,
+                        struct pod_report *report)
+{
+    const struct slot *ruling = object_ruling(object);
+    for (size_t i = 0; object->held != NULL && ruling != NULL && i < ruling->pod->containers.count; i++) {
+        pulls_look(core, object, pod_container(ruling->pod, i), NULL, image);
+        if (image->verdict.state == IMAGE_READY)
+            continue;
+        bool comes = image->verdict.state == IMAGE_PULLING;
+        report->update = comes ? "Pulling" : image->reason;
+        report->update_message = image->message;
+        return;
+    }
+}
+
+static struct json *tell_images(const struct core *core, const struct object *object, struct pod_report *report)
+{
+    struct json *images = json_new_array();
+    const struct slot *ruling = object_ruling(object);
+    const struct pod *pod = object_wanted(object);
+    if (object->pulling && ruling != NULL && ruling->pod != NULL)
+        pulls_write(core, ruling->pod, images);
+    for (size_t i = 0; pod != NULL && i < pod->containers.count && report->stale == NULL; i++)
+        report->stale = pulls_stale(core, pod_container(pod, i));
+    report->images = images;
+    return images;
+}
+
 void report_object(struct core *core, struct object *object)
 {
     if (nothing_to_tell(object)) {
@@ -148,14 +177,14 @@ void report_object(struct core *core, struct object *object)
         return;
     }
     remember_topics(core, object);
-    bool present[LIMIT_CONTAINERS];
-    const char *image_ids[LIMIT_CONTAINERS];
+    struct container_image images[LIMIT_CONTAINERS];
+    char *image_ids[LIMIT_CONTAINERS];
     struct container_shown shown[LIMIT_CONTAINERS];
     struct pod_view view;
-    reconcile_view(core, object, &view, present);
+    reconcile_view(core, object, &view, images);
     for (size_t i = 0; view.pod != NULL && i < view.pod->containers.count; i++) {
         const struct image *image = images_find(&core->images, pod_container(view.pod, i)->image);
-        image_ids[i] = image != NULL ? image->id : NULL;
+        image_ids[i] = image != NULL ? image_pull_id(image, pod_container(view.pod, i)->image) : NULL;
         container_show(&view, i, core_boot_ms(core), &shown[i]);
     }
     const struct slot *ruling = object_ruling(object);
@@ -173,11 +202,16 @@ void report_object(struct core *core, struct object *object)
         .accepted_ms = object->created_ms,
         .view = &view,
         .shown = shown,
-        .image_ids = image_ids,
+        .image_ids = (const char *const *)image_ids,
         .terminating = ruling == NULL && object->uid[0] != '\0',
         .orphan = object_is_orphan(object),
     };
+    struct container_image update;
+    tell_update(core, object, &update, &report);
+    AUTO_JSON struct json *pulls = tell_images(core, object, &report);
     report_pod(core, object, &report);
+    for (size_t i = 0; view.pod != NULL && i < view.pod->containers.count; i++)
+        free(image_ids[i]);
     list_free(&shadows);
 }
 

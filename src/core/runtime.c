@@ -392,8 +392,3 @@ void runtime_lost(struct core *core)
     }
     core->node_dirty = true;
 }
-
-bool runtime_image_present(const struct core *core, const struct container *container)
-{
-    return !core->runtime.needs_images || images_find(&core->images, container->image) != NULL;
-}

@@ -18,6 +18,5 @@ void runtime_result(struct core *core, const struct frame_view *frame);
 void runtime_notified(struct core *core, const struct frame_view *frame);
 /* Every call in flight is lost; what exists is no longer known. */
 void runtime_lost(struct core *core);
-bool runtime_image_present(const struct core *core, const struct container *container);
 
 #endif

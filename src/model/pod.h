@@ -31,9 +31,13 @@ struct volume_mount {
     bool read_only;
 };
 
+/* PULL_BY_TAG is what a document says that does not say it: Always for :latest, else IfNotPresent. */
+enum pull_policy { PULL_BY_TAG, PULL_ALWAYS, PULL_IF_NOT_PRESENT, PULL_NEVER };
+
 struct container {
     char *name;
     char *image;
+    int64_t image_pull_policy; /* enum pull_policy */
     struct text_list command;
     struct text_list args;
     char *working_dir;
@@ -56,11 +60,16 @@ struct volume {
     struct empty_dir *empty_dir;
 };
 
+struct pull_secret {
+    char *name; /* of a Secret of the pod's namespace */
+};
+
 enum restart_policy { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
 
 struct pod {
     struct item_list containers; /* struct container */
     struct item_list volumes;    /* struct volume */
+    struct item_list pull_secrets; /* struct pull_secret */
     bool host_network;
     int64_t restart_policy; /* enum restart_policy */
     int64_t grace_seconds;
@@ -74,6 +83,11 @@ static inline const struct container *pod_container(const struct pod *pod, size_
 static inline const struct volume *pod_volume(const struct pod *pod, size_t index)
 {
     return &((const struct volume *)pod->volumes.items)[index];
+}
+
+static inline const struct pull_secret *pod_pull_secret(const struct pod *pod, size_t index)
+{
+    return &((const struct pull_secret *)pod->pull_secrets.items)[index];
 }
 
 #endif

@@ -19,11 +19,10 @@ static void show_absent(const struct pod_view *view, size_t index, bool others, 
         show_waiting(shown, "ContainerCreating", "waiting for the previous incarnation of this pod to end");
     else if (memory->reason[0] != '\0')
         show_waiting(shown, memory->reason, memory->message);
-    else if (!view->image_present[index])
-        show_waiting(shown, "ErrImageNeverPull",
-                     "the image is not on this device; bring it there with: davit image import FILE");
     else if (now < restart_due_boot_ms(memory))
         show_waiting(shown, "CrashLoopBackOff", "it ended too soon, too often; it is started again after a delay");
+    else if (view->images[index].verdict.state != IMAGE_READY)
+        show_waiting(shown, view->images[index].reason, view->images[index].message);
     else
         show_waiting(shown, "ContainerCreating", NULL);
 }

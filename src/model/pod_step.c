@@ -106,8 +106,13 @@ static bool create_next(const struct pod_view *view, size_t index, const struct 
         wake(next, due);
         return false;
     }
-    if (!view->image_present[index])
+    const struct image_verdict *image = &view->images[index].verdict;
+    if (image->wake_ms != 0)
+        wake(next, image->wake_ms);
+    if (image->state != IMAGE_READY) {
+        next->wants_image[index] = true;
         return false;
+    }
     int64_t attempt = memory->ended + 1;
     if (newest != NULL && newest->attempt >= attempt)
         attempt = newest->attempt + 1;

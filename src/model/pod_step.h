@@ -6,6 +6,8 @@
 #ifndef MODEL_POD_STEP_H
 #define MODEL_POD_STEP_H
 
+#include "base/error.h"
+#include "model/image_pull.h"
 #include "model/instance.h"
 
 enum pod_action_kind {
@@ -28,18 +30,26 @@ struct pod_action {
     struct container_memory remember; /* REMEMBER: what to commit */
 };
 
+/* The image of one container, and why it cannot be started with yet. */
+struct container_image {
+    struct image_verdict verdict;
+    char reason[REASON_BYTES]; /* "" when it is ready */
+    char message[ERROR_MESSAGE_BYTES];
+};
+
 /* Everything a step looks at. Nothing is changed. */
 struct pod_view {
     const struct pod *pod; /* NULL: nothing is wanted */
     const char *uid;       /* of the wanted incarnation */
     const struct run *runs; /* everything seen of this pod, any incarnation */
     const struct container_memory *memory; /* one for each container of `pod` */
-    const bool *image_present;             /* one for each container of `pod` */
+    const struct container_image *images;  /* one for each container of `pod` */
 };
 
 struct pod_next {
     struct pod_action action;
     uint64_t wake_boot_ms; /* look again then, even if nothing happens; 0: no need */
+    bool wants_image[LIMIT_CONTAINERS]; /* nothing but its image keeps a container from being created */
 };
 
 void pod_step(const struct pod_view *view, uint64_t now_boot_ms, uint64_t now_wall_ms, struct pod_next *next);

@@ -236,7 +236,7 @@ static bool is_set(const struct field *field, const void *in)
 void fields_hash(const struct field_table *table, const void *in, struct digest *digest)
 {
     for (const struct field *field = table->fields; field->name != NULL; field++) {
-        if (!is_set(field, in))
+        if (field->unhashed || !is_set(field, in))
             continue;
         digest_add_text(digest, field->name);
         if (is_scalar(field)) {

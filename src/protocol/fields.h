@@ -26,6 +26,7 @@ struct field {
     enum field_type type;
     size_t offset;
     bool required;
+    bool unhashed; /* it says how to get there, not what is to run: no restart when it changes */
     int64_t fallback; /* BOOL, INTEGER, WORD: the value where absent; it hashes to nothing */
     int64_t min, max; /* INTEGER: its range; lists: max is their cap */
     const char *const *words;         /* WORD: ends with NULL */

@@ -33,6 +33,8 @@ static bool is_working_dir(const char *text)
     return text[0] == '\0' || file_path_is_safe(text);
 }
 
+/* "" is what is not said (enum pull_policy). */
+static const char *const pull_words[] = { "", "Always", "IfNotPresent", "Never", NULL };
 static const char *const restart_words[] = { "Always", "OnFailure", "Never", NULL };
 
 static const struct field_table env_table = { sizeof(struct env_var), (const struct field[]){
@@ -53,6 +55,8 @@ static const struct field_table container_table = { sizeof(struct container), (c
       .check = name_is_label, .expected = "DNS label" },
     { .name = "image", .type = FIELD_TEXT, .offset = offsetof(struct container, image), .required = true,
       .check = is_image_name, .expected = "image reference" },
+    { .name = "imagePullPolicy", .type = FIELD_WORD, .offset = offsetof(struct container, image_pull_policy),
+      .words = pull_words, .fallback = PULL_BY_TAG, .unhashed = true },
     { .name = "command", .type = FIELD_TEXTS, .offset = offsetof(struct container, command), .max = LIMIT_ARGS },
     { .name = "args", .type = FIELD_TEXTS, .offset = offsetof(struct container, args), .max = LIMIT_ARGS },
     { .name = "workingDir", .type = FIELD_TEXT, .offset = offsetof(struct container, working_dir),
@@ -81,11 +85,18 @@ static const struct field_table volume_table = { sizeof(struct volume), (const s
       .nested = &empty_dir_table },
     { 0 } } };
 
+static const struct field_table pull_secret_table = { sizeof(struct pull_secret), (const struct field[]){
+    { .name = "name", .type = FIELD_TEXT, .offset = offsetof(struct pull_secret, name), .required = true,
+      .check = name_is_subdomain, .expected = "name of a Secret" },
+    { 0 } } };
+
 static const struct field_table pod_table = { sizeof(struct pod), (const struct field[]){
     { .name = "containers", .type = FIELD_OBJECTS, .offset = offsetof(struct pod, containers), .required = true,
       .max = LIMIT_CONTAINERS, .nested = &container_table },
     { .name = "volumes", .type = FIELD_OBJECTS, .offset = offsetof(struct pod, volumes), .max = LIMIT_VOLUMES,
       .nested = &volume_table },
+    { .name = "imagePullSecrets", .type = FIELD_OBJECTS, .offset = offsetof(struct pod, pull_secrets),
+      .max = LIMIT_PULL_SECRETS, .nested = &pull_secret_table, .unhashed = true },
     { .name = "hostNetwork", .type = FIELD_BOOL, .offset = offsetof(struct pod, host_network) },
     { .name = "restartPolicy", .type = FIELD_WORD, .offset = offsetof(struct pod, restart_policy),
       .words = restart_words, .fallback = RESTART_ALWAYS },
@@ -182,4 +193,19 @@ struct json *volumes_write(const struct pod *pod)
     for (size_t i = 0; i < pod->volumes.count; i++)
         json_add(array, fields_write(&volume_table, pod_volume(pod, i)));
     return array;
+}
+
+struct json *pod_write(const struct pod *pod)
+{
+    return fields_write(&pod_table, pod);
+}
+
+struct pod *pod_copy(const struct pod *pod)
+{
+    struct error err;
+    struct ignored_fields ignored = { 0 };
+    AUTO_JSON struct json *spec = pod_write(pod);
+    struct pod *copy = pod_read(spec, &ignored, &err);
+    ignored_free(&ignored);
+    return copy;
 }

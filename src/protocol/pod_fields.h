@@ -9,6 +9,9 @@ MUST_CHECK struct pod *pod_read(const struct json *spec, struct ignored_fields *
 void pod_free(struct pod *pod); /* NULL is fine */
 /* What restarts a pod when it changes: the honoured fields, absent ones adding nothing. Versioned: "1:" and hex. */
 void pod_hash(const struct pod *pod, char out[POD_HASH_BYTES]);
+/* The spec again, as pod_read takes it; the caller frees. A copy of its own; NULL: it could not be read again. */
+struct json *pod_write(const struct pod *pod);
+struct pod *pod_copy(const struct pod *pod);
 /* One container and the pod's volumes as the runtime's `create` has them (docs/plugins.md). The caller frees. */
 struct json *container_write(const struct container *container);
 struct json *volumes_write(const struct pod *pod);

@@ -96,6 +96,8 @@ struct json *pod_state_write(const struct pod_report *report)
     json_set_integer(flat, "containersReady", (int64_t)ready);
     if (report->accepted_ms != 0)
         json_set_integer(flat, "createdAt", (int64_t)report->accepted_ms);
+    json_set_text(flat, "update", report->update);
+    json_set_text(flat, "updateReason", report->update != NULL ? report->update_message : NULL);
     set_trouble(report, flat);
     return flat;
 }
@@ -231,6 +233,10 @@ static void write_acceptance(const struct pod_report *report, struct json *condi
                       report->retained == RETAINED_YES ? "Retained" : "NotOnBroker",
                       report->retained == RETAINED_YES ? NULL
                           : "the broker does not hold this object any more; it runs on, and only a tombstone deletes it");
+    if (report->update != NULL)
+        add_condition(conditions, "Updating", true, report->update, report->update_message);
+    if (report->stale != NULL)
+        add_condition(conditions, "ImageStale", true, "RegistryOutOfReach", report->stale);
     if (report->orphan)
         add_condition(conditions, "Orphan", true, "NoDocument",
                       "it runs, and no document of it is known here: it is left alone");
@@ -282,6 +288,8 @@ struct json *pod_status_write(const struct pod_report *report)
         write_containers(report, status);
         set_time(status, "startTime", report->accepted_ms);
     }
+    if (report->images != NULL && json_size(report->images) > 0)
+        json_set(status, "images", json_copy(report->images));
     write_source(report, status);
     return pod;
 }

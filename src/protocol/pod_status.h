@@ -27,6 +27,10 @@ struct pod_report {
     uint64_t accepted_ms;
     const struct pod_view *view;     /* pod NULL: nothing is wanted, or nothing was accepted */
     const struct container_shown *shown; /* one a container of view->pod */
+    const struct json *images;       /* pulls that run: status.images; NULL or empty: none */
+    const char *update;              /* why a newer document does not run yet: a reason; NULL: it runs, or there is none */
+    const char *update_message;
+    const char *stale;               /* why nobody could say that an image is the newest; NULL: no need */
     const char *const *image_ids;        /* one a container; NULL: not on this device */
     bool terminating;                    /* nothing is wanted, something still runs */
     bool orphan;                         /* it runs, and no document is known: left alone */

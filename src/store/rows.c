@@ -49,16 +49,18 @@ void store_delete_superseded(struct store_txn *txn, const struct slot_row *key)
 
 void store_put_incarnation(struct store_txn *txn, const struct incarnation_row *row)
 {
-    add_object(txn, DELETE_MEMORIES, &row->id);
+    txn_text(add_object(txn, DELETE_MEMORIES, &row->id), row->uid);
     struct txn_step *step = add_object(txn, PUT_INCARNATION, &row->id);
     txn_text(step, row->uid);
     txn_text(step, row->hash);
     txn_integer(step, (int64_t)row->created_ms);
+    txn_text(step, row->text);
+    txn_text(step, row->previous);
 }
 
 void store_delete_incarnation(struct store_txn *txn, const struct object_id *id)
 {
-    add_object(txn, DELETE_MEMORIES, id);
+    txn_text(add_object(txn, DELETE_MEMORIES, id), "");
     add_object(txn, DELETE_INCARNATION, id);
 }
 
@@ -106,13 +108,31 @@ void store_delete_refused(struct store_txn *txn, const struct object_id *id)
 void store_put_image(struct store_txn *txn, const struct image_row *row)
 {
     struct txn_step *step = txn_add(txn, PUT_IMAGE);
-    txn_text(step, row->reference);
     txn_text(step, row->id);
     txn_text(step, row->manifest);
     txn_text(step, row->config);
     txn_text(step, row->layers);
     txn_integer(step, row->size_bytes);
     txn_integer(step, (int64_t)row->created_ms);
+    txn_integer(step, (int64_t)row->used_ms);
+}
+
+void store_delete_image(struct store_txn *txn, const char *id)
+{
+    txn_text(txn_add(txn, DELETE_IMAGE), id);
+    txn_text(txn_add(txn, DELETE_IMAGE_NAMES), id);
+}
+
+void store_put_image_name(struct store_txn *txn, const struct image_name_row *row)
+{
+    struct txn_step *step = txn_add(txn, PUT_IMAGE_NAME);
+    txn_text(step, row->reference);
+    txn_text(step, row->id);
+}
+
+void store_delete_image_name(struct store_txn *txn, const char *reference)
+{
+    txn_text(txn_add(txn, DELETE_IMAGE_NAME), reference);
 }
 
 void store_put_layer(struct store_txn *txn, const struct layer_row *row)
@@ -121,6 +141,11 @@ void store_put_layer(struct store_txn *txn, const struct layer_row *row)
     txn_text(step, row->diff_id);
     txn_integer(step, row->folder);
     txn_integer(step, row->size_bytes);
+}
+
+void store_delete_layer(struct store_txn *txn, const char *diff_id)
+{
+    txn_text(txn_add(txn, DELETE_LAYER), diff_id);
 }
 
 /* Reads a whole table: `row` is called for each. */
@@ -170,6 +195,7 @@ struct reader {
         void (*outbox)(void *ctx, const struct outbox_row *row);
         void (*object)(void *ctx, const struct object_id *id);
         void (*image)(void *ctx, const struct image_row *row);
+        void (*image_name)(void *ctx, const struct image_name_row *row);
         void (*layer)(void *ctx, const struct layer_row *row);
     } call;
     void *ctx;
@@ -214,7 +240,9 @@ static void incarnation_row(sqlite3_stmt *stmt, void *ctx)
     struct incarnation_row row = { .id = object(stmt),
                                    .uid = text(stmt, 3),
                                    .hash = text(stmt, 4),
-                                   .created_ms = (uint64_t)sqlite3_column_int64(stmt, 5) };
+                                   .created_ms = (uint64_t)sqlite3_column_int64(stmt, 5),
+                                   .text = text(stmt, 6),
+                                   .previous = text(stmt, 7) };
     reader->call.incarnation(reader->ctx, &row);
 }
 
@@ -286,20 +314,34 @@ bool store_each_refused(struct store *store, void (*call)(void *, const struct o
 static void image_row(sqlite3_stmt *stmt, void *ctx)
 {
     const struct reader *reader = ctx;
-    struct image_row row = { .reference = text(stmt, 0),
-                             .id = text(stmt, 1),
-                             .manifest = text(stmt, 2),
-                             .config = text(stmt, 3),
-                             .layers = text(stmt, 4),
-                             .size_bytes = sqlite3_column_int64(stmt, 5),
-                             .created_ms = (uint64_t)sqlite3_column_int64(stmt, 6) };
+    struct image_row row = { .id = text(stmt, 0),
+                             .manifest = text(stmt, 1),
+                             .config = text(stmt, 2),
+                             .layers = text(stmt, 3),
+                             .size_bytes = sqlite3_column_int64(stmt, 4),
+                             .created_ms = (uint64_t)sqlite3_column_int64(stmt, 5),
+                             .used_ms = (uint64_t)sqlite3_column_int64(stmt, 6) };
     reader->call.image(reader->ctx, &row);
 }
 
 bool store_each_image(struct store *store, void (*call)(void *, const struct image_row *), void *ctx, struct error *err)
 {
     struct reader reader = { .call.image = call, .ctx = ctx };
-    return each(store, "SELECT * FROM images ORDER BY reference", image_row, &reader, err);
+    return each(store, "SELECT * FROM images", image_row, &reader, err);
+}
+
+static void image_name_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct image_name_row row = { .reference = text(stmt, 0), .id = text(stmt, 1) };
+    reader->call.image_name(reader->ctx, &row);
+}
+
+bool store_each_image_name(struct store *store, void (*call)(void *, const struct image_name_row *), void *ctx,
+                           struct error *err)
+{
+    struct reader reader = { .call.image_name = call, .ctx = ctx };
+    return each(store, "SELECT * FROM image_names ORDER BY reference", image_name_row, &reader, err);
 }
 
 static void layer_row(sqlite3_stmt *stmt, void *ctx)

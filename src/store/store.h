@@ -59,12 +59,14 @@ void store_delete_superseded(struct store_txn *txn, const struct slot_row *key);
 MUST_CHECK bool store_each_superseded(struct store *store, void (*each)(void *ctx, const struct slot_row *key), void *ctx,
                                       struct error *err);
 
-/* The wanted incarnation of an object. */
+/* The wanted incarnation of an object. Memories of the one before it go; those of its own stay. */
 struct incarnation_row {
     struct object_id id;
     const char *uid;
     const char *hash;
     uint64_t created_ms;
+    const char *text;     /* the spec that it runs, while a newer document waits for its images; NULL or "": the ruling one */
+    const char *previous; /* JSON array: ids of the images of the incarnation before it; NULL or "": there was none */
 };
 void store_put_incarnation(struct store_txn *txn, const struct incarnation_row *row);
 /* With the memories of its containers. */
@@ -96,25 +98,37 @@ void store_delete_refused(struct store_txn *txn, const struct object_id *id);
 MUST_CHECK bool store_each_refused(struct store *store, void (*each)(void *ctx, const struct object_id *id), void *ctx,
                                    struct error *err);
 
-/* Images, by reference; layers are folders, shared between images. */
+/* Images, by id; names lead to them, layers are folders that they share. How many images need a layer is counted from
+ * these rows, and kept nowhere else.
+ */
 struct image_row {
-    const char *reference; /* normalised: docker.io/library/busybox:latest */
     const char *id;        /* digest of the configuration */
     const char *manifest;  /* digest; "" where the archive has none */
     const char *config;    /* JSON */
     const char *layers;    /* JSON array of diff-ids, lowest first */
     int64_t size_bytes;
-    uint64_t created_ms;   /* imported at */
+    uint64_t created_ms;   /* came here at */
+    uint64_t used_ms;      /* a container was last made of it, or it came */
 };
 void store_put_image(struct store_txn *txn, const struct image_row *row);
+void store_delete_image(struct store_txn *txn, const char *id); /* with its names */
 MUST_CHECK bool store_each_image(struct store *store, void (*each)(void *ctx, const struct image_row *row), void *ctx,
                                  struct error *err);
+struct image_name_row {
+    const char *reference; /* normalised: docker.io/library/busybox:latest */
+    const char *id;
+};
+void store_put_image_name(struct store_txn *txn, const struct image_name_row *row);
+void store_delete_image_name(struct store_txn *txn, const char *reference);
+MUST_CHECK bool store_each_image_name(struct store *store, void (*each)(void *ctx, const struct image_name_row *row),
+                                      void *ctx, struct error *err);
 struct layer_row {
     const char *diff_id;
     int64_t folder; /* images/layers/FOLDER */
     int64_t size_bytes;
 };
 void store_put_layer(struct store_txn *txn, const struct layer_row *row);
+void store_delete_layer(struct store_txn *txn, const char *diff_id);
 MUST_CHECK bool store_each_layer(struct store *store, void (*each)(void *ctx, const struct layer_row *row), void *ctx,
                                  struct error *err);
 

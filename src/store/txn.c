@@ -15,8 +15,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [PRUNE_SUPERSEDED] = "DELETE FROM superseded WHERE " SLOT_KEY " AND id NOT IN (SELECT id FROM superseded WHERE "
                          SLOT_KEY " ORDER BY id DESC LIMIT ?6)",
     [DELETE_SUPERSEDED] = "DELETE FROM superseded WHERE " SLOT_KEY,
-    [PUT_INCARNATION] = "INSERT OR REPLACE INTO incarnations VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    [DELETE_MEMORIES] = "DELETE FROM memories WHERE uid IN (SELECT uid FROM incarnations WHERE " OBJECT_KEY ")",
+    [PUT_INCARNATION] = "INSERT OR REPLACE INTO incarnations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [DELETE_MEMORIES] = "DELETE FROM memories WHERE uid != ?4 AND uid IN (SELECT uid FROM incarnations WHERE " OBJECT_KEY ")",
     [DELETE_INCARNATION] = "DELETE FROM incarnations WHERE " OBJECT_KEY,
     [PUT_MEMORY] = "INSERT OR REPLACE INTO memories VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [PUT_OUTBOX] = "INSERT OR REPLACE INTO outbox VALUES (?1, ?2, ?3, ?4)",
@@ -24,7 +24,12 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [PUT_REFUSED] = "INSERT OR REPLACE INTO refused VALUES (?1, ?2, ?3)",
     [DELETE_REFUSED] = "DELETE FROM refused WHERE " OBJECT_KEY,
     [PUT_IMAGE] = "INSERT OR REPLACE INTO images VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    [DELETE_IMAGE] = "DELETE FROM images WHERE id = ?1",
+    [PUT_IMAGE_NAME] = "INSERT OR REPLACE INTO image_names VALUES (?1, ?2)",
+    [DELETE_IMAGE_NAME] = "DELETE FROM image_names WHERE reference = ?1",
+    [DELETE_IMAGE_NAMES] = "DELETE FROM image_names WHERE id = ?1",
     [PUT_LAYER] = "INSERT OR REPLACE INTO layers VALUES (?1, ?2, ?3)",
+    [DELETE_LAYER] = "DELETE FROM layers WHERE diff_id = ?1",
 };
 
 struct txn_step *txn_add(struct store_txn *txn, enum statement statement)

@@ -236,7 +236,7 @@ none_sleeps_as() {
 }
 
 @test "an image that is not there is said so, and runs once it is imported" {
-    put m '.spec.containers[0].image = "late:1"'
+    put m '.spec.containers[0].image = "late:1" | .spec.containers[0].imagePullPolicy = "Never"'
     status m '.status.containerStatuses[0].state.waiting.reason == "ErrImageNeverPull"'
     state m '.state == "Pending" and .reason == "ErrImageNeverPull"'
     "$TOP/scripts/busybox-image.sh" "$OUT/late.tar" late:1

@@ -27,6 +27,23 @@ static void pause_link(void *ctx, bool paused)
     ((struct corekit *)ctx)->paused = paused;
 }
 
+static void pull(void *ctx, const char *reference, const struct json *auths)
+{
+    struct corekit *kit = ctx;
+    assert_null(json_get(kit->pulls, reference));
+    json_set(kit->pulls, reference, auths != NULL ? json_copy(auths) : json_new_array());
+}
+
+static void cancel_pull(void *ctx, const char *reference)
+{
+    json_add_text(((struct corekit *)ctx)->cancelled, reference);
+}
+
+static void drop_layer(void *ctx, int64_t folder)
+{
+    json_add(((struct corekit *)ctx)->dropped, json_new_integer(folder));
+}
+
 static struct json *parse(const char *text)
 {
     struct error err;
@@ -219,6 +236,31 @@ void kit_advance(struct corekit *kit, uint64_t ms)
     kit_settle(kit);
 }
 
+/* ---- images */
+
+void kit_pulled(struct corekit *kit, const char *reference, const char *id)
+{
+    struct error err;
+    struct images *images = &kit->core->images;
+    struct image_row row = { .id = id, .manifest = id, .config = "{}", .layers = "[]", .created_ms = kit->wall,
+                             .used_ms = kit->wall };
+    if (!images_take(images, &row, &err))
+        fail_msg("%s", err.message);
+    images_take_name(images, &(struct image_name_row){ .reference = reference, .id = id });
+    assert_non_null(json_get(kit->pulls, reference));
+    json_remove(kit->pulls, reference);
+    core_pull_ended(kit->core, reference, id, NULL, NULL);
+    kit_settle(kit);
+}
+
+void kit_not_pulled(struct corekit *kit, const char *reference, const char *reason)
+{
+    assert_non_null(json_get(kit->pulls, reference));
+    json_remove(kit->pulls, reference);
+    core_pull_ended(kit->core, reference, NULL, reason, "as asked");
+    kit_settle(kit);
+}
+
 /* ---- its life */
 
 void kit_set(struct corekit *kit, const char *assignment)
@@ -277,7 +319,9 @@ void kit_flood_over(struct corekit *kit)
 void kit_runtime_up(struct corekit *kit)
 {
     core_runtime_up(kit->core);
-    kit_runtime_frame(kit, "{\"op\":\"opened\",\"plugin\":\"crun\",\"abi\":1}", "{\"version\":\"crun 1\",\"images\":false}");
+    kit_runtime_frame(kit, "{\"op\":\"opened\",\"plugin\":\"crun\",\"abi\":1}",
+                      kit->needs_images ? "{\"version\":\"crun 1\",\"images\":true}"
+                                        : "{\"version\":\"crun 1\",\"images\":false}");
     kit_settle(kit);
 }
 
@@ -290,13 +334,17 @@ int kit_setup(void **state)
         return 1;
     kit->env = (struct core_env){ .ctx = kit, .boot_id = "boot-1", .boot_ms = boot_ms, .wall_ms = wall_ms,
                                   .random = random_bytes, .to_link = to_link, .to_runtime = to_runtime,
-                                  .pause_link = pause_link };
+                                  .pause_link = pause_link, .pull = pull, .cancel_pull = cancel_pull,
+                                  .drop_layer = drop_layer };
     kit->now = 100000;
     kit->wall = 1795410958000;
     kit->broker = json_new_object();
     kit->events = json_new_array();
     kit->instances = json_new_object();
     kit->told = json_new_array();
+    kit->pulls = json_new_object();
+    kit->cancelled = json_new_array();
+    kit->dropped = json_new_array();
     kit->config = config_read("/nonexistent/davitd.conf", false, &err);
     kit_set(kit, "node.name=press-7");
     kit_set(kit, "node.groups=line-3");
@@ -314,7 +362,8 @@ int kit_teardown(void **state)
     struct error err;
     if (kit->core != NULL)
         kit_stop(kit);
-    struct json *all[] = { kit->broker, kit->unacked, kit->events, kit->calls, kit->instances, kit->told };
+    struct json *all[] = { kit->broker, kit->unacked, kit->events, kit->calls, kit->instances, kit->told,
+                           kit->pulls, kit->cancelled, kit->dropped };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         json_free(all[i]);
     config_free(kit->config);

@@ -34,6 +34,10 @@ struct corekit {
     struct json *instances; /* what the runtime has: "UID/CONTAINER/ATTEMPT": instance */
     struct json *told;      /* names of all runtime calls but list, in their order */
     int64_t taken;          /* newest seq that was acknowledged; 0: none */
+    struct json *pulls;     /* references that are being pulled: their auths */
+    struct json *cancelled; /* references */
+    struct json *dropped;   /* folders of layers */
+    bool needs_images;      /* said by the runtime when it comes up */
     bool disk_waits;        /* the store is not dispatched */
     bool runtime_waits;     /* calls are not answered */
     const char *failing;    /* this call fails */
@@ -75,6 +79,9 @@ size_t kit_event_count(const struct corekit *kit, const char *reason);
 size_t kit_running(const struct corekit *kit);
 /* The runtime's calls since the last look, as one text: "create start ". The caller frees. */
 char *kit_calls(struct corekit *kit);
+/* The pull of a reference (normalised) ends: with an image of that id, or, reason not NULL, without. And settles. */
+void kit_pulled(struct corekit *kit, const char *reference, const char *id);
+void kit_not_pulled(struct corekit *kit, const char *reference, const char *reason);
 /* The one instance in the runtime ends by itself. */
 void kit_exit(struct corekit *kit, int64_t code);
 

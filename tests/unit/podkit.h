@@ -17,7 +17,7 @@ struct podkit {
     struct container containers[2];
     struct pod pod;
     struct container_memory memory[2];
-    bool present[2];
+    struct container_image images[2]; /* ready */
     struct run *run; /* of POD_UID; NULL until something is seen */
     struct pod_view view;
     struct pod_next next;
@@ -36,12 +36,11 @@ static inline void podkit_begin(struct podkit *kit, enum restart_policy policy, 
     for (size_t i = 0; i < 2; i++) {
         kit->memory[i] = (struct container_memory){ .begun = -1, .ended = -1 };
         snprintf(kit->memory[i].name, sizeof(kit->memory[i].name), "%s", kit->containers[i].name);
-        kit->present[i] = true;
     }
     kit->now = 1000000;
     kit->wall = 1795410958000;
     kit->view = (struct pod_view){ .pod = &kit->pod, .uid = POD_UID, .memory = kit->memory,
-                                   .image_present = kit->present };
+                                   .images = kit->images };
 }
 
 static inline void podkit_end(struct podkit *kit)

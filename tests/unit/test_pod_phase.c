@@ -86,10 +86,10 @@ static void a_new_container_waits_with_the_reason(void **state)
     assert_null(shown.last);
     assert_int_equal(shown.restarts, 0);
     assert_true(shown.supervised);
-    kit.present[0] = false;
+    kit.images[0].verdict.state = IMAGE_BACKOFF;
+    snprintf(kit.images[0].reason, REASON_BYTES, "ImagePullBackOff");
     shown = show(&kit);
-    assert_string_equal(shown.reason, "ErrImageNeverPull");
-    assert_non_null(strstr(shown.message, "davit image import"));
+    assert_string_equal(shown.reason, "ImagePullBackOff");
     snprintf(kit.memory[0].reason, sizeof(kit.memory[0].reason), "%s", "CreateContainerError");
     snprintf(kit.memory[0].message, sizeof(kit.memory[0].message), "%s", "no such user");
     shown = show(&kit);

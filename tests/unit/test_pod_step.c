@@ -38,7 +38,7 @@ static void containers_begin_in_their_order_and_do_not_wait_for_each_other(void 
     assert_string_equal(kit.next.action.container, "log");
     assert_int_equal(kit.next.action.container_index, 1);
     /* One without an image keeps nobody else waiting. */
-    kit.present[0] = false;
+    kit.images[0].verdict.state = IMAGE_PULLING;
     run_remove(kit.run, "web", 0);
     step_is(&kit, POD_CREATE);
     assert_string_equal(kit.next.action.container, "log");
@@ -50,7 +50,7 @@ static void without_an_image_nothing_is_created(void **state)
     (void)state;
     struct podkit kit;
     podkit_begin(&kit, RESTART_ALWAYS, 1);
-    kit.present[0] = false;
+    kit.images[0].verdict.state = IMAGE_PULLING;
     step_is(&kit, POD_NOTHING);
     podkit_end(&kit);
 }

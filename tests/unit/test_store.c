@@ -79,7 +79,8 @@ static void see_slot(void *ctx, const struct slot_row *row)
 static void see_incarnation(void *ctx, const struct incarnation_row *row)
 {
     (void)ctx;
-    strbuf_printf(&seen, "%s %s %s %llu;", row->id.name, row->uid, row->hash, (unsigned long long)row->created_ms);
+    strbuf_printf(&seen, "%s %s %s %llu %s %s;", row->id.name, row->uid, row->hash,
+                  (unsigned long long)row->created_ms, row->text, row->previous);
 }
 
 static void see_memory(void *ctx, const char *uid, const struct container_memory *memory)
@@ -106,8 +107,14 @@ static void see_object(void *ctx, const struct object_id *id)
 static void see_image(void *ctx, const struct image_row *row)
 {
     (void)ctx;
-    strbuf_printf(&seen, "%s %s %s %s %s %lld %llu;", row->reference, row->id, row->manifest, row->config, row->layers,
-                  (long long)row->size_bytes, (unsigned long long)row->created_ms);
+    strbuf_printf(&seen, "%s %s %s %s %lld %llu %llu;", row->id, row->manifest, row->config, row->layers,
+                  (long long)row->size_bytes, (unsigned long long)row->created_ms, (unsigned long long)row->used_ms);
+}
+
+static void see_image_name(void *ctx, const struct image_name_row *row)
+{
+    (void)ctx;
+    strbuf_printf(&seen, "%s %s;", row->reference, row->id);
 }
 
 static void see_layer(void *ctx, const struct layer_row *row)
@@ -164,13 +171,14 @@ static void every_row_comes_back_after_a_restart(void **state)
     slot.text = NULL;
     store_put_slot(txn, &slot);
     store_put_superseded(txn, &slot, "old");
-    store_put_incarnation(txn, &(struct incarnation_row){ hello, "uid", "1:h", 5 });
+    store_put_incarnation(txn, &(struct incarnation_row){ hello, "uid", "1:h", 5, "{}", "[]" });
     struct container_memory memory = { .name = "web", .begun = 3, .ended = 2, .backoff = 4,
                                        .last = { 137, 9, "OOMKilled", 1, 2, 3 } };
     store_put_memory(txn, "uid", &memory);
     store_put_outbox(txn, &(struct outbox_row){ 4, "t", "", true });
     store_put_refused(txn, &hello);
-    store_put_image(txn, &(struct image_row){ "r", "i", "m", "{}", "[]", 6, 7 });
+    store_put_image(txn, &(struct image_row){ "i", "m", "{}", "[]", 6, 7, 8 });
+    store_put_image_name(txn, &(struct image_name_row){ "r", "i" });
     store_put_layer(txn, &(struct layer_row){ "d", 8, 9 });
     store_commit(txn, NULL, NULL);
     assert_int_equal(store_pending(store), 1);
@@ -184,7 +192,7 @@ static void every_row_comes_back_after_a_restart(void **state)
     begin_look();
     look(store_each_superseded(store, see_slot, NULL, &err), "default/pods/hello node  0 old  0  0;");
     begin_look();
-    look(store_each_incarnation(store, see_incarnation, NULL, &err), "hello uid 1:h 5;");
+    look(store_each_incarnation(store, see_incarnation, NULL, &err), "hello uid 1:h 5 {} [];");
     begin_look();
     look(store_each_memory(store, see_memory, NULL, &err), "uid web 3 2 4 137 9 OOMKilled 1 2 3;");
     begin_look();
@@ -192,7 +200,9 @@ static void every_row_comes_back_after_a_restart(void **state)
     begin_look();
     look(store_each_refused(store, see_object, NULL, &err), "default/pods/hello;");
     begin_look();
-    look(store_each_image(store, see_image, NULL, &err), "r i m {} [] 6 7;");
+    look(store_each_image(store, see_image, NULL, &err), "i m {} [] 6 7 8;");
+    begin_look();
+    look(store_each_image_name(store, see_image_name, NULL, &err), "r i;");
     begin_look();
     look(store_each_layer(store, see_layer, NULL, &err), "d 8 9;");
     store_close(store);
@@ -215,7 +225,7 @@ static void what_is_deleted_is_gone(void **state)
     store_put_slot(txn, &other);
     store_put_superseded(txn, &slot, "old");
     store_put_superseded(txn, &other, "older");
-    store_put_incarnation(txn, &(struct incarnation_row){ hello, "uid", "h", 5 });
+    store_put_incarnation(txn, &(struct incarnation_row){ hello, "uid", "h", 5, NULL, NULL });
     store_put_memory(txn, "uid", &memory);
     store_put_memory(txn, "another", &memory);
     store_put_outbox(txn, &(struct outbox_row){ 1, "t", "", true });
@@ -249,9 +259,9 @@ static void a_new_incarnation_forgets_the_memories_of_the_last(void **state)
     struct store *store = open_store(STORE_MANUAL, "b");
     struct store_txn *txn = store_begin(store);
     struct container_memory memory = { .name = "web" };
-    store_put_incarnation(txn, &(struct incarnation_row){ hello, "first", "h", 5 });
+    store_put_incarnation(txn, &(struct incarnation_row){ hello, "first", "h", 5, NULL, NULL });
     store_put_memory(txn, "first", &memory);
-    store_put_incarnation(txn, &(struct incarnation_row){ hello, "second", "h", 5 });
+    store_put_incarnation(txn, &(struct incarnation_row){ hello, "second", "h", 5, NULL, NULL });
     store_commit(txn, NULL, NULL);
     store_dispatch(store);
     begin_look();
@@ -266,7 +276,7 @@ static void a_memory_behind_its_incarnation_is_gone_at_the_next_start(void **sta
     struct store *store = open_store(STORE_MANUAL, "b");
     struct store_txn *txn = store_begin(store);
     struct container_memory memory = { .name = "web" };
-    store_put_incarnation(txn, &(struct incarnation_row){ hello, "second", "h", 5 });
+    store_put_incarnation(txn, &(struct incarnation_row){ hello, "second", "h", 5, NULL, NULL });
     store_put_memory(txn, "second", &memory);
     store_put_memory(txn, "first", &memory); /* it ended while the second was on its way */
     store_commit(txn, NULL, NULL);

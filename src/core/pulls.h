@@ -1,0 +1,41 @@
+/* Which image has to be pulled, for whom, and what came of it: one pull a reference, for any number of pods. Deciding
+ * thread only; what a pull does is behind core_env.pull.
+ */
+#ifndef CORE_PULLS_H
+#define CORE_PULLS_H
+
+#include <uthash.h>
+
+#include "model/image_pull.h"
+#include "model/pod_step.h"
+
+struct core;
+struct object;
+struct json;
+struct pull_progress;
+
+struct pulls {
+    struct pull *table; /* by reference, normalised */
+    size_t running;
+};
+
+void pulls_free(struct pulls *pulls);
+
+/* What is known of the image of one container. `memory` NULL: it has not run. Begins nothing. */
+void pulls_look(const struct core *core, const struct object *object, const struct container *container,
+                const struct container_memory *memory, struct container_image *image);
+/* Begins the pull of a container's image, unless it runs already; a cap on pulls at a time lets it wait. */
+void pulls_begin(struct core *core, struct object *object, const struct container *container);
+/* By a person's word, for no pod. Ends in core_pull_ended like any other. */
+void pulls_ask(struct core *core, const char *reference, const struct json *auths);
+/* Ends pulls that no pod waits for any more. */
+void pulls_drop_unwanted(struct core *core);
+/* All images of a pod are there for a new incarnation; what is missing is pulled. */
+bool pulls_ready(const struct core *core, const struct object *object, const struct pod *pod);
+
+/* For the status: why nobody could say that the image is the newest; NULL: it is, or its policy does not ask. */
+const char *pulls_stale(const struct core *core, const struct container *container);
+/* `status.images`: the pulls that run for the containers of a pod. Adds to the array. */
+void pulls_write(const struct core *core, const struct pod *pod, struct json *images);
+
+#endif
