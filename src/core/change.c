@@ -64,12 +64,16 @@ static const struct run *run_to_adopt(const struct object *object, const char *h
     return NULL;
 }
 
-/* Pull before stop: what runs stays the wanted one until the images of the next one are here. */
+/* Pull before stop: what runs stays the wanted one until the images of the next one are here; and what could begin, but
+ * waits for the one before it to end, begins.
+ */
 static bool is_held(const struct change *change, const struct pod *pod)
 {
     const struct object *object = change->object;
-    return object->hash[0] != '\0' && object_has_begun(object) && object_wanted(object) != NULL && pod != NULL &&
-           !pulls_ready(change->core, object, pod);
+    const struct pod *wanted = object_wanted(object);
+    if (object->hash[0] == '\0' || wanted == NULL || pod == NULL || pulls_ready(change->core, object, pod))
+        return false;
+    return object_has_begun(object) || (object->runs != NULL && pulls_ready(change->core, object, wanted));
 }
 
 static void plan_incarnation(struct change *change)

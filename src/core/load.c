@@ -88,14 +88,27 @@ static void load_superseded(void *ctx, const struct slot_row *row)
         slot_supersede(slot, row->content);
 }
 
+/* groups= has another order since, or fewer: what the incarnation was made of is still in one of the slots. */
+static struct pod *pod_of_hash(const struct object *object)
+{
+    for (size_t i = 0; i < object->slot_count; i++)
+        if (object->slots[i].pod != NULL && strcmp(object->slots[i].hash, object->hash) == 0)
+            return pod_copy(object->slots[i].pod);
+    return NULL;
+}
+
 /* An update waits for its images: what runs until then. */
 static void read_held(struct object *object, const char *text)
 {
     struct error err;
     struct ignored_fields ignored = { 0 };
     const struct slot *ruling = object_ruling(object);
-    if (text[0] == '\0' || ruling == NULL || strcmp(object->hash, ruling->hash) == 0)
+    if (ruling == NULL || object->hash[0] == '\0' || strcmp(object->hash, ruling->hash) == 0)
         return;
+    if (text[0] == '\0') {
+        object->held = pod_of_hash(object);
+        return;
+    }
     AUTO_JSON struct json *spec = json_parse(text, strlen(text), &err);
     object->held = spec != NULL ? pod_read(spec, &ignored, &err) : NULL;
     if (object->held == NULL)

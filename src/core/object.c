@@ -250,7 +250,7 @@ void object_renewed(struct object *object)
 bool object_has_begun(const struct object *object)
 {
     const struct run *run = object_run(object, object->uid);
-    if (run != NULL && run->count > 0)
+    if (object->calling || (run != NULL && run->count > 0))
         return true;
     for (size_t i = 0; i < object->memory_count; i++)
         if (object->memory[i].begun >= 0)

@@ -106,7 +106,7 @@ const struct pod *object_wanted(const struct object *object);
 bool object_is_orphan(const struct object *object);
 /* Another incarnation became the wanted one: nothing is remembered of it yet. */
 void object_renewed(struct object *object);
-/* A container of the wanted incarnation runs, or ran. */
+/* A container of the wanted incarnation runs, or ran, or is perhaps just being made. */
 bool object_has_begun(const struct object *object);
 /* Makes one memory for each container of a pod, keeping those of the same name. */
 void object_fit_memory(struct object *object, const struct pod *pod);

@@ -1,9 +1,11 @@
 #include <config.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -124,12 +126,26 @@ static char *folder_of(const struct pull_job *job, size_t at)
     return layer != NULL && layer->staging != NULL ? mem_printf("%s/0", layer->staging) : NULL;
 }
 
+/* A read-only mount of its own, attached nowhere: its folder is the top of it, so no ".." leads out, whatever becomes of
+ * the process that it is given to. Gone with the last descriptor.
+ */
+static int open_detached(const char *folder, struct error *err)
+{
+    struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC };
+    AUTO_CLOSE int fd = open_tree(AT_FDCWD, folder, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+    if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) != 0) {
+        error_set_errno(err, errno, "cannot show %s to davit-unpack", folder);
+        return -1;
+    }
+    return fd_steal(&fd);
+}
+
 static bool open_lower(const struct pull_job *job, size_t at, int *fd, struct error *err)
 {
     AUTO_FREE char *folder = folder_of(job, at);
     if (folder == NULL)
         return error_set(err, ERROR_INTERNAL, "the layer %s is gone", job->layers[at].diff_id);
-    *fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    *fd = open_detached(folder, err);
     return *fd >= 0;
 }
 

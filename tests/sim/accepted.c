@@ -235,6 +235,8 @@ static void look_at_ruling(struct sim *sim, int pod)
     sim_note(sim, "wanted of p%d: v%d, was v%d", pod, ruling, seen->ruling);
     seen->ruling = ruling;
     seen->turn++;
+    if (seen->ruling < 0)
+        seen->none_turn = seen->turn;
 }
 
 void accepted_look(struct sim *sim)

@@ -197,6 +197,8 @@ static void draw_temper(struct sim *sim)
     temper->wipes = sim_chance(sim, 300);
     temper->groups = sim_chance(sim, 600);
     temper->files = sim_chance(sim, 600);
+    temper->pull_fails = (unsigned)sim_below(sim, 700);
+    sim->images = sim_chance(sim, 600);
 }
 
 static void run_until(struct sim *sim, uint64_t until_ms)

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "registry.h"
 
 int content_variant(int content)
 {
@@ -33,6 +34,7 @@ struct shape content_shape(const struct sim *sim, int pod, int variant)
         shape.container[i].behaviour = behaviours[sim_below(&dice, 7)];
         shape.container[i].after_ms = 100 + sim_below(&dice, 2) * sim_below(&dice, MINUTE);
     }
+    shape.always = sim_below(&dice, 3) == 0;
     return shape;
 }
 
@@ -52,9 +54,10 @@ char *content_write(const struct sim *sim, int pod, int content, int64_t generat
     struct shape shape = content_shape(sim, pod, content_variant(content));
     strbuf_printf(&text, "},\"spec\":{\"restartPolicy\":\"%s\",\"terminationGracePeriodSeconds\":%" PRIu64 ",\"containers\":[",
                   policies[shape.policy], shape.grace_s);
+    AUTO_FREE char *image = image_name(sim, pod, content_variant(content));
     for (size_t i = 0; i < shape.containers; i++)
-        strbuf_printf(&text, "%s{\"name\":\"c%zu\",\"image\":\"sim:1\",\"command\":[\"v%d\"]}", i > 0 ? "," : "", i,
-                      content_variant(content));
+        strbuf_printf(&text, "%s{\"name\":\"c%zu\",\"image\":\"%s\",\"imagePullPolicy\":\"%s\",\"command\":[\"v%d\"]}",
+                      i > 0 ? "," : "", i, image, shape.always ? "Always" : "IfNotPresent", content_variant(content));
     strbuf_add(&text, "]}}");
     return strbuf_steal(&text);
 }

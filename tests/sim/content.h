@@ -12,6 +12,7 @@ struct shape {
     size_t containers;
     enum restart_policy policy;
     uint64_t grace_s;
+    bool always; /* imagePullPolicy */
     struct {
         enum behaviour behaviour;
         uint64_t after_ms;

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "host.h"
+#include "registry.h"
 
 struct box *device_find(const struct sim *sim, const char *uid, int container, int64_t attempt)
 {
@@ -86,6 +87,7 @@ bool device_create(struct sim *sim, const struct call *call)
         sim_fail(sim, "orders", "a create that no plugin understands");
         return false;
     }
+    registry_check_create(sim, call->document, made.pod, made.variant);
     share(sim, made.uid, made.pod);
     if (device_find(sim, made.uid, made.container, made.attempt) != NULL)
         return true;
@@ -200,8 +202,11 @@ bool device_stop(struct sim *sim, const struct call *call)
         return false;
     if (box->life == ENDED)
         return true;
-    if (box->life == RUNNING)
+    if (box->life == RUNNING) {
         check_asked(sim, box, force ? "kill" : "stop");
+        registry_check_stop(sim, box);
+        box->told_to_stop = true;
+    }
     sim->counters[force ? N_KILLS : N_STOPS]++;
     if (box->life == MADE) {
         if (force)

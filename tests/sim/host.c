@@ -210,7 +210,7 @@ static void opened(struct sim *sim, struct event *event)
         return;
     sim->host.opened = true;
     sim_note(sim, "host: opened");
-    say(sim, json_new_texts("op", "opened", "plugin", "fake", NULL), "{\"version\":\"sim\",\"images\":false}", true);
+    say(sim, json_new_texts("op", "opened", "plugin", "fake", NULL), sim->images ? "{\"version\":\"sim\",\"images\":true}" : "{\"version\":\"sim\",\"images\":false}", true);
 }
 
 static void take_call(struct sim *sim, const struct json *head, const char *body, size_t len)

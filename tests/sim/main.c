@@ -42,6 +42,7 @@ static const struct {
     [LIE_CONVERGE] = { "converge", { "converge" } }, [LIE_STATUS] = { "status", { "status" } },
     [LIE_LEAK] = { "leak", { "leak" } },           [LIE_DURABLE] = { "durable", { "durable" } },
     [LIE_QUIET] = { "quiet", { "quiet" } },        [LIE_REPLAY] = { "replay", { NULL } },
+    [LIE_IMAGE] = { "image", { "image" } },
 };
 
 static const char *const counter_names[N_COUNTERS] = {
@@ -49,7 +50,7 @@ static const char *const counter_names[N_COUNTERS] = {
     "half-made creates", "reboots", "wall steps", "reconfigured", "databases lost", "broker restarts", "brokers emptied",
     "brokers restored", "disconnects", "replayed documents", "live again", "cut floods", "late wills", "link ends",
     "published", "tombstones", "refusable", "emptied topics", "files", "accepted", "creates", "starts", "stops", "kills",
-    "ends", "failed calls", "deadlines", "lost notices", "statuses"
+    "ends", "failed calls", "deadlines", "lost notices", "statuses", "pulls", "failed pulls"
 };
 
 static uint64_t totals[N_COUNTERS];

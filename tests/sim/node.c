@@ -17,6 +17,7 @@
 #include "files.h"
 #include "host.h"
 #include "link.h"
+#include "registry.h"
 
 #define SETTLES_AT_ONCE 2000 /* more of them without time going by is a loop that eats the device */
 
@@ -97,6 +98,17 @@ static void set_disk_full(const struct sim *sim, bool full, bool at_once)
 }
 
 static void settle(struct sim *sim);
+
+static void env_pull(void *ctx, const char *reference, const struct json *auths)
+{
+    (void)auths;
+    registry_pull(ctx, reference);
+}
+
+static void env_cancel_pull(void *ctx, const char *reference)
+{
+    registry_cancel(ctx, reference);
+}
 
 static void dispatch_now(struct sim *sim)
 {
@@ -232,7 +244,8 @@ void node_start(struct sim *sim)
     }
     node->env = (struct core_env){ .ctx = sim, .boot_id = node->boot_id, .boot_ms = env_boot_ms, .wall_ms = env_wall_ms,
                                    .random = env_random, .to_link = env_to_link, .to_runtime = env_to_runtime,
-                                   .pause_link = env_pause_link };
+                                   .pause_link = env_pause_link, .pull = env_pull,
+                                   .cancel_pull = env_cancel_pull };
     node->core = core_new(node->config, &node->env, node->store, &err);
     if (node->core == NULL) {
         sim_fail(sim, "start", "the core does not start: %s", err.message);
@@ -274,6 +287,7 @@ static void end_core(struct sim *sim, bool committed)
     accepted_look(sim);
     release_held(sim);
     store_close(node->store);
+    registry_end(sim);
     if (sim->lie == LIE_BACK && sim_chance(sim, 300))
         lie_about_disk(sim, "davit.db", "old.db");
     core_free(node->core);
@@ -337,6 +351,11 @@ void node_free(struct sim *sim)
         return;
     sim->node.up = false;
     end_core(sim, false);
+}
+
+void node_settle(struct sim *sim)
+{
+    settle(sim);
 }
 
 void node_link_frame(struct sim *sim, const struct json *head, const char *body)

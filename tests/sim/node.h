@@ -21,6 +21,8 @@ void node_link_down(struct sim *sim, const char *why);
 void node_runtime_up(struct sim *sim);
 void node_runtime_frame(struct sim *sim, const struct json *head, const char *body);
 void node_runtime_down(struct sim *sim);
+/* After something came in. */
+void node_settle(struct sim *sim);
 void node_read_files(struct sim *sim);
 
 #endif

@@ -25,14 +25,15 @@ enum source { FROM_NODE, FROM_LINE1, FROM_LINE2, FROM_ALL, FROM_FILES, SOURCES }
 /* Lies that a self-test has the simulated world tell: each must be found by its invariant. */
 enum lie {
     LIE_NONE, LIE_TWICE, LIE_BACK, LIE_UNASKED, LIE_ONCE, LIE_CONVERGE, LIE_STATUS, LIE_LEAK, LIE_DURABLE, LIE_QUIET,
-    LIE_REPLAY, LIE_COUNT
+    LIE_REPLAY, LIE_IMAGE, LIE_COUNT
 };
 
 enum counter {
     N_EVENTS, N_FRAMES, N_COMMITS, N_DISK_FULL, N_CRASHES, N_CRASHES_COMMITTED, N_HOST_CRASHES, N_HALF_MADE, N_REBOOTS,
     N_WALL_STEPS, N_RECONFIGURED, N_WIPED, N_BROKER_RESTARTS, N_BROKER_LOST, N_BROKER_RESTORED, N_DISCONNECTS, N_REPLAYS,
     N_LIVE_AGAIN, N_TRUNCATED, N_LATE_WILLS, N_LINK_ENDS, N_PUBLISHED, N_TOMBSTONES, N_REFUSABLE, N_EMPTIED, N_FILES,
-    N_ACCEPTED, N_CREATES, N_STARTS, N_STOPS, N_KILLS, N_EXITS, N_CALLS_FAILED, N_DEADLINES, N_NOTIFY_LOST, N_STATUSES,
+    N_ACCEPTED, N_CREATES, N_STARTS, N_STOPS, N_KILLS, N_EXITS, N_CALLS_FAILED, N_DEADLINES, N_NOTIFY_LOST, N_STATUSES, N_PULLS,
+    N_PULLS_FAILED,
     N_COUNTERS
 };
 
@@ -77,6 +78,7 @@ struct pod_seen {
     int ruling;    /* variant; -1: none */
     int source;    /* of the ruling slot; -1 */
     uint64_t turn; /* counts the changes of `ruling` */
+    uint64_t none_turn; /* when nothing was wanted last */
     bool wiped;    /* the database was lost: nothing is known until a document comes */
 };
 
@@ -92,6 +94,7 @@ struct box {
     uint64_t turn; /* the pod's, when it was asked for */
     enum life life;
     bool supervised;
+    bool told_to_stop;
     int64_t exit_code;
     uint64_t started_ms, finished_ms, finished_boot_ms;
     uint64_t serial; /* of its life: late ends of an earlier one are void */
@@ -202,9 +205,16 @@ struct node {
     size_t settled_count;
 };
 
+/* ---- a pull that runs */
+struct pulling {
+    char *reference; /* NULL: none */
+    uint64_t serial;
+    bool placing;
+};
+
 /* How wild a seed is; chances are in 1/1000, gaps in ms. */
 struct temper {
-    unsigned call_fails, notify_lost, call_slow, flood_cut, commit_slow, commit_crash, ack_lost, half;
+    unsigned call_fails, notify_lost, call_slow, flood_cut, commit_slow, commit_crash, ack_lost, half, pull_fails;
     uint64_t operator_gap, chaos_gap;
     bool crashes, broker, hosts, reboots, disk, wipes, groups, files;
 };
@@ -229,6 +239,9 @@ struct sim {
     struct broker broker;
     struct link link;
     struct node node;
+    struct pulling pulls[LIMIT_PULLS];
+    uint64_t last_pull;
+    bool images; /* they come from a registry; else every one is here */
     enum source groups[2]; /* as configured, in their order */
     size_t group_count;
     uint64_t counters[N_COUNTERS];
