@@ -3,7 +3,7 @@
 #
 #   sudo scripts/bench.sh [NAME...] [--OPTION VALUE...]
 #
-# Names: apply-latency, footprint, installed-size, quiet (ten minutes; --seconds N). Options go to the benchmarks named,
+# Names: apply-latency, footprint, installed-size, pull, quiet (ten minutes; --seconds N). Options go to those named,
 # so name one: scripts/bench.sh apply-latency --runs 200
 set -euo pipefail
 
@@ -16,7 +16,7 @@ while [ $# -gt 0 ] && [[ $1 != -* ]]; do
 done
 if [ ${#names[@]} -eq 0 ]; then
     [ $# -eq 0 ] || { sed -n '4,7s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-    names=(apply-latency footprint installed-size quiet)
+    names=(apply-latency footprint installed-size pull quiet)
 fi
 if [ "$(id -u)" -ne 0 ]; then
     echo "bench.sh: benchmarks run containers and need root. Run: sudo scripts/bench.sh" >&2
