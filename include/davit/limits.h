@@ -75,6 +75,11 @@
 #define LIMIT_FETCH_URL_BYTES 8192
 #define LIMIT_FETCH_HEADERS 256            /* lines of an answer's head, those of 1xx answers before it included */
 #define LIMIT_FETCH_HEADER_BYTES (64 * 1024)
+#define LIMIT_FETCH_TOKEN_BYTES (64 * 1024) /* what a token service answers */
+#define LIMIT_FETCH_REDIRECTS 5
+#define LIMIT_FETCH_TRIES 5                /* of one manifest or blob at one endpoint without getting on */
+#define LIMIT_FETCH_WAIT_MS 60000          /* a longer Retry-After is davitd's to wait for */
+#define LIMIT_FETCH_RETRY_AFTER_MS (24 * 3600 * 1000) /* a longer one is cut */
 #define LIMIT_FETCH_MESSAGE_BYTES 2048     /* what a failure says; the rest is left out */
 
 /* Files that are read whole. Over a cap: refused, with the cap named. */

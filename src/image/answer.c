@@ -4,9 +4,12 @@
 
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "base/memory.h"
 #include "davit/limits.h"
+
+#define DIGITS_MAX 18
 
 static void fields_free(struct answer *answer)
 {
@@ -57,14 +60,22 @@ static bool status_read(struct answer *answer, const char *line, size_t len, str
     return true;
 }
 
+/* Digits at *at, behind which it stands then; false: none, or too many. */
+static bool digits_read(const char **at, int64_t *out)
+{
+    size_t count = strspn(*at, "0123456789");
+    *out = 0;
+    for (size_t i = 0; i < count && count <= DIGITS_MAX; i++)
+        *out = *out * 10 + ((*at)[i] - '0');
+    *at += count;
+    return count > 0 && count <= DIGITS_MAX;
+}
+
 static bool length_read(struct answer *answer, const char *value, struct error *err)
 {
-    int64_t length = 0;
-    size_t digits = strspn(value, "0123456789");
-    if (digits == 0 || digits > 18 || value[digits] != '\0')
+    int64_t length;
+    if (!digits_read(&value, &length) || *value != '\0')
         return error_set(err, ERROR_INVALID, "a Content-Length that is no number");
-    for (size_t i = 0; i < digits; i++)
-        length = length * 10 + (value[i] - '0');
     if (answer->content_length >= 0 && answer->content_length != length)
         return error_set(err, ERROR_INVALID, "two Content-Lengths that differ");
     answer->content_length = length;
@@ -145,4 +156,38 @@ bool answer_line(struct answer *answer, const char *line, size_t len, struct err
     answer->inside = false;
     answer->whole = answer->status >= 200;
     return true;
+}
+
+bool answer_is_rest(const struct answer *answer, int64_t start, int64_t total)
+{
+    static const char unit[] = "bytes ";
+    const char *at = answer->content_range;
+    int64_t first, last, all;
+    if (at == NULL || strncasecmp(at, unit, sizeof(unit) - 1) != 0)
+        return false;
+    at += sizeof(unit) - 1;
+    if (!digits_read(&at, &first) || *at++ != '-' || !digits_read(&at, &last) || *at++ != '/' ||
+        !digits_read(&at, &all) || *at != '\0')
+        return false;
+    return first == start && last == total - 1 && all == total &&
+           (answer->content_length < 0 || answer->content_length == total - start);
+}
+
+uint64_t answer_retry_after_ms(const struct answer *answer, uint64_t wall_ms)
+{
+    const char *at = answer->retry_after;
+    int64_t seconds = 0;
+    struct tm date = {0};
+    if (at == NULL)
+        return 0;
+    bool fits = digits_read(&at, &seconds);
+    if (at != answer->retry_after && *at == '\0')
+        return fits && seconds < LIMIT_FETCH_RETRY_AFTER_MS / 1000 ? (uint64_t)seconds * 1000
+                                                                   : LIMIT_FETCH_RETRY_AFTER_MS;
+    const char *end = strptime(answer->retry_after, "%a, %d %b %Y %H:%M:%S GMT", &date);
+    time_t when = end != NULL && *end == '\0' ? timegm(&date) : 0;
+    if (when <= 0 || (uint64_t)when * 1000 <= wall_ms)
+        return 0;
+    uint64_t wait_ms = (uint64_t)when * 1000 - wall_ms;
+    return wait_ms < LIMIT_FETCH_RETRY_AFTER_MS ? wait_ms : LIMIT_FETCH_RETRY_AFTER_MS;
 }

@@ -27,5 +27,9 @@ void answer_init(struct answer *answer);
 void answer_free(struct answer *answer);
 /* One line with its end. False: refused, *err says why without repeating what came. */
 MUST_CHECK bool answer_line(struct answer *answer, const char *line, size_t len, struct error *err);
+/* A 206 brings the bytes from `start` to the end of `total`, and says so. */
+bool answer_is_rest(const struct answer *answer, int64_t start, int64_t total);
+/* Retry-After, seconds or a date (RFC 9110, 10.2.3), from `wall_ms` on; at most LIMIT_FETCH_RETRY_AFTER_MS. 0: none. */
+uint64_t answer_retry_after_ms(const struct answer *answer, uint64_t wall_ms);
 
 #endif

@@ -211,6 +211,12 @@ static void exchange_end(struct exchange *exchange, CURLcode code)
     exchange_free(exchange);
 }
 
+bool http_is_connected(const struct exchange *exchange)
+{
+    curl_off_t us = 0;
+    return curl_easy_getinfo(exchange->easy, CURLINFO_PRETRANSFER_TIME_T, &us) == CURLE_OK && us > 0;
+}
+
 void http_resume(struct exchange *exchange)
 {
     exchange->resume_code = curl_easy_pause(exchange->easy, CURLPAUSE_CONT);

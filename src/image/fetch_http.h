@@ -56,6 +56,8 @@ struct http *http_new(const struct fetch_options *options);
 /* Returns at once; never calls back from inside. What `request` points to is copied. */
 struct exchange *http_start(struct http *http, const struct http_request *request, const struct http_handlers *handlers,
                             void *ctx);
+/* Name, TCP and TLS are through: what is waited for now is the other side's answer. */
+bool http_is_connected(const struct exchange *exchange);
 /* After HTTP_FULL. */
 void http_resume(struct exchange *exchange);
 void http_cancel(struct exchange *exchange); /* without a callback; NULL is fine */

@@ -122,10 +122,38 @@ static size_t pipes_gather(const struct fetch *fetch, struct pollfd *fds)
 {
     size_t count = 0;
     for (const struct job *job = fetch->jobs; job != NULL; job = job->next) {
-        if (job->full)
+        if (job->full || job->phase == JOB_FLUSHING)
             fds[count++] = (struct pollfd){.fd = job->sink.fd, .events = POLLOUT};
     }
     return count;
+}
+
+/* In the order in which they began to wait. */
+static struct job *first_throttled(const struct fetch *fetch)
+{
+    struct job *first = NULL;
+    for (struct job *job = fetch->jobs; job != NULL; job = job->next)
+        if (job->throttled != 0 && job->exchange != NULL && (first == NULL || job->throttled < first->throttled))
+            first = job;
+    return first;
+}
+
+static void bucket_turn(struct fetch *fetch)
+{
+    struct job *job;
+    bucket_fill(&fetch->bucket, clock_boot_ms());
+    while (!bucket_is_empty(&fetch->bucket) && (job = first_throttled(fetch)) != NULL)
+        job_resume(job);
+}
+
+static int wait_ms(const struct fetch *fetch)
+{
+    uint64_t now_ms = clock_boot_ms();
+    int wait = fetch->jobs != NULL ? TICK_MS : IDLE_MS;
+    for (const struct job *job = fetch->jobs; job != NULL; job = job->next)
+        if (job->phase == JOB_WAITING && job->wake_ms < now_ms + (uint64_t)wait)
+            wait = job->wake_ms > now_ms ? (int)(job->wake_ms - now_ms) : 0;
+    return first_throttled(fetch) != NULL ? bucket_wait_ms(&fetch->bucket, wait) : wait;
 }
 
 static int fetch_loop(struct fetch *fetch, struct frame_reader *reader)
@@ -135,9 +163,10 @@ static int fetch_loop(struct fetch *fetch, struct frame_reader *reader)
     while (state > 0) {
         struct pollfd fds[LIMIT_FETCH_JOBS + 1] = {{.fd = FRAME_CHILD_FD, .events = POLLIN}};
         size_t count = 1 + pipes_gather(fetch, fds + 1);
-        http_wait(fetch->http, fds, count, fetch->jobs != NULL ? TICK_MS : IDLE_MS);
+        http_wait(fetch->http, fds, count, wait_ms(fetch));
         if (fds[0].revents != 0)
             state = parent_read(fetch, reader, &err);
+        bucket_turn(fetch);
         http_run(fetch->http);
         jobs_turn(fetch);
     }
@@ -160,6 +189,7 @@ static bool fetch_start(struct fetch *fetch, struct frame_reader *reader, struct
     if (!ok)
         return false;
     fetch->http = http_new(&fetch->options);
+    bucket_init(&fetch->bucket, fetch->options.rate_limit, clock_boot_ms());
     fetch->places = mem_array(fetch->options.endpoint_count, sizeof(*fetch->places));
     for (size_t i = 0; i < fetch->options.endpoint_count; i++) {
         fetch->places[i].endpoint = &fetch->options.endpoints[i];

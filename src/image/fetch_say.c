@@ -50,6 +50,6 @@ void say_failed(const struct job *job)
     AUTO_FREE char *message = strbuf_steal(&text);
     struct json *head = json_new_texts("op", "failed", "reason", job->failure.reason, "message", message, NULL);
     json_set_integer(head, "index", (int64_t)job->source);
-    json_set_integer(head, "retryAfterMs", 0);
+    json_set_integer(head, "retryAfterMs", (int64_t)job->failure.retry_after_ms);
     say(head, job, NULL, 0);
 }

@@ -3,6 +3,7 @@
 #include "image/fetch_url.h"
 
 #include <curl/curl.h>
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -93,6 +94,37 @@ bool url_same_host(const struct url *a, const struct url *b)
 bool url_same_origin(const struct url *a, const struct url *b)
 {
     return strcmp(a->scheme, b->scheme) == 0 && url_same_host(a, b) && strcmp(a->port, b->port) == 0;
+}
+
+bool url_may_lead(const struct url *from, const struct url *to, bool insecure)
+{
+    return insecure || url_is_plain(from) || !url_is_plain(to);
+}
+
+bool url_add_query(struct url *url, const char *name, const char *value, struct error *err)
+{
+    AUTO_FREE char *pair = mem_printf("%s=%s", name, value);
+    CURLU *handle = curl_url();
+    char *text = NULL;
+    if (handle != NULL && curl_url_set(handle, CURLUPART_URL, url->text, 0) == CURLUE_OK &&
+        curl_url_set(handle, CURLUPART_QUERY, pair, CURLU_APPENDQUERY | CURLU_URLENCODE) == CURLUE_OK)
+        text = part_get(handle, CURLUPART_URL, 0);
+    curl_url_cleanup(handle);
+    if (text == NULL || strlen(text) > LIMIT_FETCH_URL_BYTES) {
+        free(text);
+        return error_set(err, ERROR_LIMIT, "a URL of more than %d bytes", LIMIT_FETCH_URL_BYTES);
+    }
+    free(url->text);
+    url->text = text;
+    return true;
+}
+
+char *url_escape(const char *value)
+{
+    char *escaped = curl_easy_escape(NULL, value, (int)strnlen(value, INT_MAX));
+    char *copy = mem_strdup(escaped != NULL ? escaped : "");
+    curl_free(escaped);
+    return copy;
 }
 
 char *url_origin(const struct url *url)

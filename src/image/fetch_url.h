@@ -24,6 +24,12 @@ bool url_is_plain(const struct url *url); /* http */
 bool url_same_host(const struct url *a, const struct url *b);
 /* Scheme, host and port: where credentials for `a` may go too. */
 bool url_same_origin(const struct url *a, const struct url *b);
+/* A redirect, or a token service: never from https to http, except where an insecure registry is talked to. */
+bool url_may_lead(const struct url *from, const struct url *to, bool insecure);
+/* Appends NAME=VALUE to its query, escaped. */
+MUST_CHECK bool url_add_query(struct url *url, const char *name, const char *value, struct error *err);
+/* NAME=VALUE&… of a form: `value` escaped. The caller frees. */
+char *url_escape(const char *value);
 /* "https://host:5000", the port only where it was said: what of a URL may be shown. The caller frees. */
 char *url_origin(const struct url *url);
 

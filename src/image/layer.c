@@ -14,11 +14,12 @@
 #define OVERHEAD_BYTES (1024ULL * 1024 * 1024)
 
 struct layer {
-    struct imagefile *file;
+    const struct layer_source *source;
     struct archive *raw; /* decompression */
     struct archive *tar;
     struct digest stored, plain;
     bool compressed;
+    bool source_failed;
     uint64_t plain_bytes;
     const struct layer_limits *limits;
     struct error failure; /* of a callback: it says more than what libarchive makes of it */
@@ -30,14 +31,19 @@ static la_ssize_t callback_failed(struct archive *archive)
     return ARCHIVE_FATAL;
 }
 
+static bool next_stored(struct layer *layer, const void **data, size_t *len, struct error *err)
+{
+    layer->source_failed = !layer->source->read(layer->source->ctx, data, len, err);
+    if (!layer->source_failed)
+        digest_add(&layer->stored, *data, *len);
+    return !layer->source_failed;
+}
+
 static la_ssize_t read_stored(struct archive *raw, void *ctx, const void **data)
 {
     struct layer *layer = ctx;
     size_t len = 0;
-    if (!imagefile_read(layer->file, data, &len, &layer->failure))
-        return callback_failed(raw);
-    digest_add(&layer->stored, *data, len);
-    return (la_ssize_t)len;
+    return next_stored(layer, data, &len, &layer->failure) ? (la_ssize_t)len : callback_failed(raw);
 }
 
 static bool check_plain(struct layer *layer, size_t len)
@@ -152,27 +158,60 @@ static void digest_text(struct digest *digest, char out[DIGEST_OCI_BYTES])
     snprintf(out, DIGEST_OCI_BYTES, "sha256:%s", hex);
 }
 
-bool layer_unpack(struct imagefile *file, const struct imagefile_entry *entry, struct tree *tree,
+static bool check_stored(struct layer *layer, const char *digest, struct layer_sum *sum, struct error *err)
+{
+    digest_text(&layer->stored, sum->digest);
+    if (digest[0] == '\0' || strcmp(digest, sum->digest) == 0)
+        return true;
+    return error_set(err, ERROR_CONFLICT, "its bytes have the digest %s instead of %s", sum->digest, digest);
+}
+
+static bool check_diff_id(struct layer *layer, const char *diff_id, struct layer_sum *sum, struct error *err)
+{
+    if (layer->compressed)
+        digest_text(&layer->plain, sum->diff_id);
+    else
+        memcpy(sum->diff_id, sum->digest, sizeof(sum->diff_id));
+    if (strcmp(diff_id, sum->diff_id) == 0)
+        return true;
+    return error_set(err, ERROR_CONFLICT, "unpacked it has the digest %s instead of %s", sum->diff_id, diff_id);
+}
+
+static bool is_about_content(enum error_code code)
+{
+    return code == ERROR_INVALID || code == ERROR_LIMIT || code == ERROR_DENIED || code == ERROR_UNSUPPORTED;
+}
+
+/* A layer that is damaged on its way is seldom a tar any more: what is said of it is that it is another one. */
+static bool blame_source(struct layer *layer, const char *digest, struct layer_sum *sum, struct error *err)
+{
+    const void *data = NULL;
+    size_t len = 1;
+    struct error ignored;
+    if (layer->source_failed || !is_about_content(err->code))
+        return false;
+    while (len > 0) {
+        if (!layer->limits->is_wanted() || !next_stored(layer, &data, &len, &ignored))
+            return false;
+    }
+    return check_stored(layer, digest, sum, err) && false;
+}
+
+bool layer_unpack(const struct layer_source *source, const char *digest, const char *diff_id, struct tree *tree,
                   const struct layer_limits *limits, struct layer_sum *sum, struct error *err)
 {
-    struct layer layer = {.file = file, .limits = limits};
+    struct layer layer = {.source = source, .limits = limits};
     memset(sum, 0, sizeof(*sum));
     digest_init(&layer.stored);
     digest_init(&layer.plain);
-    if (entry->size == 0)
-        return error_set(err, ERROR_INVALID, "it is empty");
-    bool ok = imagefile_seek(file, entry, err) && open_raw(&layer, err) && open_tar(&layer, err) &&
-              read_entries(&layer, tree, sum, err) && read_to_end(&layer, err) && tree_finish(tree, err);
+    bool ok = open_raw(&layer, err) && open_tar(&layer, err) && read_entries(&layer, tree, sum, err) &&
+              read_to_end(&layer, err);
+    ok = ok ? check_stored(&layer, digest, sum, err) && check_diff_id(&layer, diff_id, sum, err) &&
+                  tree_finish(tree, err)
+            : blame_source(&layer, digest, sum, err);
     if (layer.tar != NULL)
         archive_read_free(layer.tar);
     if (layer.raw != NULL)
         archive_read_free(layer.raw);
-    if (!ok)
-        return false;
-    digest_text(&layer.stored, sum->digest);
-    if (layer.compressed)
-        digest_text(&layer.plain, sum->diff_id);
-    else
-        memcpy(sum->diff_id, sum->digest, sizeof(sum->diff_id));
-    return true;
+    return ok;
 }

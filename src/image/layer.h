@@ -1,15 +1,21 @@
-/* One layer, from an entry of an image archive to files in a folder, in one pass: digest of the stored bytes,
+/* One layer, from its stored bytes to files in a folder, in one pass: digest of the stored bytes,
  * decompression, digest of the plain bytes (the diff-id), tar, files. Memory does not grow with the layer.
  */
 #ifndef IMAGE_LAYER_H
 #define IMAGE_LAYER_H
 
 #include "base/digest.h"
-#include "image/imagefile.h"
 #include "image/tree.h"
 
 struct archive;
 struct archive_entry;
+
+/* Where the stored bytes come from. */
+struct layer_source {
+    /* The next bytes, good until the next call; *len 0 at the end. */
+    bool (*read)(void *ctx, const void **data, size_t *len, struct error *err);
+    void *ctx;
+};
 
 struct layer_limits {
     uint64_t bytes;   /* on the disk */
@@ -24,11 +30,13 @@ struct layer_sum {
     uint64_t entries;
 };
 
-/* Unpacks `entry` into a tree just opened, to the last byte and the folders' times. The digests are for the caller to
- * compare. The errors say what is wrong with which path.
+/* Unpacks into a tree just opened, to the last byte and the folders' times, and compares with `digest` ("": nobody says
+ * it) and `diff_id`. Bytes that cannot be unpacked are read to their end: where they are others than `digest` says, that
+ * is the error, and another source of them may help. The errors say what is wrong with which path.
  */
-MUST_CHECK bool layer_unpack(struct imagefile *file, const struct imagefile_entry *entry, struct tree *tree,
-                             const struct layer_limits *limits, struct layer_sum *sum, struct error *err);
+MUST_CHECK bool layer_unpack(const struct layer_source *source, const char *digest, const char *diff_id,
+                             struct tree *tree, const struct layer_limits *limits, struct layer_sum *sum,
+                             struct error *err);
 
 /* Within the layer's own files: one tar entry; `tar` gives a file's data. */
 MUST_CHECK bool layer_add_entry(struct tree *tree, struct archive *tar, struct archive_entry *entry,

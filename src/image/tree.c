@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 
 #include "base/memory.h"
+#include "image/tree_lower.h"
 #include "image/tree_walk.h"
 
 #define TIMES_NAME ".times"
@@ -92,9 +93,9 @@ static FILE *times_open(int staging)
     return file;
 }
 
-bool tree_open(struct tree *tree, int staging, const char *dir, const int *lower, size_t lower_count, struct error *err)
+bool tree_open(struct tree *tree, int staging, const char *dir, struct tree_lowers *lowers, struct error *err)
 {
-    *tree = (struct tree){.root = -1, .parent = -1, .lower = lower, .lower_count = lower_count};
+    *tree = (struct tree){.root = -1, .parent = -1, .lowers = lowers};
     if (mkdirat(staging, dir, 0700) != 0)
         return error_set_errno(err, errno, "making the layer's folder '%s'", dir);
     tree->root = openat(staging, dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -191,12 +192,20 @@ static bool finish_times(struct tree *tree, struct error *err)
     return ferror(tree->times) == 0 ? true : tree_fail(err, "reading the folders' times", "");
 }
 
+/* No entry gave the root its attributes: what overlayfs would show without this layer. */
+static bool finish_root(struct tree *tree, struct error *err)
+{
+    const struct tree_lowers *lowers = tree->lowers;
+    if (lowers->count == 0)
+        return fchmod(tree->root, 0755) == 0 ? true : tree_fail(err, "setting the mode of", "");
+    if (!tree_open_lowers(tree, err))
+        return false;
+    /* What came from elsewhere may be good for paths only. */
+    AUTO_CLOSE int below = tree_open_below(lowers->fds[lowers->count - 1], "", O_RDONLY | O_DIRECTORY);
+    return below >= 0 ? tree_copy_folder(tree, below, tree->root, "", err) : tree_fail(err, "opening the layer below", "");
+}
+
 bool tree_finish(struct tree *tree, struct error *err)
 {
-    if (!tree->root_is_set && tree->lower_count > 0 &&
-        !tree_copy_folder(tree, tree->lower[tree->lower_count - 1], tree->root, "", err))
-        return false;
-    if (!tree->root_is_set && tree->lower_count == 0 && fchmod(tree->root, 0755) != 0)
-        return tree_fail(err, "setting the mode of", "");
-    return finish_times(tree, err);
+    return (tree->root_is_set || finish_root(tree, err)) && finish_times(tree, err);
 }

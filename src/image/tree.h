@@ -16,10 +16,17 @@
 
 #define WHITEOUT_PREFIX ".wh."
 
+/* The folders of the layers below in this image. */
+struct tree_lowers {
+    const int *fds; /* lowest first; the caller's, who closes them */
+    size_t count;
+    /* Brings `fds` when they are needed for the first time; NULL: they are there. */
+    bool (*fetch)(struct tree_lowers *lowers, struct error *err);
+};
+
 struct tree {
     int root;
-    const int *lower; /* folders of the layers below in this image, lowest first; the caller's */
-    size_t lower_count;
+    struct tree_lowers *lowers; /* the caller's */
     FILE *times;      /* folders' modification times, set when nothing changes in them any more */
     bool root_is_set;
     int parent;       /* the folder of the last place, for entries come folder by folder */
@@ -43,7 +50,7 @@ struct tree_place {
 };
 
 /* Makes `dir` in the folder `staging`. On error there may be a folder left, for the parent process to delete. */
-MUST_CHECK bool tree_open(struct tree *tree, int staging, const char *dir, const int *lower, size_t lower_count,
+MUST_CHECK bool tree_open(struct tree *tree, int staging, const char *dir, struct tree_lowers *lowers,
                           struct error *err);
 void tree_close(struct tree *tree); /* closes `root` too; fine after tree_steal_root */
 int tree_steal_root(struct tree *tree);

@@ -9,6 +9,7 @@
 #include <sys/xattr.h>
 
 #include "base/memory.h"
+#include "image/tree_walk.h"
 
 enum verdict { VERDICT_FOUND, VERDICT_NEXT, VERDICT_STOP, VERDICT_FAILED };
 
@@ -39,7 +40,7 @@ static enum verdict look_at(int folder, const char *name, struct lower_look *loo
     if (look->kind == LOWER_LINK && !read_target(folder, name, look->target))
         return VERDICT_FAILED;
     if (look->kind == LOWER_FOLDER)
-        look->fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        look->fd = tree_open_below(folder, name, O_RDONLY | O_DIRECTORY);
     return look->kind == LOWER_FOLDER && look->fd < 0 ? VERDICT_FAILED : VERDICT_FOUND;
 }
 
@@ -51,7 +52,7 @@ static enum verdict step_down(int *folder, const char *name)
         return errno == ENOENT ? VERDICT_NEXT : VERDICT_FAILED;
     if (!S_ISDIR(st.st_mode))
         return VERDICT_STOP;
-    int next = openat(*folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int next = tree_open_below(*folder, name, O_RDONLY | O_DIRECTORY);
     if (next < 0)
         return VERDICT_FAILED;
     close(*folder);
@@ -61,7 +62,7 @@ static enum verdict step_down(int *folder, const char *name)
 
 static enum verdict look_in(int layer, const char *real, struct lower_look *look)
 {
-    AUTO_CLOSE int folder = openat(layer, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO_CLOSE int folder = tree_open_below(layer, "", O_RDONLY | O_DIRECTORY);
     enum verdict otherwise = VERDICT_NEXT;
     char name[PATH_NAME_BYTES];
     if (folder < 0)
@@ -82,12 +83,20 @@ static enum verdict look_in(int layer, const char *real, struct lower_look *look
     }
 }
 
+bool tree_open_lowers(const struct tree *tree, struct error *err)
+{
+    struct tree_lowers *lowers = tree->lowers;
+    return lowers->count == 0 || lowers->fds != NULL || lowers->fetch(lowers, err);
+}
+
 bool tree_look_below(const struct tree *tree, const char *real, struct lower_look *look, struct error *err)
 {
     look->kind = LOWER_ABSENT;
     look->fd = -1;
-    for (size_t i = tree->lower_count; i > 0; i--) {
-        enum verdict verdict = look_in(tree->lower[i - 1], real, look);
+    if (!tree_open_lowers(tree, err))
+        return false;
+    for (size_t i = tree->lowers->count; i > 0; i--) {
+        enum verdict verdict = look_in(tree->lowers->fds[i - 1], real, look);
         if (verdict == VERDICT_FAILED)
             return tree_fail(err, "looking into the layers below for", real);
         if (verdict != VERDICT_NEXT)

@@ -12,6 +12,8 @@ struct lower_look {
     char target[LIMIT_PATH_BYTES]; /* of the link */
 };
 
+/* Once done, tree->lowers->fds are there. */
+MUST_CHECK bool tree_open_lowers(const struct tree *tree, struct error *err);
 /* `real` has no link in it, in the merged view. */
 MUST_CHECK bool tree_look_below(const struct tree *tree, const char *real, struct lower_look *look, struct error *err);
 

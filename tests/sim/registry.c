@@ -164,7 +164,8 @@ void registry_check_create(struct sim *sim, const struct json *document, int pod
 static int next_variant(const struct sim *sim, int pod)
 {
     struct object_id id = { .namespace = "default", .resource = "pods", .name = { 'p', (char)('0' + pod) } };
-    const struct object *object = objects_find(&sim->node.core->objects, &id);
+    const struct core *core = sim->node.core; /* NULL: it ended with the call under way */
+    const struct object *object = core != NULL ? objects_find(&core->objects, &id) : NULL;
     const struct pod *wanted = object != NULL ? object_wanted(object) : NULL;
     return wanted != NULL ? pod_container(wanted, 0)->command.items[0][1] - '0' : -1;
 }
