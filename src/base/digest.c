@@ -7,12 +7,12 @@
 
 void digest_init(struct digest *digest)
 {
-    SHA256Init(&digest->state);
+    sha256_init(&digest->state);
 }
 
 void digest_add(struct digest *digest, const void *data, size_t len)
 {
-    SHA256Update(&digest->state, data, len);
+    sha256_update(&digest->state, len, data);
 }
 
 void digest_add_text(struct digest *digest, const char *text)
@@ -23,9 +23,9 @@ void digest_add_text(struct digest *digest, const char *text)
 void digest_hex(struct digest *digest, char out[DIGEST_HEX_BYTES])
 {
     static const char digits[] = "0123456789abcdef";
-    uint8_t bytes[SHA256_DIGEST_LENGTH];
+    uint8_t bytes[SHA256_DIGEST_SIZE];
 
-    SHA256Final(bytes, &digest->state);
+    sha256_digest(&digest->state, sizeof(bytes), bytes);
     for (size_t i = 0; i < sizeof(bytes); i++) {
         out[2 * i] = digits[bytes[i] >> 4];
         out[2 * i + 1] = digits[bytes[i] & 15];

@@ -231,9 +231,10 @@ void http_wait(struct http *http, struct pollfd *fds, size_t count, int timeout_
                                   (fds[i].events & POLLOUT ? CURL_WAIT_POLLOUT : 0));
     }
     curl_multi_poll(http->multi, waits, (unsigned)count, timeout_ms, NULL);
-    for (size_t i = 0; i < count; i++)
-        fds[i].revents = (short)((waits[i].revents & CURL_WAIT_POLLIN ? POLLIN : 0) |
-                                 (waits[i].revents & CURL_WAIT_POLLOUT ? POLLOUT : 0));
+    /* libcurl does not pass on that the other end of a pipe is gone. */
+    if (poll(fds, count, 0) <= 0)
+        for (size_t i = 0; i < count; i++)
+            fds[i].revents = 0;
 }
 
 /* The first that fell in http_resume; on_end may change the list, so it is looked through anew each time. */

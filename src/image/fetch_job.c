@@ -251,8 +251,10 @@ static void window_turn(struct job *job, uint64_t now_ms)
 
 void job_turn(struct job *job, uint64_t now_ms)
 {
-    if (job->phase == JOB_FLUSHING || job->full)
+    bool flushed = job->phase == JOB_FLUSHING && (job->sink.fd < 0 || job->sink.start == job->sink.len);
+    if (job->ready || flushed)
         pipe_look(job);
+    job->ready = false;
     if (job->phase == JOB_WAITING && now_ms >= job->wake_ms)
         try_begin(job);
     if (job->exchange != NULL)

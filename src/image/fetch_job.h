@@ -110,6 +110,7 @@ struct job {
     size_t drained;
     int64_t skip;      /* bytes of the body that are there already */
     bool full;         /* the pipe is waited for */
+    bool ready;        /* and may take more */
     unsigned throttled; /* the place in the queue of those that wait for the rate limit; 0: it does not */
     struct window window;
     char *media_type;

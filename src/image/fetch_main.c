@@ -118,14 +118,28 @@ static void jobs_turn(struct fetch *fetch)
     }
 }
 
+static bool waits_for_pipe(const struct job *job)
+{
+    return job->sink.fd >= 0 && (job->full || job->phase == JOB_FLUSHING);
+}
+
 static size_t pipes_gather(const struct fetch *fetch, struct pollfd *fds)
 {
     size_t count = 0;
     for (const struct job *job = fetch->jobs; job != NULL; job = job->next) {
-        if (job->full || job->phase == JOB_FLUSHING)
+        if (waits_for_pipe(job))
             fds[count++] = (struct pollfd){.fd = job->sink.fd, .events = POLLOUT};
     }
     return count;
+}
+
+/* What was gathered just before. A pipe that is full is left alone: to try it is work for nothing. */
+static void pipes_look(struct fetch *fetch, const struct pollfd *fds)
+{
+    for (struct job *job = fetch->jobs; job != NULL; job = job->next) {
+        if (waits_for_pipe(job))
+            job->ready = (fds++)->revents != 0;
+    }
 }
 
 /* In the order in which they began to wait. */
@@ -164,6 +178,7 @@ static int fetch_loop(struct fetch *fetch, struct frame_reader *reader)
         struct pollfd fds[LIMIT_FETCH_JOBS + 1] = {{.fd = FRAME_CHILD_FD, .events = POLLIN}};
         size_t count = 1 + pipes_gather(fetch, fds + 1);
         http_wait(fetch->http, fds, count, wait_ms(fetch));
+        pipes_look(fetch, fds + 1);
         if (fds[0].revents != 0)
             state = parent_read(fetch, reader, &err);
         bucket_turn(fetch);
