@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +14,7 @@
 #include "image/stream.h"
 
 #define BLOCK_BYTES 4096
+#define EARLY_BYTES (64 * 1024)
 
 struct adder {
     struct tree *tree;
@@ -86,11 +88,22 @@ static bool write_data(const struct adder *adder, int fd, struct error *err)
     return true;
 }
 
+/* Begins to write a large file out while the next ones are unpacked: the disk works beside the processor, and the sync in
+ * the end has little left. Where the kernel does not want to, it is as without.
+ */
+static void write_out_early(const struct adder *adder, int fd)
+{
+    if (adder->size >= EARLY_BYTES)
+        (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 static bool add_file(const struct adder *adder, struct error *err)
 {
     AUTO_CLOSE int fd = -1;
-    return tree_add_file(adder->tree, adder->place, &fd, err) && write_data(adder, fd, err) &&
-           tree_seal_file(fd, adder->place, &adder->meta, err) && set_xattrs(adder, fd, err);
+    if (!tree_add_file(adder->tree, adder->place, &fd, err) || !write_data(adder, fd, err))
+        return false;
+    write_out_early(adder, fd);
+    return tree_seal_file(fd, adder->place, &adder->meta, err) && set_xattrs(adder, fd, err);
 }
 
 static bool add_folder(const struct adder *adder, struct error *err)
