@@ -30,7 +30,7 @@ _davit()
         case $verb in
             get) words='pods nodes events' ;;
             describe|delete) words='pod' ;;
-            image) words='import pull ls' ;;
+            image) words='import pull ls inspect rm prune' ;;
         esac
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

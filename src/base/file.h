@@ -18,6 +18,10 @@ MUST_CHECK bool file_read_fd(int fd, size_t cap, char **data, size_t *len, struc
 /* Written beside it and renamed over it: old or new, never half. `sync` puts it on the disk before the rename. */
 MUST_CHECK bool file_write_atomic(const char *path, const void *data, size_t len, mode_t mode, bool sync,
                                   struct error *err);
+/* The folder as a read-only mount of its own, attached nowhere, and gone with its last descriptor: no path leads out of it,
+ * not even "..". `path` below `folder`, "" for the folder itself. Needs CAP_SYS_ADMIN.
+ */
+MUST_CHECK bool file_open_detached(int folder, const char *path, int *out, struct error *err);
 /* mkdir -p; an existing folder is fine. */
 MUST_CHECK bool file_make_dirs(const char *path, mode_t mode, struct error *err);
 /* rm -r, below `path` and itself: follows no link, leaves no mount (EBUSY is an error). Absent is fine. */

@@ -17,6 +17,9 @@ const char *image_id_text(const char *id, char *out);
 void image_progress_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void image_progress_end(void);
 
+enum exit_code image_remove(const struct options *options, struct error *err); /* every word behind `rm` */
+enum exit_code image_prune(const struct options *options, struct error *err);
+enum exit_code image_inspect(const struct options *options, const char *reference, struct error *err);
 enum exit_code image_pull(const struct options *options, const char *reference, struct error *err);
 
 #endif

@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "cli/control.h"
 #include "cli/image_view.h"
@@ -24,14 +26,29 @@ static void on_import_progress(void *ctx, const struct json *progress)
                         image_size_text(json_get_integer(progress, "bytes", 0), size));
 }
 
-static enum exit_code image_import(const struct options *options, const char *file, struct error *err)
+/* The archive; or of a folder a mount of its own, for davitd has mounts of its own and could make none of ours. */
+static int open_archive(const char *file, struct error *err)
 {
+    struct stat st;
+    int mount = -1;
     AUTO_CLOSE int fd = open(file, O_RDONLY | O_CLOEXEC);
-    AUTO_JSON struct json *request = json_new_texts("op", "image-import", NULL);
     if (fd < 0) {
         (void)error_set_errno(err, errno, "cannot open %s", file);
-        return EXIT_CODE_FAILED;
+        return -1;
     }
+    if (fstat(fd, &st) != 0 || !S_ISDIR(st.st_mode))
+        return fd_steal(&fd);
+    if (!file_open_detached(fd, "", &mount, err))
+        (void)error_wrap(err, "%s", file);
+    return mount;
+}
+
+static enum exit_code image_import(const struct options *options, const char *file, struct error *err)
+{
+    AUTO_CLOSE int fd = open_archive(file, err);
+    AUTO_JSON struct json *request = json_new_texts("op", "image-import", NULL);
+    if (fd < 0)
+        return EXIT_CODE_FAILED;
     if (options->name != NULL)
         json_add_text(json_set_array(request, "references"), options->name);
     AUTO_JSON struct json *result = control_call(options->control, request, fd, on_import_progress, NULL, err);
@@ -56,7 +73,7 @@ static uint64_t created_ms(const struct json *image)
 
 static void print_images(const struct json *images)
 {
-    static const char *const HEADINGS[] = {"IMAGE", "ID", "CREATED", "SIZE", "LAYERS"};
+    static const char *const HEADINGS[] = {"IMAGE", "ID", "CREATED", "SIZE", "LAYERS", "IN USE"};
     AUTO_TABLE struct table table;
     table_init(&table);
     for (size_t i = 0; i < sizeof(HEADINGS) / sizeof(HEADINGS[0]); i++)
@@ -70,9 +87,11 @@ static void print_images(const struct json *images)
         int64_t count = list != NULL && json_type(list) == JSON_ARRAY ? (int64_t)json_size(list)
                                                                      : json_get_integer(image, "layers", 0);
         (void)snprintf(layers, sizeof(layers), "%lld", (long long)count);
-        const char *const cells[] = {json_get_text(image, "reference"), image_id_text(json_get_text(image, "id"), id),
+        const char *reference = json_get_text(image, "reference");
+        const char *const cells[] = {reference != NULL ? reference : "<none>", image_id_text(json_get_text(image, "id"), id),
                                      table_age(created_ms(image), clock_wall_ms(), age),
-                                     image_size_text(json_get_integer(image, "size", -1), size), layers};
+                                     image_size_text(json_get_integer(image, "size", -1), size), layers,
+                                     json_get_boolean(image, "inUse", false) ? "yes" : "no"};
         table_row(&table, cells);
     }
     table_print(&table);
@@ -92,7 +111,7 @@ static enum exit_code image_list(const struct options *options, struct error *er
         output_objects(output, images, false);
     } else if (output == OUTPUT_NAME) {
         JSON_EACH(image, images)
-            printf("image/%s\n", json_get_text(image, "reference"));
+            printf("image/%s\n", json_get_text(image, json_get_text(image, "reference") != NULL ? "reference" : "id"));
     } else if (json_size(images) == 0) {
         (void)fputs("No images on this device: davit image import FILE brings one.\n", stderr);
     } else {
@@ -101,20 +120,47 @@ static enum exit_code image_list(const struct options *options, struct error *er
     return EXIT_CODE_OK;
 }
 
+static enum exit_code run_import(const struct options *options, struct error *err)
+{
+    return image_import(options, options->words[1], err);
+}
+
+static enum exit_code run_pull(const struct options *options, struct error *err)
+{
+    return image_pull(options, options->words[1], err);
+}
+
+static enum exit_code run_inspect(const struct options *options, struct error *err)
+{
+    return image_inspect(options, options->words[1], err);
+}
+
+static const struct {
+    const char *word;
+    size_t least, most; /* words, its own counted */
+    const char *wanted;
+    enum exit_code (*run)(const struct options *options, struct error *err);
+} subverbs[] = {
+    {"import", 2, 2, "import which archive? One FILE", run_import},
+    {"pull", 2, 2, "pull which image? One REF", run_pull},
+    {"ls", 1, 1, "image ls takes no more words", image_list},
+    {"inspect", 2, 2, "inspect which image? One REF", run_inspect},
+    {"rm", 2, SIZE_MAX, "remove which images? REF...", image_remove},
+    {"prune", 1, 1, "image prune takes no more words", image_prune},
+};
+
 enum exit_code verb_image(const struct options *options, struct error *err)
 {
     const char *what = options->word_count > 0 ? options->words[0] : "";
-    bool is_import = strcmp(what, "import") == 0, is_pull = strcmp(what, "pull") == 0;
-    bool is_list = strcmp(what, "ls") == 0;
-    if (!is_import && !is_pull && !is_list)
-        return usage_error(err, "image %s: import FILE, pull REF, or ls", *what != '\0' ? what : "what?");
-    if (options->word_count != (is_list ? 1 : 2))
-        return usage_error(err, is_import ? "import which archive? One FILE"
-                                : is_pull ? "pull which image? One REF"
-                                          : "image ls takes no more words");
-    if (!is_import && options->name != NULL)
-        return usage_error(err, "--name is for image import");
-    if (is_list)
-        return image_list(options, err);
-    return is_import ? image_import(options, options->words[1], err) : image_pull(options, options->words[1], err);
+    for (size_t i = 0; i < sizeof(subverbs) / sizeof(subverbs[0]); i++) {
+        if (strcmp(what, subverbs[i].word) != 0)
+            continue;
+        if (options->word_count < subverbs[i].least || options->word_count > subverbs[i].most)
+            return usage_error(err, "%s", subverbs[i].wanted);
+        if (options->name != NULL && subverbs[i].run != run_import)
+            return usage_error(err, "--name is for image import");
+        return subverbs[i].run(options, err);
+    }
+    return usage_error(err, "image %s: import FILE, pull REF, ls, inspect REF, rm REF..., or prune",
+                       *what != '\0' ? what : "what?");
 }

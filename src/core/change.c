@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/collect.h"
 #include "core/inbox.h"
 
 static struct slot_key change_key(const struct change *change)
@@ -102,6 +103,7 @@ static void free_change(struct change *change)
 {
     document_free(&change->document);
     pod_free(change->held);
+    json_free(change->previous);
     free(change->group);
     free(change);
 }
@@ -144,6 +146,8 @@ static void apply(struct change *change)
         object->created_ms = change->accepted_ms;
         object->since_boot_ms = core_boot_ms(change->core);
         object_renewed(object);
+        json_free(object->previous);
+        object->previous = mem_steal(&change->previous);
     } else {
         if (change->ends)
             object->hash[0] = '\0';
@@ -208,6 +212,7 @@ static void write_incarnation(const struct change *change, struct store_txn *txn
     struct incarnation_row row = { .id = object->id, .uid = change->uid, .hash = change->hash,
                                    .created_ms = change->accepted_ms };
     AUTO_FREE char *held = NULL;
+    AUTO_FREE char *previous = NULL;
     if (change->uid[0] == '\0' && !change->ends && change->held == NULL)
         return;
     if (change->uid[0] == '\0') {
@@ -215,6 +220,8 @@ static void write_incarnation(const struct change *change, struct store_txn *txn
         row.hash = change->ends ? "" : object->hash;
         row.created_ms = object->created_ms;
     }
+    const struct json *ids = change->uid[0] != '\0' ? change->previous : object->previous;
+    row.previous = previous = ids != NULL ? json_print(ids) : NULL;
     if (change->held != NULL) {
         AUTO_JSON struct json *spec = pod_write(change->held);
         row.text = held = json_print(spec);
@@ -229,8 +236,11 @@ void change_commit(struct change *change)
     change->uid[0] = '\0';
     change->ends = false;
     pod_free(mem_steal(&change->held));
+    json_free(mem_steal(&change->previous));
     object->committing = true;
     plan_incarnation(change);
+    if (change->uid[0] != '\0')
+        change->previous = collect_ids(core, object);
     struct store_txn *txn = store_begin(core->store);
     write_slot(change, txn);
     write_incarnation(change, txn);

@@ -16,6 +16,7 @@ struct change {
     uint64_t accepted_ms;
     char uid[POD_UID_BYTES];  /* of the incarnation that this change wants; "" : it stays */
     bool ends;                /* nothing is wanted any more: the incarnation is to end */
+    struct json *previous;    /* ids of the images of the incarnation before it */
     struct pod *held;         /* what runs goes on until the images of what is wanted now are here; NULL: no need */
     char hash[POD_HASH_BYTES];
     int64_t seq;

@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/control_images.h"
 #include "core/importer.h"
 #include "core/placing.h"
 #include "core/puller.h"
@@ -71,29 +73,6 @@ static void say_version(struct client *client, struct frame *frame)
     conn_send(client->conn, answer, NULL, 0);
 }
 
-static void list_images(struct client *client, struct frame *frame)
-{
-    (void)frame;
-    const struct images *images = &client->control->daemon->core->images;
-    struct json *answer = json_new_texts("op", "result", NULL);
-    json_set_boolean(answer, "ok", true);
-    struct json *list = json_set_array(answer, "images");
-    for (const struct image_name *name = images->names; name != NULL; name = name->hh.next) {
-        const struct image *image = name->image;
-        struct json *one = json_add_object(list);
-        struct reference parsed;
-        struct error ignored; /* it was parsed when it was imported */
-        char familiar[REFERENCE_TEXT_BYTES];
-        bool known = reference_parse(name->reference, &parsed, &ignored);
-        json_set_text(one, "reference", known ? reference_familiar(&parsed, familiar) : name->reference);
-        json_set_text(one, "id", image->id);
-        json_set_integer(one, "created", (int64_t)image->created_ms);
-        json_set_integer(one, "size", image->size_bytes);
-        json_set_integer(one, "layers", (int64_t)json_size(image->layers));
-    }
-    conn_send(client->conn, answer, NULL, 0);
-}
-
 static void on_answer(void *ctx, struct json *answer_taken, bool last)
 {
     struct client *client = ctx;
@@ -104,11 +83,23 @@ static void on_answer(void *ctx, struct json *answer_taken, bool last)
     conn_send(client->conn, answer_taken, NULL, 0);
 }
 
+/* A folder of which ".." is another one: davit-unpack must not get it. */
+static bool leads_out(int fd)
+{
+    struct stat own, above;
+    return fstat(fd, &own) == 0 && S_ISDIR(own.st_mode) &&
+           (fstatat(fd, "..", &above, 0) != 0 || above.st_dev != own.st_dev || above.st_ino != own.st_ino);
+}
+
 static void import_image(struct client *client, struct frame *frame)
 {
     AUTO_CLOSE int fd = frame_take_fd(frame, 0);
     if (fd < 0) {
         fail(client, "Invalid", "image-import needs the archive's file descriptor");
+        return;
+    }
+    if (leads_out(fd)) {
+        fail(client, "Invalid", "a folder must come as a mount of its own, as davit image import brings it");
         return;
     }
     client->importer = importer_start(client->control->daemon, fd, json_get(frame->head, "references"), on_answer, client);
@@ -135,10 +126,33 @@ static const struct {
     void (*answer)(struct client *client, struct frame *frame);
 } requests[] = {
     { "version", say_version },
-    { "image-list", list_images },
     { "image-import", import_image },
     { "image-pull", pull_image },
 };
+
+/* Answered at once. */
+static const struct {
+    const char *op;
+    struct json *(*answer)(struct core *core, const struct json *request);
+} questions[] = {
+    { "image-list", control_images_list },
+    { "image-inspect", control_images_inspect },
+    { "image-remove", control_images_remove },
+    { "image-prune", control_images_prune },
+};
+
+static bool answer_question(struct client *client, const char *op, const struct frame *frame)
+{
+    struct daemon *daemon = client->control->daemon;
+    for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+        if (strcmp(questions[i].op, op) != 0)
+            continue;
+        conn_send(client->conn, questions[i].answer(daemon->core, frame->head), NULL, 0);
+        daemon_settle(daemon);
+        return true;
+    }
+    return false;
+}
 
 static void on_frame(void *ctx, struct frame *frame)
 {
@@ -153,6 +167,8 @@ static void on_frame(void *ctx, struct frame *frame)
             requests[i].answer(client, frame);
             return;
         }
+    if (op != NULL && answer_question(client, op, frame))
+        return;
     fail(client, "Unsupported", "this davitd does not know the request; is davit of the same version?");
 }
 

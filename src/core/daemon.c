@@ -1,6 +1,7 @@
 #include "core/daemon.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "base/memory.h"
 #include "core/control.h"
 #include "core/manifests.h"
+#include "core/placing.h"
 #include "core/puller.h"
 #include "davit/limits.h"
 
@@ -73,6 +75,12 @@ static void env_cancel_pull(void *ctx, const char *reference)
 {
     struct daemon *daemon = ctx;
     puller_cancel(daemon->puller, reference);
+}
+
+static void env_drop_layer(void *ctx, int64_t folder)
+{
+    struct daemon *daemon = ctx;
+    placing_remove_later(daemon, mem_printf("%s/images/layers/%" PRId64, daemon->config->state_dir, folder));
 }
 
 static void end_now(struct daemon *daemon)
@@ -290,7 +298,8 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .to_runtime = env_to_runtime,
                                      .pause_link = env_pause_link,
                                      .pull = env_pull,
-                                     .cancel_pull = env_cancel_pull };
+                                     .cancel_pull = env_cancel_pull,
+                                     .drop_layer = env_drop_layer };
     daemon->puller = puller_new(daemon);
     daemon->core = core_new(daemon->config, &daemon->env, daemon->store, err);
     if (daemon->core == NULL)

@@ -195,6 +195,18 @@ const struct layer *images_layer(const struct images *images, const char *diff_i
     return layer;
 }
 
+void images_pin(struct images *images, const char *diff_id, bool pinned)
+{
+    struct layer *layer = NULL;
+    HASH_FIND_STR(images->layers, diff_id, layer);
+    if (layer == NULL)
+        return;
+    if (pinned)
+        layer->pins++;
+    else if (layer->pins > 0)
+        layer->pins--;
+}
+
 const struct image *images_by_id(const struct images *images, const char *id)
 {
     return image_of(images, id);

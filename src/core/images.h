@@ -11,6 +11,7 @@ struct layer {
     char *diff_id;
     int64_t folder; /* images/layers/FOLDER under the state folder */
     int64_t size_bytes;
+    size_t pins; /* pulls and imports that count on it */
     UT_hash_handle hh;
 };
 
@@ -44,6 +45,8 @@ void images_free(struct images *images);
 /* By a pod's word for it ("busybox", "demo:1", "host/x@sha256:…"), or by a full id ("sha256:…"). NULL: not here. */
 const struct image *images_find(const struct images *images, const char *word);
 const struct image *images_by_id(const struct images *images, const char *id);
+/* Until it is undone, the layer stays; nothing where it is not here. */
+void images_pin(struct images *images, const char *diff_id, bool pinned);
 const struct layer *images_layer(const struct images *images, const char *diff_id);
 /* Kubernetes' imageID: "docker.io/library/busybox@sha256:…" by the manifest, as the word names it; the id where there is
  * no manifest. The caller frees.

@@ -128,6 +128,8 @@ static void load_incarnation(void *ctx, const struct incarnation_row *row)
     object->created_ms = row->created_ms;
     object->since_boot_ms = core_boot_ms(core);
     read_held(object, row->text);
+    struct error ignored; /* our own; without it an image may go sooner */
+    object->previous = row->previous[0] != '\0' ? json_parse(row->previous, strlen(row->previous), &ignored) : NULL;
 }
 
 static void load_memory(void *ctx, const char *uid, const struct container_memory *memory)

@@ -28,6 +28,7 @@ static void object_free(struct object *object)
     free(object->slots);
     free(object->memory);
     pod_free(object->held);
+    json_free(object->previous);
     object_runs_clear(object);
     json_free(object->summary);
     free(object);

@@ -55,6 +55,7 @@ struct object {
     uint64_t created_ms;
     uint64_t since_boot_ms; /* when it became the wanted one, in this life of davitd */
     struct pod *held;       /* what the incarnation runs, while the ruling document waits for its images; NULL: no update waits */
+    struct json *previous;  /* ids of the images of the incarnation before; NULL: none */
     bool pulling;           /* an image is waited for */
     struct container_memory *memory; /* one for each container of the wanted pod */
     size_t memory_count;

@@ -40,6 +40,9 @@ static bool read_instance(const struct json *json, struct instance *seen, struct
     copy(seen->container, sizeof(seen->container), container);
     seen->attempt = json_get_integer(json, "attempt", 0);
     seen->supervised = json_get_boolean(json, "supervised", true);
+    const char *image_id = json_get_text(json_get(json, "record"), "imageId");
+    if (image_id != NULL)
+        copy(seen->image_id, sizeof(seen->image_id), image_id);
     seen->grace_ms = read_ms(json_get(json, "record"), "graceMs");
     seen->ending.exit_code = json_get_integer(json, "exitCode", 0);
     seen->ending.signal = json_get_integer(json, "signal", 0);

@@ -6,15 +6,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/collect.h"
 
 struct placed_layer {
     char *diff_id;
-    char *from, *to; /* `to` NULL: it is here already */
+    char *from, *to; /* `to` NULL: it is here already, and pinned until the end */
+    bool here;
     int64_t folder;
     int64_t size_bytes;
 };
@@ -75,6 +78,15 @@ void placing_remove_later(struct daemon *daemon, char *path_taken)
     uv_queue_work(daemon->loop, &removal->work, remove_work, remove_done);
 }
 
+int64_t placing_quota(const struct daemon *daemon)
+{
+    struct statvfs disk;
+    int64_t quota = daemon->config->images.quota_bytes;
+    if (quota > 0)
+        return quota;
+    return statvfs(daemon->config->state_dir, &disk) == 0 ? (int64_t)(disk.f_blocks / 2 * disk.f_frsize) : INT64_MAX;
+}
+
 static bool is_layer_of(const struct images *images, const char *folder)
 {
     for (const struct layer *layer = images->layers; layer != NULL; layer = layer->hh.next) {
@@ -85,8 +97,20 @@ static bool is_layer_of(const struct images *images, const char *folder)
     return false;
 }
 
+/* A folder that somebody removed, or a disk that was restored by halves. */
+static void drop_lost(struct daemon *daemon)
+{
+    struct layer *layer, *next;
+    HASH_ITER(hh, daemon->core->images.layers, layer, next) {
+        AUTO_FREE char *folder = mem_printf("%s/images/layers/%" PRId64, daemon->config->state_dir, layer->folder);
+        if (access(folder, F_OK) != 0 && errno == ENOENT)
+            collect_lost_layer(daemon->core, layer->diff_id);
+    }
+}
+
 void placing_clean(struct daemon *daemon)
 {
+    drop_lost(daemon);
     AUTO_FREE char *layers = mem_printf("%s/images/layers", daemon->config->state_dir);
     AUTO_FREE char *staging = mem_printf("%s/images/staging", daemon->config->state_dir);
     const char *const folders[] = { layers, staging };
@@ -183,8 +207,13 @@ static void placing_end(struct placing *placing, const struct error *err)
     for (size_t i = 0; err != NULL && i < placing->layer_count; i++)
         if (placing->layers[i].to != NULL)
             placing_remove_later(daemon, mem_steal(&placing->layers[i].to));
+    for (size_t i = 0; i < placing->layer_count; i++)
+        if (placing->layers[i].here)
+            images_pin(&daemon->core->images, placing->layers[i].diff_id, false);
     daemon->placings = placing->next;
     placing->done(placing->ctx, err);
+    if (collect_total(daemon->core) > placing_quota(daemon))
+        collect(daemon->core, placing_quota(daemon), NULL);
     placing_free(placing);
     if (daemon->placings != NULL)
         placing_begin(daemon->placings);
@@ -271,8 +300,11 @@ static void placing_begin(struct placing *placing)
     bool moves = false;
     for (size_t i = 0; i < placing->layer_count; i++) {
         struct placed_layer *layer = &placing->layers[i];
-        if (images_layer(images, layer->diff_id) != NULL)
+        if (images_layer(images, layer->diff_id) != NULL) {
+            layer->here = true;
+            images_pin(images, layer->diff_id, true);
             continue;
+        }
         layer->folder = ++images->last_folder;
         layer->to = mem_printf("%s/images/layers/%" PRId64, placing->daemon->config->state_dir, layer->folder);
         moves = true;

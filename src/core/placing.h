@@ -23,6 +23,8 @@ void placing_free(struct placing *placing); /* instead of running it */
 
 /* Removes a folder, off the deciding thread. */
 void placing_remove_later(struct daemon *daemon, char *path_taken);
+/* What the images may have, bytes. */
+int64_t placing_quota(const struct daemon *daemon);
 /* At start: what an earlier davitd left half made, and what no row knows. */
 void placing_clean(struct daemon *daemon);
 

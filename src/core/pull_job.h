@@ -52,7 +52,7 @@ struct job_layer {
     char diff_id[DIGEST_OCI_BYTES];
     struct descriptor blob;
     int64_t from;             /* endpoints before this one had wrong bytes */
-    struct pull_layer *layer; /* NULL: it was here when the layers were looked at */
+    struct pull_layer *layer; /* NULL: it was here when the layers were looked at, and is pinned */
 };
 
 struct pull_job {
@@ -135,7 +135,7 @@ void layer_fetch_answer(struct pull_layer *layer, const struct frame *frame);
 
 /* pull_place.c */
 /* Of the quota and the disk: what may a layer take, unpacked? False: the job has failed. */
-MUST_CHECK bool pull_make_room(struct pull_job *job);
+MUST_CHECK bool pull_make_room(struct pull_job *job); /* what nothing needs goes for it */
 int64_t pull_room(const struct puller *puller);
 void pull_place(struct pull_job *job);
 

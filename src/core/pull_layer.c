@@ -1,13 +1,12 @@
 #include <config.h>
 
-#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "core/pull_job.h"
 
@@ -47,10 +46,13 @@ static void list_layers(struct pull_job *job)
     job->layers = mem_array(job->manifest.layer_count, sizeof(job->layers[0]));
     JSON_EACH(diff_id, job->content.diff_ids)
         list_layer(job, json_text(diff_id), &job->manifest.layers[at++]);
-    const struct images *images = &job->puller->daemon->core->images;
-    for (size_t i = 0; i < job->layer_count; i++)
+    struct images *images = &job->puller->daemon->core->images;
+    for (size_t i = 0; i < job->layer_count; i++) {
         if (images_layer(images, job->layers[i].diff_id) == NULL)
             job->layers[i].layer = layer_use(job->puller, job->layers[i].diff_id);
+        else
+            images_pin(images, job->layers[i].diff_id, true);
+    }
 }
 
 void pull_layers_begin(struct pull_job *job)
@@ -71,8 +73,10 @@ void pull_layers_release(struct pull_job *job)
 {
     for (size_t i = 0; i < job->layer_count; i++) {
         struct pull_layer *layer = job->layers[i].layer;
-        if (layer == NULL)
+        if (layer == NULL) {
+            images_pin(&job->puller->daemon->core->images, job->layers[i].diff_id, false);
             continue;
+        }
         if (layer->state != LAYER_WHOLE && layer->owner == job)
             layer_stop(layer);
         if (layer->owner == job)
@@ -126,27 +130,12 @@ static char *folder_of(const struct pull_job *job, size_t at)
     return layer != NULL && layer->staging != NULL ? mem_printf("%s/0", layer->staging) : NULL;
 }
 
-/* A read-only mount of its own, attached nowhere: its folder is the top of it, so no ".." leads out, whatever becomes of
- * the process that it is given to. Gone with the last descriptor.
- */
-static int open_detached(const char *folder, struct error *err)
-{
-    struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC };
-    AUTO_CLOSE int fd = open_tree(AT_FDCWD, folder, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
-    if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) != 0) {
-        error_set_errno(err, errno, "cannot show %s to davit-unpack", folder);
-        return -1;
-    }
-    return fd_steal(&fd);
-}
-
 static bool open_lower(const struct pull_job *job, size_t at, int *fd, struct error *err)
 {
     AUTO_FREE char *folder = folder_of(job, at);
     if (folder == NULL)
         return error_set(err, ERROR_INTERNAL, "the layer %s is gone", job->layers[at].diff_id);
-    *fd = open_detached(folder, err);
-    return *fd >= 0;
+    return file_open_detached(AT_FDCWD, folder, fd, err) || error_wrap(err, "%s", folder);
 }
 
 static void send_lowers(struct pull_layer *layer)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "core/collect.h"
 #include "core/placing.h"
 #include "core/pull_job.h"
 
@@ -14,18 +15,10 @@
 
 static int64_t used_bytes(const struct puller *puller)
 {
-    int64_t used = 0;
-    for (const struct layer *layer = puller->daemon->core->images.layers; layer != NULL; layer = layer->hh.next)
-        used += layer->size_bytes;
+    int64_t used = collect_total(puller->daemon->core);
     for (const struct pull_layer *layer = puller->layers; layer != NULL; layer = layer->hh.next)
         used += layer->bytes;
     return used;
-}
-
-static int64_t quota_bytes(const struct puller *puller, const struct statvfs *disk)
-{
-    int64_t quota = puller->daemon->config->images.quota_bytes;
-    return quota > 0 ? quota : (int64_t)(disk->f_blocks / 2 * disk->f_frsize);
 }
 
 bool pull_make_room(struct pull_job *job)
@@ -36,11 +29,16 @@ bool pull_make_room(struct pull_job *job)
     pull_layers_progress(job, &missing);
     if (statvfs(state_dir, &disk) != 0 || missing.layers == 0)
         return true;
-    int64_t used = used_bytes(job->puller), quota = quota_bytes(job->puller, &disk);
-    if (disk.f_bavail < (uint64_t)missing.total / disk.f_frsize)
+    int64_t quota = placing_quota(job->puller->daemon), free_bytes = (int64_t)(disk.f_bavail * disk.f_frsize);
+    if (used_bytes(job->puller) > quota - missing.total)
+        collect(job->puller->daemon->core, quota - missing.total, NULL);
+    else if (free_bytes < missing.total) /* not soon enough for this pull, but for the next try */
+        collect(job->puller->daemon->core, collect_total(job->puller->daemon->core) - missing.total, NULL);
+    int64_t used = used_bytes(job->puller);
+    if (free_bytes < missing.total)
         job_fail(job, "NoSpace",
                  "its layers have %" PRId64 " bytes as they are stored, and %" PRIu64 " are free in %s: make room there",
-                 missing.total, (uint64_t)disk.f_bavail * disk.f_frsize, state_dir);
+                 missing.total, (uint64_t)free_bytes, state_dir);
     else if (missing.total > quota - used)
         job_fail(job, "OverQuota",
                  "its layers have %" PRId64 " bytes as they are stored, and of the quota for images, %" PRId64 " bytes, "
@@ -50,10 +48,7 @@ bool pull_make_room(struct pull_job *job)
 
 int64_t pull_room(const struct puller *puller)
 {
-    struct statvfs disk;
-    if (statvfs(puller->daemon->config->state_dir, &disk) != 0)
-        return (int64_t)LIMIT_LAYER_BYTES;
-    int64_t left = quota_bytes(puller, &disk) - used_bytes(puller);
+    int64_t left = placing_quota(puller->daemon) - used_bytes(puller);
     if (left >= (int64_t)LIMIT_LAYER_BYTES)
         return (int64_t)LIMIT_LAYER_BYTES;
     return left > 0 ? left : 1; /* 0 is no limit */

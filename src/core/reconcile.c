@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/collect.h"
 #include "core/runtime.h"
 #include "model/restart.h"
 
@@ -14,6 +15,7 @@ struct saving {
     char uid[POD_UID_BYTES];
     char hash[POD_HASH_BYTES];
     uint64_t created_ms;
+    struct json *previous;
     struct container_memory memory;
 };
 
@@ -154,8 +156,11 @@ static void renewed(void *ctx, const struct error *err)
         memcpy(object->hash, saving->hash, sizeof(object->hash));
         object->created_ms = saving->created_ms;
         object_renewed(object);
+        json_free(object->previous);
+        object->previous = mem_steal(&saving->previous);
     }
     core_touch(core, object);
+    json_free(saving->previous);
     free(saving);
 }
 
@@ -168,9 +173,11 @@ static void renew(struct core *core, struct object *object, const char *hash, co
     snprintf(saving->hash, sizeof(saving->hash), "%s", hash);
     saving->created_ms = core_wall_ms(core);
     object->saving = true;
+    saving->previous = collect_ids(core, object);
+    AUTO_FREE char *previous = json_print(saving->previous);
     struct store_txn *txn = store_begin(core->store);
     store_put_incarnation(txn, &(struct incarnation_row){ .id = object->id, .uid = saving->uid, .hash = saving->hash,
-                                                          .created_ms = saving->created_ms });
+                                                          .created_ms = saving->created_ms, .previous = previous });
     store_commit(txn, renewed, saving);
 }
 

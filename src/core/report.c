@@ -167,6 +167,20 @@ static struct json *tell_images(const struct core *core, const struct object *ob
     return images;
 }
 
+/* What its newest container was made of; else what its name means now. */
+static const struct image *image_of(const struct core *core, const struct object *object, const struct container *container)
+{
+    const struct run *run = object_run(object, object->uid);
+    const struct instance *newest = NULL;
+    for (size_t i = 0; run != NULL && i < run->count; i++) {
+        const struct instance *one = &run->instances[i];
+        if (strcmp(one->container, container->name) == 0 && (newest == NULL || one->attempt > newest->attempt))
+            newest = one;
+    }
+    const struct image *image = newest != NULL ? images_by_id(&core->images, newest->image_id) : NULL;
+    return image != NULL ? image : images_find(&core->images, container->image);
+}
+
 void report_object(struct core *core, struct object *object)
 {
     if (nothing_to_tell(object)) {
@@ -183,7 +197,7 @@ void report_object(struct core *core, struct object *object)
     struct pod_view view;
     reconcile_view(core, object, &view, images);
     for (size_t i = 0; view.pod != NULL && i < view.pod->containers.count; i++) {
-        const struct image *image = images_find(&core->images, pod_container(view.pod, i)->image);
+        const struct image *image = image_of(core, object, pod_container(view.pod, i));
         image_ids[i] = image != NULL ? image_pull_id(image, pod_container(view.pod, i)->image) : NULL;
         container_show(&view, i, core_boot_ms(core), &shown[i]);
     }

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/collect.h"
 #include "core/observed.h"
 #include "davit/limits.h"
 #include "model/restart.h"
@@ -49,6 +50,8 @@ static struct json *create_document(const struct core *core, const struct object
     struct json *record = json_set_object(json, "record");
     json_set_text(record, "hash", object->hash);
     json_set_integer(record, "graceMs", pod->grace_seconds * 1000);
+    if (image != NULL)
+        json_set_text(record, "imageId", image->id);
     return json;
 }
 
@@ -161,6 +164,9 @@ void runtime_act(struct core *core, struct object *object, const struct pod_acti
         if (!host_paths_checked(core, object, action, pod))
             return;
         document = create_document(core, object, action, pod);
+        const struct image *image = images_find(&core->images, pod_container(pod, action->container_index)->image);
+        if (image != NULL)
+            collect_touch(core, image);
     } else {
         document = instance_document(action);
     }

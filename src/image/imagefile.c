@@ -4,7 +4,9 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,6 +14,7 @@
 
 #include "base/memory.h"
 #include "image/stream.h"
+#include "image/tree_walk.h"
 
 #define BLOCK_BYTES (64 * 1024)
 #define LINK_HOPS 8
@@ -20,6 +23,9 @@
 
 struct imagefile {
     int fd;
+    bool is_folder;     /* of an OCI layout, instead of an archive */
+    int blob;           /* the file of it that is read; -1 */
+    char *buffer;
     struct archive *archive;
     size_t next;        /* ordinal of the entry that the next header is */
     int64_t read_bytes; /* of the current entry */
@@ -29,6 +35,11 @@ struct imagefile {
     struct imagefile_entry **by_name;
     size_t kept_bytes;
 };
+
+static bool changed(struct error *err)
+{
+    return error_set(err, ERROR_INVALID, "the image changed while it was read");
+}
 
 static bool archive_start(struct imagefile *file, struct error *err)
 {
@@ -47,9 +58,26 @@ static bool archive_start(struct imagefile *file, struct error *err)
     return true;
 }
 
+static bool folder_read(struct imagefile *file, const void **data, size_t *len, struct error *err)
+{
+    ssize_t got = read(file->blob, file->buffer, BLOCK_BYTES);
+    while (got < 0 && errno == EINTR)
+        got = read(file->blob, file->buffer, BLOCK_BYTES);
+    if (got < 0)
+        return error_set_errno(err, errno, "reading the image's folder");
+    file->read_bytes += got;
+    if (got == 0 && file->read_bytes != file->size)
+        return changed(err);
+    *data = file->buffer;
+    *len = (size_t)got;
+    return file->read_bytes <= file->size || changed(err);
+}
+
 bool imagefile_read(struct imagefile *file, const void **data, size_t *len, struct error *err)
 {
     int64_t offset = 0;
+    if (file->is_folder)
+        return folder_read(file, data, len, err);
     int rc = archive_read_data_block(file->archive, data, len, &offset);
     if (rc == ARCHIVE_EOF) {
         *len = 0;
@@ -194,21 +222,82 @@ static bool index_names(struct imagefile *file, struct error *err)
     return true;
 }
 
+/* Files alone, by a path without any link. */
+static bool folder_seek(struct imagefile *file, const struct imagefile_entry *entry, struct error *err)
+{
+    struct stat st;
+    if (file->blob >= 0)
+        close(fd_steal(&file->blob));
+    file->blob = tree_open_below(file->fd, entry->name, O_RDONLY);
+    if (file->blob < 0)
+        return error_set_errno(err, errno, "opening '%.100s' of the image's folder", entry->name);
+    if (fstat(file->blob, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size != entry->size)
+        return changed(err);
+    file->read_bytes = 0;
+    file->size = entry->size;
+    return true;
+}
+
+/* What is no file, or a link, is not there. */
+static bool folder_add(struct imagefile *file, const char *name, struct error *err)
+{
+    struct stat st;
+    AUTO_CLOSE int fd = tree_open_below(file->fd, name, O_PATH);
+    if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        return true;
+    if (file->count == LIMIT_ARCHIVE_ENTRIES)
+        return error_set(err, ERROR_LIMIT, "the image's folder has more than %d files", LIMIT_ARCHIVE_ENTRIES);
+    struct imagefile_entry *entry = entry_new(file);
+    entry->name = mem_strdup(name);
+    entry->size = st.st_size;
+    file->next++;
+    return true;
+}
+
+static bool folder_add_blobs(struct imagefile *file, struct error *err)
+{
+    static const char blobs[] = "blobs/sha256";
+    int fd = tree_open_below(file->fd, blobs, O_RDONLY | O_DIRECTORY);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL)
+        return error_set_errno(err, errno, "this is no folder of an OCI layout: %s", blobs);
+    bool ok = true;
+    for (const struct dirent *entry; ok && (entry = readdir(dir)) != NULL;) {
+        AUTO_FREE char *name = mem_printf("%s/%s", blobs, entry->d_name);
+        ok = folder_add(file, name, err);
+    }
+    closedir(dir);
+    return ok;
+}
+
+static bool folder_open(struct imagefile *file, struct error *err)
+{
+    file->is_folder = true;
+    file->buffer = mem_alloc(BLOCK_BYTES);
+    return folder_add(file, "oci-layout", err) && folder_add(file, "index.json", err) && folder_add_blobs(file, err);
+}
+
+static bool archive_open(struct imagefile *file, struct error *err)
+{
+    struct archive_entry *header = NULL;
+    bool ok = archive_start(file, err);
+    while (ok && next_header(file, &header, err))
+        ok = scan_entry(file, header, err);
+    return ok && err->code == ERROR_NONE;
+}
+
 struct imagefile *imagefile_open(int fd, struct error *err)
 {
     struct stat st;
-    struct archive_entry *header = NULL;
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+    if (fstat(fd, &st) != 0 || !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))) {
         error_set(err, ERROR_UNSUPPORTED, "the image archive is a pipe or a device, and it is read more than once: "
                                           "put it into a file first");
         return NULL;
     }
     struct imagefile *file = mem_alloc(sizeof(*file));
     file->fd = fd;
-    bool ok = archive_start(file, err);
-    while (ok && next_header(file, &header, err))
-        ok = scan_entry(file, header, err);
-    if (!ok || err->code != ERROR_NONE || !index_names(file, err)) {
+    file->blob = -1;
+    if (!(S_ISDIR(st.st_mode) ? folder_open(file, err) : archive_open(file, err)) || !index_names(file, err)) {
         imagefile_free(file);
         return NULL;
     }
@@ -226,6 +315,9 @@ void imagefile_free(struct imagefile *file)
     }
     if (file->archive != NULL)
         archive_read_free(file->archive);
+    if (file->blob >= 0)
+        close(file->blob);
+    free(file->buffer);
     free(file->entries);
     free(file->by_name);
     free(file);
@@ -270,14 +362,11 @@ bool imagefile_collect(struct imagefile *file, struct error *err)
     return true;
 }
 
-static bool changed(struct error *err)
-{
-    return error_set(err, ERROR_INVALID, "the image archive changed while it was read");
-}
-
 bool imagefile_seek(struct imagefile *file, const struct imagefile_entry *entry, struct error *err)
 {
     struct archive_entry *header = NULL;
+    if (file->is_folder)
+        return folder_seek(file, entry, err);
     if (file->next >= entry->ordinal && !archive_start(file, err))
         return false;
     while (file->next < entry->ordinal) {

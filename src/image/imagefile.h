@@ -1,5 +1,6 @@
-/* An image archive: a tar file, perhaps compressed as a whole, on a descriptor that can seek. Its entries are the blobs
- * of one or more images, in any order. It is read as a stream, more than once; only small JSON documents are kept.
+/* An image archive: a tar file, perhaps compressed as a whole, on a descriptor that can seek; or the folder of an OCI
+ * layout. Its entries are the blobs of one or more images, in any order. It is read as a stream, more than once; only small
+ * JSON documents are kept.
  */
 #ifndef IMAGE_IMAGEFILE_H
 #define IMAGE_IMAGEFILE_H

@@ -70,6 +70,8 @@ void instance_merge(struct instance *known, const struct instance *seen)
     known->supervised = seen->supervised;
     if (seen->grace_ms != 0)
         known->grace_ms = seen->grace_ms;
+    if (seen->image_id[0] != '\0')
+        memcpy(known->image_id, seen->image_id, sizeof(known->image_id));
     if (known->state == INSTANCE_EXITED)
         return; /* the first account of an end stays */
     uint64_t started_ms = known->ending.started_ms;

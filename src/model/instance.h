@@ -10,6 +10,7 @@
 #include "model/pod.h"
 
 #define REASON_BYTES 48
+#define INSTANCE_IMAGE_BYTES 72 /* "sha256:", 64 digits and a NUL */
 
 /* The order is time's: an instance never goes back. */
 enum instance_state { INSTANCE_CREATED, INSTANCE_RUNNING, INSTANCE_EXITED };
@@ -31,6 +32,7 @@ struct instance {
     enum instance_state state;
     bool supervised;
     uint64_t grace_ms;
+    char image_id[INSTANCE_IMAGE_BYTES]; /* what it was made of; "" not known */
     struct ending ending; /* started_ms from RUNNING on, the rest when EXITED */
     uint64_t stop_sent_boot_ms; /* 0: not asked to end */
     uint64_t kill_sent_boot_ms;

@@ -301,7 +301,7 @@ control() {
 @test "image ls is a table" {
     control
     run -0 davit image ls
-    [[ "${lines[0]}" =~ ^IMAGE\ +ID\ +CREATED\ +SIZE\ +LAYERS$ ]]
+    [[ "${lines[0]}" =~ ^IMAGE\ +ID\ +CREATED\ +SIZE\ +LAYERS\ +IN\ USE$ ]]
     [[ "${lines[1]}" =~ ^demo:1\ +0123456789ab\ .*\ 1.2MB\ +2$ ]]
 }
 
