@@ -207,6 +207,11 @@ static void exchange_end(struct exchange *exchange, CURLcode code)
     } else if (!exchange->stopped) {
         fault = fault_of(exchange->easy, code, exchange->text, why);
     }
+    /* libcurl takes a head that breaks off within a line for a whole one. */
+    if (fault == HTTP_DONE && !exchange->answer.whole) {
+        fault = HTTP_BROKEN;
+        snprintf(why, sizeof(why), "it broke off within the head of its answer");
+    }
     exchange->handlers.on_end(exchange->ctx, fault, &exchange->answer, why);
     exchange_free(exchange);
 }

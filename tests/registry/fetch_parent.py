@@ -1,0 +1,42 @@
+"""The parent's side of davit-fetch: frames and descriptors (docs/wire.md)."""
+
+import json
+import socket
+import struct
+import subprocess
+
+
+class Fetch:
+    """The parent's side."""
+
+    def __init__(self, program):
+        self.socket, child = socket.socketpair()
+        self.process = subprocess.Popen(["bash", "-c", 'exec 3<&"$1" && exec "$0"', program, str(child.fileno())],
+                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=[child.fileno()])
+        child.close()
+        self.data = b""
+
+    def say(self, head, fds=()):
+        text = json.dumps(head).encode()
+        socket.send_fds(self.socket, [b"DVT1" + struct.pack("<II", len(text), 0) + text], fds)
+
+    def hear(self):
+        while True:
+            if len(self.data) >= 12:
+                head, body = struct.unpack("<II", self.data[4:12])
+                if len(self.data) >= 12 + head + body:
+                    frame = json.loads(self.data[12:12 + head])
+                    payload = self.data[12 + head:12 + head + body]
+                    self.data = self.data[12 + head + body:]
+                    if frame["op"] != "progress":
+                        return frame, payload
+                    continue
+            more = self.socket.recv(65536)
+            if not more:
+                raise RuntimeError("davit-fetch ended: " + self.process.stderr.read().decode())
+            self.data += more
+
+    def end(self):
+        self.socket.close()
+        self.process.stderr.close()
+        self.process.wait()
