@@ -132,9 +132,7 @@ CASES = {}
 LISTENERS = {"main": Listener("main"), "away": Listener("away"), "tls": Listener("tls", tls("tls")),
              "other": Listener("other", tls("other")), "old": Listener("old", tls("old"))}
 MAIN, AWAY, TLS = LISTENERS["main"], LISTENERS["away"], LISTENERS["tls"]
-with socket.socket() as closed:
-    closed.bind(("127.0.0.1", 0))
-    CLOSED = f"http://127.0.0.1:{closed.getsockname()[1]}"
+CLOSED = "http://127.0.0.1:9"
 
 
 def case(reason, kind="manifest", **more):
