@@ -35,7 +35,7 @@ certificate() { # NAME SUBJECT DAYS (0: it has expired)
 }
 
 @test "every answer of a hostile registry ends in its reason, and good ones are taken" {
-    run /usr/bin/python3 -B "$TOP/tests/registry/hostile.py" "$STAGE/usr/libexec/davit/davit-fetch" "$DIR"
+    run /usr/bin/python3 -B "$TOP/tests/flow/fetch_hostile.py" "$STAGE/usr/libexec/davit/davit-fetch" "$DIR"
     grep '^not ok' <<<"$output" || true
     echo "${lines[-1]}"
     [ "$status" -eq 0 ]

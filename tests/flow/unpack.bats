@@ -212,6 +212,16 @@ hold() {
     hold good
 }
 
+@test "layers from a pipe, as a pull has them, end as they do in an archive" {
+    mkdir -p "$DIR/piped"
+    run /usr/bin/python3 -B "$BATS_TEST_DIRNAME/unpack_layers.py" "$UNPACK" "$DIR/cases" "$DIR/piped"
+    grep '^not ok' <<<"$output" || true
+    echo "${lines[-1]}"
+    [ "$status" -eq 0 ]
+    [[ "${lines[-1]}" =~ ^#\ ([0-9]+)\ layers$ ]]
+    [ "${BASH_REMATCH[1]}" -ge 40 ]
+}
+
 @test "the request's own caps hold" {
     unpack "$DIR/good-oci.tar" --max-entries 10
     [ "$status" -eq 1 ] && [[ "$(last_op)" == *'"TooLarge"'*'more than 10 entries'* ]]

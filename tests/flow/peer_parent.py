@@ -1,4 +1,4 @@
-"""The parent's side of davit-fetch: frames and descriptors (docs/wire.md)."""
+"""The parent's side of davit-fetch and davit-unpack: frames and descriptors (docs/wire.md)."""
 
 import json
 import socket
@@ -6,13 +6,11 @@ import struct
 import subprocess
 
 
-class Fetch:
-    """The parent's side."""
-
-    def __init__(self, program):
+class Peer:
+    def __init__(self, program, stdin=subprocess.DEVNULL):
         self.socket, child = socket.socketpair()
         self.process = subprocess.Popen(["bash", "-c", 'exec 3<&"$1" && exec "$0"', program, str(child.fileno())],
-                                        stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, pass_fds=[child.fileno()])
+                                        stdin=stdin, stderr=subprocess.PIPE, pass_fds=[child.fileno()])
         child.close()
         self.data = b""
 
@@ -21,6 +19,7 @@ class Fetch:
         socket.send_fds(self.socket, [b"DVT1" + struct.pack("<II", len(text), 0) + text], fds)
 
     def hear(self):
+        """The next frame that is no progress, and its body."""
         while True:
             if len(self.data) >= 12:
                 head, body = struct.unpack("<II", self.data[4:12])
@@ -33,10 +32,10 @@ class Fetch:
                     continue
             more = self.socket.recv(65536)
             if not more:
-                raise RuntimeError("davit-fetch ended: " + self.process.stderr.read().decode())
+                raise RuntimeError("it ended: " + self.process.stderr.read().decode())
             self.data += more
 
     def end(self):
         self.socket.close()
         self.process.stderr.close()
-        self.process.wait()
+        return self.process.wait()

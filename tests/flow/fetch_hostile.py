@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""A registry that lies, and davit-fetch asking it: hostile.py DAVIT-FETCH FOLDER [CASE...]
+"""A registry that lies, and davit-fetch asking it: fetch_hostile.py DAVIT-FETCH FOLDER [CASE...]
 
 Each case is what the registry answers to a repository of its name, and what has to become of it. A line for each:
 "ok NAME" or "not ok NAME: why". FOLDER has ca.crt, tls.crt/key (127.0.0.1), other.crt/key (another name), old.crt/key
@@ -19,7 +19,7 @@ import threading
 import time
 import urllib.parse
 
-import fetch_parent
+import peer_parent
 
 PROGRAM, FOLDER = sys.argv[1], sys.argv[2]
 MANIFEST = json.dumps({"schemaVersion": 2, "note": "a manifest"}).encode()
@@ -476,7 +476,7 @@ def check(name, what, frame, body, came):
 
 def run(name):
     what = CASES[name]
-    fetch = fetch_parent.Fetch(PROGRAM)
+    fetch = peer_parent.Peer(PROGRAM)
     try:
         came = ask(name, what, fetch)
         frame, body = fetch.hear()
