@@ -73,7 +73,7 @@ static bool publish(struct session *session, const struct target *target, struct
     return true;
 }
 
-/* Ready, run to its end, or refused. */
+/* Ready, run to its end, stored, or refused. */
 static void judge(struct target *target)
 {
     const struct json *status = json_get(target->status, "status");
@@ -93,7 +93,8 @@ static void judge(struct target *target)
         target->done = true;
     } else {
         target->done = status_condition_is(target->status, "Ready", "True") ||
-                       (phase != NULL && strcmp(phase, "Succeeded") == 0);
+                       (phase != NULL && strcmp(phase, "Succeeded") == 0) ||
+                       (phase == NULL && status_condition_is(target->status, "Accepted", "True")); /* nothing of it runs */
     }
 }
 

@@ -81,7 +81,7 @@ static void plan_incarnation(struct change *change)
 {
     const struct object *object = change->object;
     struct ruling ruling = ruling_after(change);
-    if (ruling.hash == NULL) {
+    if (ruling.hash == NULL || ruling.hash[0] == '\0') {
         change->ends = object->uid[0] != '\0' && object->hash[0] != '\0';
         return;
     }
@@ -125,6 +125,8 @@ static void apply_slot(struct change *change)
     pod_free(slot->pod);
     ignored_free(&slot->ignored);
     slot->pod = mem_steal(&change->document.pod);
+    json_free(slot->secret);
+    slot->secret = mem_steal(&change->document.secret);
     slot->ignored = change->document.ignored;
     memset(&change->document.ignored, 0, sizeof(change->document.ignored));
     memcpy(slot->content, change->document.content, sizeof(slot->content));
@@ -181,6 +183,8 @@ static void committed(void *ctx, const struct error *err)
     inbox_taken(core, change->seq);
     free_change(change);
     inbox_next(core, object);
+    if (strcmp(object->id.resource, "secrets") == 0)
+        pulls_secret_changed(core, object);
     core_touch(core, object);
 }
 

@@ -48,6 +48,7 @@ static void read_document(struct object *object, struct slot *slot, const struct
         return;
     }
     slot->pod = mem_steal(&document.pod);
+    slot->secret = mem_steal(&document.secret);
     slot->ignored = document.ignored;
     memset(&document.ignored, 0, sizeof(document.ignored));
     document_free(&document);

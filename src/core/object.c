@@ -17,6 +17,7 @@ static void slot_clear(struct slot *slot)
 {
     free(slot->group);
     pod_free(slot->pod);
+    json_free(slot->secret);
     ignored_free(&slot->ignored);
     text_list_clear(&slot->superseded);
 }

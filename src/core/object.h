@@ -29,7 +29,8 @@ struct slot {
     char hash[POD_HASH_BYTES];
     bool tombstone;
     uint64_t accepted_ms;
-    struct pod *pod; /* NULL for a tombstone, and where the stored text cannot be read any more */
+    struct pod *pod; /* NULL for a tombstone, for what is no pod, and where the stored text cannot be read any more */
+    struct json *secret; /* of a Secret; NULL */
     struct ignored_fields ignored;
     struct text_list superseded; /* content digests, oldest first */
     enum retained retained;

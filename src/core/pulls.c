@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "core/core.h"
 #include "image/reference.h"
+#include "protocol/secret_fields.h"
 
+#define MISSING_BYTES 160
 #define FRESH_MS 2000u /* a failure is shown as one so long, then as a back-off (Kubernetes shows both) */
 
 struct pull {
@@ -17,6 +20,7 @@ struct pull {
     bool asked; /* by a person: it goes on without a pod */
     char reason[REASON_BYTES];
     char message[ERROR_MESSAGE_BYTES];
+    char missing[MISSING_BYTES]; /* imagePullSecrets that are not here, or no credentials */
     struct pull_progress progress;
     UT_hash_handle hh;
 };
@@ -196,6 +200,35 @@ bool pulls_ready(const struct core *core, const struct object *object, const str
 
 /* ---- beginning */
 
+/* Those of a pod's imagePullSecrets that are here, each once; the names of the others go to `missing`. */
+static void gather(const struct core *core, const struct object *object, const struct pod *pod, struct json *auths,
+                   struct strbuf *missing)
+{
+    for (size_t i = 0; pod != NULL && i < pod->pull_secrets.count; i++) {
+        struct object_id id = { .resource = "secrets" };
+        memcpy(id.namespace, object->id.namespace, sizeof(id.namespace));
+        snprintf(id.name, sizeof(id.name), "%s", pod_pull_secret(pod, i)->name);
+        const struct object *secret = objects_find(&core->objects, &id);
+        const struct slot *slot = secret != NULL ? object_ruling(secret) : NULL;
+        if (slot == NULL || slot->secret == NULL || !secret_add_auths(slot->secret, auths))
+            strbuf_printf(missing, "%s%s/%s", missing->len > 0 ? ", " : "", id.namespace, id.name);
+    }
+}
+
+/* Of every pod that wants the image: one pull is for all of them. */
+static struct json *auths_for(const struct core *core, const char *reference, struct strbuf *missing)
+{
+    struct json *auths = json_new_array();
+    for (const struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
+        const struct slot *ruling = object_ruling(object);
+        if (ruling != NULL && names(ruling->pod, reference))
+            gather(core, object, ruling->pod, auths, missing);
+        if (names(object->held, reference))
+            gather(core, object, object->held, auths, missing);
+    }
+    return auths;
+}
+
 static void begin(struct core *core, struct pull *pull, const struct json *auths)
 {
     pull->known.pulling = true;
@@ -211,8 +244,12 @@ void pulls_begin(struct core *core, struct object *object, const struct containe
     struct pull *pull = make(core, container->image);
     if (pull == NULL || pull->known.pulling || core->pulls.running >= LIMIT_PULLS)
         return;
+    AUTO_STRBUF struct strbuf missing;
+    strbuf_init(&missing, MISSING_BYTES);
+    AUTO_JSON struct json *auths = auths_for(core, pull->reference, &missing);
     core_event(core, object, false, "Pulling", "Pulling image \"%s\"", container->image);
-    begin(core, pull, NULL);
+    snprintf(pull->missing, sizeof(pull->missing), "%s", missing.data != NULL ? missing.data : "");
+    begin(core, pull, auths);
 }
 
 void pulls_ask(struct core *core, const char *reference, const struct json *auths)
@@ -223,6 +260,36 @@ void pulls_ask(struct core *core, const char *reference, const struct json *auth
     pull->asked = true;
     if (!pull->known.pulling)
         begin(core, pull, auths);
+}
+
+static bool pod_uses(const struct pod *pod, const struct object *secret)
+{
+    for (size_t i = 0; pod != NULL && i < pod->pull_secrets.count; i++)
+        if (strcmp(pod_pull_secret(pod, i)->name, secret->id.name) == 0)
+            return true;
+    return false;
+}
+
+static void retry(struct core *core, const struct pod *pod)
+{
+    for (size_t i = 0; i < pod->containers.count; i++) {
+        struct pull *pull = find(core, pod_container(pod, i)->image);
+        if (pull == NULL || pull->known.retry_ms == 0)
+            continue;
+        pull->known.retry_ms = 0;
+        pull->failures = 0;
+    }
+}
+
+void pulls_secret_changed(struct core *core, const struct object *secret)
+{
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
+        const struct slot *ruling = object_ruling(object);
+        if (ruling == NULL || strcmp(object->id.namespace, secret->id.namespace) != 0 || !pod_uses(ruling->pod, secret))
+            continue;
+        retry(core, ruling->pod);
+        core_touch(core, object);
+    }
 }
 
 /* ---- who waits */
@@ -283,7 +350,8 @@ static void note_failure(struct core *core, struct pull *pull, const char *reaso
     pull->known.retry_ms = now + image_backoff_ms(pull->failures);
     pull->known.answered = is_answer(reason);
     snprintf(pull->reason, sizeof(pull->reason), "%s", reason);
-    snprintf(pull->message, sizeof(pull->message), "%s", message);
+    snprintf(pull->message, sizeof(pull->message), "%.310s%s%.150s", message,
+             pull->missing[0] != '\0' ? "; imagePullSecrets that are not here: " : "", pull->missing);
 }
 
 static void tell(struct core *core, const struct pull *pull, const char *reason, const char *message)

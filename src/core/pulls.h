@@ -28,6 +28,8 @@ void pulls_look(const struct core *core, const struct object *object, const stru
 void pulls_begin(struct core *core, struct object *object, const struct container *container);
 /* By a person's word, for no pod. Ends in core_pull_ended like any other. */
 void pulls_ask(struct core *core, const char *reference, const struct json *auths);
+/* A Secret came, changed or went: whoever waits for another try with it tries at once. */
+void pulls_secret_changed(struct core *core, const struct object *secret);
 /* Ends pulls that no pod waits for any more. */
 void pulls_drop_unwanted(struct core *core);
 /* All images of a pod are there for a new incarnation; what is missing is pulled. */

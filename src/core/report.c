@@ -196,7 +196,8 @@ void report_object(struct core *core, struct object *object)
     struct container_shown shown[LIMIT_CONTAINERS];
     struct pod_view view;
     reconcile_view(core, object, &view, images);
-    for (size_t i = 0; view.pod != NULL && i < view.pod->containers.count; i++) {
+    size_t containers = view.pod != NULL ? view.pod->containers.count : 0;
+    for (size_t i = 0; i < containers; i++) {
         const struct image *image = image_of(core, object, pod_container(view.pod, i));
         image_ids[i] = image != NULL ? image_pull_id(image, pod_container(view.pod, i)->image) : NULL;
         container_show(&view, i, core_boot_ms(core), &shown[i]);
@@ -218,13 +219,14 @@ void report_object(struct core *core, struct object *object)
         .shown = shown,
         .image_ids = (const char *const *)image_ids,
         .terminating = ruling == NULL && object->uid[0] != '\0',
+        .stored = ruling != NULL && ruling->secret != NULL,
         .orphan = object_is_orphan(object),
     };
     struct container_image update;
     tell_update(core, object, &update, &report);
     AUTO_JSON struct json *pulls = tell_images(core, object, &report);
     report_pod(core, object, &report);
-    for (size_t i = 0; view.pod != NULL && i < view.pod->containers.count; i++)
+    for (size_t i = 0; i < containers; i++)
         free(image_ids[i]);
     list_free(&shadows);
 }

@@ -47,7 +47,7 @@ static void count_pods(const struct core *core, struct node_report *report)
             continue;
         int64_t code = json_get_integer(object->summary, "stateCode", 0);
         int64_t ready = json_get_integer(object->summary, "ready", 0);
-        report->pods += code != STATE_REFUSED;
+        report->pods += code != STATE_REFUSED && code != STATE_STORED;
         report->pods_ready += ready;
         report->waiting += ready == 0 && (code == STATE_PENDING || code == STATE_RUNNING);
     }

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "protocol/names.h"
+#include "protocol/secret_fields.h"
 
 void refusal_set(struct refusal *refusal, const char *reason, const char *format, ...)
 {
@@ -122,14 +123,32 @@ static void ignore_unknown(const struct json *object, const char *prefix, const 
     }
 }
 
-static bool read_spec(const struct json *json, struct document *document, struct refusal *refusal)
+static void ignore_metadata(const struct json *json, struct document *document)
 {
-    static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", "status", NULL };
     static const char *const known_metadata[] = { "name", "namespace", "labels", "annotations", "deletionTimestamp",
                                                   "uid", "resourceVersion", "managedFields", "generation",
                                                   "creationTimestamp", "selfLink", NULL };
-    ignore_unknown(json, "", known, &document->ignored);
     ignore_unknown(json_get(json, "metadata"), "metadata.", known_metadata, &document->ignored);
+}
+
+static bool read_secret(const struct json *json, struct document *document, struct refusal *refusal)
+{
+    static const char *const known[] = { "apiVersion", "kind", "metadata", "type", "data", "stringData", "immutable",
+                                         "status", NULL };
+    struct error err;
+    ignore_unknown(json, "", known, &document->ignored);
+    ignore_metadata(json, document);
+    document->secret = secret_read(json, &err);
+    if (document->secret == NULL)
+        refusal_set(refusal, "InvalidSecret", "%s", err.message);
+    return document->secret != NULL;
+}
+
+static bool read_pod(const struct json *json, struct document *document, struct refusal *refusal)
+{
+    static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", "status", NULL };
+    ignore_unknown(json, "", known, &document->ignored);
+    ignore_metadata(json, document);
     const struct json *spec = json_get(json, "spec");
     if (spec == NULL) {
         refusal_set(refusal, "InvalidPod", "spec is required");
@@ -143,6 +162,12 @@ static bool read_spec(const struct json *json, struct document *document, struct
     }
     pod_hash(document->pod, document->hash);
     return true;
+}
+
+static bool read_content(const struct json *json, struct document *document, struct refusal *refusal)
+{
+    return strcmp(document->id.resource, "secrets") == 0 ? read_secret(json, document, refusal)
+                                                         : read_pod(json, document, refusal);
 }
 
 /* Deleting is never a guess: `false`, 0 or "" in the place of a time is refused. */
@@ -170,7 +195,7 @@ static bool read_parts(const struct object_id *id, const struct json *json, stru
         !texts_only(metadata, "annotations", refusal) || !read_kind(json, document, refusal) ||
         !read_identity(id, metadata, document, refusal))
         return false;
-    return read_deletion(metadata, document, refusal) && (document->tombstone || read_spec(json, document, refusal));
+    return read_deletion(metadata, document, refusal) && (document->tombstone || read_content(json, document, refusal));
 }
 
 bool document_read_json(const struct object_id *id, const struct json *json, struct document *document,
@@ -210,6 +235,7 @@ void document_free(struct document *document)
 {
     free(document->text);
     pod_free(document->pod);
+    json_free(document->secret);
     ignored_free(&document->ignored);
     memset(document, 0, sizeof(*document));
 }

@@ -74,7 +74,7 @@ static const struct {
     { { "cronjobs", "cronjob", "CronJob", "batch/v1", false }, "cj" },
     { { "services", "service", "Service", "v1", false }, "svc" },
     { { "configmaps", "configmap", "ConfigMap", "v1", false }, "cm" },
-    { { "secrets", "secret", "Secret", "v1", false }, "secret" },
+    { { "secrets", "secret", "Secret", "v1", true }, "secret" },
     { { "persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim", "v1", false }, "pvc" },
     { { "virtualmachines", "virtualmachine", "VirtualMachine", "kubevirt.io/v1", false }, "vm" },
     { { "apps", "app", "App", "davit/v1", false }, "app" },

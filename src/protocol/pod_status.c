@@ -9,7 +9,7 @@
 #include "protocol/names.h"
 
 static const char *const state_words[] = { "Unknown", "Pending",     "Running", "Succeeded",
-                                           "Failed",  "Terminating", "Refused" };
+                                           "Failed",  "Terminating", "Refused", "Stored" };
 
 enum state_code pod_state_code(const struct pod_report *report)
 {
@@ -18,6 +18,8 @@ enum state_code pod_state_code(const struct pod_report *report)
         return STATE_TERMINATING;
     if (report->view->pod != NULL)
         return by_phase[pod_phase(report->view->pod, report->shown)];
+    if (report->stored)
+        return STATE_STORED;
     return report->refusal != NULL ? STATE_REFUSED : STATE_UNKNOWN;
 }
 

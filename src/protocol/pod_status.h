@@ -10,7 +10,8 @@
 /* The number beside the flat state's word: stable, for a dashboard. */
 enum state_code {
     STATE_UNKNOWN = 0, STATE_PENDING = 1, STATE_RUNNING = 2, STATE_SUCCEEDED = 3, STATE_FAILED = 4,
-    STATE_TERMINATING = 5, STATE_REFUSED = 6
+    STATE_TERMINATING = 5, STATE_REFUSED = 6,
+    STATE_STORED = 7
 };
 
 enum retained { RETAINED_UNKNOWN, RETAINED_YES, RETAINED_NO };
@@ -33,6 +34,7 @@ struct pod_report {
     const char *stale;               /* why nobody could say that an image is the newest; NULL: no need */
     const char *const *image_ids;        /* one a container; NULL: not on this device */
     bool terminating;                    /* nothing is wanted, something still runs */
+    bool stored;                         /* accepted, and nothing of it runs: a Secret */
     bool orphan;                         /* it runs, and no document is known: left alone */
 };
 

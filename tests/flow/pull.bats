@@ -12,6 +12,7 @@ setup_file() {
     images_make
     registry_start plain
     registry_start auth --auth kiosk s3cret
+    registry_start private --auth line pr1vate
     registry_start tls --tls
     registry_start origin
     registry_start mirror
@@ -36,7 +37,7 @@ conf_write() {
         '{auths: {($host): {auth: $auth}}}' >"$DIR/auth.json"
     cat >"$DIR/images.conf" <<CONF
 [images]
-insecure_registries = $(registry plain), $(registry auth), $(registry origin), $(registry mirror)
+insecure_registries = $(registry plain), $(registry auth), $(registry private), $(registry origin), $(registry mirror)
 mirror.$(registry origin) = http://$(registry mirror)
 auth_file = $DIR/auth.json
 certs_dir = $DIR/certs
@@ -222,6 +223,24 @@ policy() {
     run -1 pull auth demo:three
     contains "Unauthorized"
     cp "$OUT/auth.json" "$DIR/auth.json"
+}
+
+@test "an imagePullSecret opens a private registry, and is told to nobody" {
+    PUSH_AS=line:pr1vate push private demo:two
+    put web ".spec.containers[0].image = \"$(registry private)/demo:two\" | .spec.imagePullSecrets = [{name: \"hub\"}]"
+    status web '.status.containerStatuses[0].state.waiting.message | contains("Unauthorized") and contains("default/hub")'
+    jq -n --arg host "$(registry private)" '{apiVersion: "v1", kind: "Secret", metadata: {name: "hub"},
+        type: "kubernetes.io/dockerconfigjson",
+        stringData: {".dockerconfigjson": {auths: {($host): {username: "line", password: "pr1vate"}}} | tojson}}' \
+        >"$OUT/hub.json"
+    run -0 node davit apply -f "$OUT/hub.json" --node n --wait=10
+    running web
+    within 5 says "$T/state/default/secrets/hub" '.state == "Stored"'
+    run ! grep -a -e pr1vate -e "$(printf pr1vate | base64)" -e "$(printf line:pr1vate | base64)" "$DIR/record" "$N/davitd.log"
+    [ "$(stat -c %a "$N/state/davit.db")" = 600 ]
+    run -0 node davit delete secret hub --node n
+    within 5 silent "$T/status/default/secrets/hub"
+    drop web
 }
 
 @test "a private authority is believed where certs_dir has it, and nowhere else" {

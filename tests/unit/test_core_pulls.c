@@ -208,6 +208,42 @@ static void too_many_pulls_wait_for_one_another(void **state)
     assert_int_equal(json_size(kit->pulls), LIMIT_PULLS);
 }
 
+#define SECRET NODE_TOPIC "/desired/default/secrets/hub"
+#define SECRET_OF(user) \
+    "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"hub\"},\"type\":\"kubernetes.io/dockerconfigjson\"," \
+    "\"stringData\":{\".dockerconfigjson\":\"{\\\"auths\\\":{\\\"hub\\\":{\\\"username\\\":\\\"" user "\\\"}}}\"}}"
+
+static void a_secret_is_used_once_it_is_there_and_never_told(void **state)
+{
+    struct corekit *kit = *state;
+    kit_say(kit, HELLO, kit_pod("demo:1\"}],\"imagePullSecrets\":[{\"name\":\"hub", "1", ""), LIVE);
+    AUTO_FREE char *without = json_print(json_get(kit->pulls, DEMO1));
+    assert_string_equal(without, "[]");
+    kit_not_pulled(kit, DEMO1, "Unauthorized");
+    assert_true(kit_status_has(kit, "hello", "imagePullSecrets that are not here: default/hub"));
+    /* Its coming ends the back-off. */
+    kit_say(kit, SECRET, mem_strdup(SECRET_OF("kiosk-user")), LIVE);
+    AUTO_FREE char *with = json_print(json_get(kit->pulls, DEMO1));
+    assert_string_equal(with, "[{\"auths\":{\"hub\":{\"username\":\"kiosk-user\"}}}]");
+    kit_not_pulled(kit, DEMO1, "Unauthorized");
+    assert_false(kit_status_has(kit, "hello", "imagePullSecrets that are not here"));
+    AUTO_FREE char *broker = json_print(kit->broker);
+    AUTO_FREE char *events = json_print(kit->events);
+    assert_non_null(strstr(broker, "status/default/secrets/hub"));
+    assert_non_null(strstr(broker, "Stored"));
+    assert_null(strstr(broker, "dockerconfigjson\\\":"));
+    assert_null(strstr(broker, "kiosk-user"));
+    assert_null(strstr(events, "kiosk-user"));
+    /* It is there after a restart too, and gone without a trace once it is deleted. */
+    restart_davitd(kit);
+    AUTO_FREE char *again = json_print(json_get(kit->pulls, DEMO1));
+    assert_string_equal(again, with);
+    kit_say(kit, SECRET, mem_strdup("{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"hub\","
+                                    "\"deletionTimestamp\":\"2026-11-24T00:00:00Z\"}}"), LIVE);
+    assert_string_equal(kit_held(kit, NODE_TOPIC "/status/default/secrets/hub"), "");
+    assert_string_equal(kit_held(kit, NODE_TOPIC "/state/default/secrets/hub"), "");
+}
+
 static void progress_is_told(void **state)
 {
     struct corekit *kit = *state;
@@ -237,6 +273,7 @@ int main(void)
         TEST(always_without_a_registry_starts_what_is_here_and_says_so),
         TEST(a_registry_that_does_not_answer_is_not_waited_for),
         TEST(too_many_pulls_wait_for_one_another),
+        TEST(a_secret_is_used_once_it_is_there_and_never_told),
         TEST(progress_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
