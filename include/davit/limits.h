@@ -58,7 +58,7 @@
 #define LIMIT_ARCHIVE_IMAGES 64
 #define LIMIT_ARCHIVE_LAYERS 512           /* different ones */
 #define LIMIT_ARCHIVE_JSON_BYTES (12 * 1024 * 1024) /* manifests and configurations of an archive, together */
-#define LIMIT_UNPACK_MEMORY_BYTES (96 * 1024 * 1024) /* what davit-unpack may hold: a zstd window can ask for 128 MB */
+#define LIMIT_UNPACK_MEMORY_BYTES (48 * 1024 * 1024) /* of a davit-unpack: a zstd window of 32 MB, or an archive's JSON */
 #define LIMIT_PULLS 4                      /* images at a time; one more waits */
 #define LIMIT_PULL_RECORDS 1024            /* names of which a pull is remembered; one more: those that no pod has are forgotten */
 #define LIMIT_IMAGE_INDEXES 2              /* an index in an index */

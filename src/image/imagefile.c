@@ -228,7 +228,7 @@ static bool folder_seek(struct imagefile *file, const struct imagefile_entry *en
     struct stat st;
     if (file->blob >= 0)
         close(fd_steal(&file->blob));
-    file->blob = tree_open_below(file->fd, entry->name, O_RDONLY);
+    file->blob = tree_open_below(file->fd, entry->name, O_RDONLY | O_NONBLOCK);
     if (file->blob < 0)
         return error_set_errno(err, errno, "opening '%.100s' of the image's folder", entry->name);
     if (fstat(file->blob, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size != entry->size)

@@ -14,6 +14,7 @@
 #include "image/stream.h"
 
 #define BLOCK_BYTES 4096
+#define INODE_XATTR_BYTES 64 /* what goes into an inode of ext4 itself, roughly: a file's capabilities do */
 #define EARLY_BYTES (64 * 1024)
 
 struct adder {
@@ -135,24 +136,48 @@ static bool add_by_type(const struct adder *adder, struct error *err)
     }
 }
 
+static uint64_t xattr_bytes(struct archive_entry *entry)
+{
+    const char *name = NULL;
+    const void *value = NULL;
+    size_t len = 0;
+    uint64_t bytes = 0;
+    archive_entry_xattr_reset(entry);
+    while (archive_entry_xattr_next(entry, &name, &value, &len) == ARCHIVE_OK)
+        bytes += strlen(name) + len;
+    return bytes > INODE_XATTR_BYTES ? bytes : 0;
+}
+
+static bool charge(uint64_t entries, uint64_t bytes, const struct layer_limits *limits, struct layer_sum *sum,
+                   struct error *err)
+{
+    sum->entries += entries;
+    if (sum->entries > limits->entries)
+        return error_set(err, ERROR_LIMIT, "it has more than %llu entries", (unsigned long long)limits->entries);
+    if (bytes > limits->bytes || sum->bytes > limits->bytes - bytes)
+        return error_set(err, ERROR_LIMIT, "it unpacks to more than %llu bytes", (unsigned long long)limits->bytes);
+    sum->bytes += bytes;
+    return true;
+}
+
+static uint64_t in_blocks(uint64_t bytes)
+{
+    return bytes / BLOCK_BYTES * BLOCK_BYTES + (bytes % BLOCK_BYTES > 0 ? BLOCK_BYTES : 0);
+}
+
 /* The declared size counts, before a byte of it is read; what is not there in the end fails anyway. */
-static bool charge(struct archive_entry *entry, const char *path, const struct layer_limits *limits,
-                   struct layer_sum *sum, struct error *err)
+static bool charge_entry(struct archive_entry *entry, const char *path, const struct layer_limits *limits,
+                         struct layer_sum *sum, struct error *err)
 {
     int64_t size = archive_entry_hardlink(entry) == NULL ? archive_entry_size(entry) : 0;
     if (size < 0)
         return tree_refuse(err, ERROR_INVALID, path, "has a negative size");
-    if (++sum->entries > limits->entries)
-        return error_set(err, ERROR_LIMIT, "it has more than %llu entries", (unsigned long long)limits->entries);
-    if ((uint64_t)size > limits->bytes || sum->bytes > limits->bytes - (uint64_t)size)
-        return error_set(err, ERROR_LIMIT, "it unpacks to more than %llu bytes", (unsigned long long)limits->bytes);
-    uint64_t blocks = ((uint64_t)size + BLOCK_BYTES - 1) / BLOCK_BYTES;
-    sum->bytes += (blocks > 0 ? blocks : 1) * BLOCK_BYTES;
-    return true;
+    uint64_t blocks = size > 0 ? in_blocks((uint64_t)size) : BLOCK_BYTES;
+    return charge(1, blocks + in_blocks(xattr_bytes(entry)), limits, sum, err);
 }
 
-bool layer_add_entry(struct tree *tree, struct archive *tar, struct archive_entry *entry,
-                     const struct layer_limits *limits, struct layer_sum *sum, struct error *err)
+static bool add_entry(struct tree *tree, struct archive *tar, struct archive_entry *entry,
+                      const struct layer_limits *limits, struct layer_sum *sum, struct error *err)
 {
     char path[LIMIT_PATH_BYTES], target[LIMIT_PATH_BYTES];
     struct tree_place place;
@@ -160,7 +185,7 @@ bool layer_add_entry(struct tree *tree, struct archive *tar, struct archive_entr
     const char *hardlink = archive_entry_hardlink(entry);
     if (raw == NULL)
         return error_set(err, ERROR_INVALID, "an entry has no name");
-    if (!path_clean(raw, path, err) || !charge(entry, path, limits, sum, err))
+    if (!path_clean(raw, path, err) || !charge_entry(entry, path, limits, sum, err))
         return false;
     bool whiteout = strncmp(path_base(path), WHITEOUT_PREFIX, strlen(WHITEOUT_PREFIX)) == 0;
     if (!whiteout && hardlink != NULL)
@@ -172,4 +197,15 @@ bool layer_add_entry(struct tree *tree, struct archive *tar, struct archive_entr
     struct adder adder = {.tree = tree, .tar = tar, .entry = entry, .place = &place,
                           .size = (uint64_t)archive_entry_size(entry)};
     return read_meta(entry, path, &adder.meta, err) && add_by_type(&adder, err);
+}
+
+bool layer_add_entry(struct tree *tree, struct archive *tar, struct archive_entry *entry,
+                     const struct layer_limits *limits, struct layer_sum *sum, struct error *err)
+{
+    uint64_t before = tree->made;
+    if (!add_entry(tree, tar, entry, limits, sum, err))
+        return false;
+    /* One name can make 255 folders. */
+    uint64_t made = tree->made - before;
+    return charge(made, made * BLOCK_BYTES, limits, sum, err);
 }

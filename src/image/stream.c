@@ -4,6 +4,7 @@
 
 #include <archive.h>
 #include <errno.h>
+#include <string.h>
 
 #include "davit/limits.h"
 
@@ -24,6 +25,10 @@ bool stream_fail(struct archive *archive, const char *what, struct error *err)
 {
     int errnum = archive_errno(archive);
     const char *text = archive_error_string(archive);
+    /* libzstd's words, which libarchive hands on: not enough of it, and more than libzstd gives anybody. */
+    if (text != NULL && (strstr(text, "not enough memory") != NULL || strstr(text, "too much memory") != NULL))
+        return error_set(err, ERROR_LIMIT, "%s: it was compressed with a window of more than 32 MB: compress it "
+                                           "without --long, and below level 21", what);
     enum error_code code = errnum == ENOMEM ? ERROR_LIMIT : errnum == EIO ? ERROR_IO : ERROR_INVALID;
     return error_set(err, code, "%s: %s", what, text != NULL ? text : "the data is damaged");
 }

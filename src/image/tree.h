@@ -8,6 +8,7 @@
 #ifndef IMAGE_TREE_H
 #define IMAGE_TREE_H
 
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
 #include <time.h>
@@ -28,6 +29,7 @@ struct tree {
     int root;
     struct tree_lowers *lowers; /* the caller's */
     FILE *times;      /* folders' modification times, set when nothing changes in them any more */
+    uint64_t made;    /* folders that no entry names */
     bool root_is_set;
     int parent;       /* the folder of the last place, for entries come folder by folder */
     bool parent_is_stale; /* something was replaced: its path may lead elsewhere now */

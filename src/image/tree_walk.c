@@ -93,6 +93,7 @@ static bool walk_make(struct walk *walk, const char *name, int like, bool opaque
 {
     if (mkdirat(walk->fd, name, 0700) != 0)
         return tree_fail(err, "making the folder", walk->real);
+    walk->tree->made++;
     AUTO_CLOSE int fd = openat(walk->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return tree_fail(err, "opening the folder", walk->real);

@@ -17,6 +17,9 @@ MUST_CHECK bool unpack_archive(struct unpack *unpack, struct error *err);
 /* The layer that `request` describes, from standard input. */
 MUST_CHECK bool unpack_layer(struct unpack *unpack, const struct json *request, struct error *err);
 
+/* Of the next layer: what is left of the request's, but no more than any layer may have. */
+struct layer_limits unpack_limits(const struct unpack *unpack, bool (*is_wanted)(void));
+
 MUST_CHECK bool unpack_say(const struct json *head, struct error *err);
 MUST_CHECK bool unpack_say_layer(const struct layer_sum *sum, const char *dir, struct error *err);
 MUST_CHECK bool unpack_say_done(struct error *err);

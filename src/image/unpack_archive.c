@@ -50,11 +50,7 @@ static bool unpack_into(struct import *import, size_t index, struct tree *tree, 
     struct unpack *unpack = import->unpack;
     const struct plan_layer *layer = &import->plan->layers[index];
     struct layer_sum sum;
-    const struct layer_limits limits = {
-        .bytes = unpack->bytes_left < LIMIT_LAYER_BYTES ? unpack->bytes_left : LIMIT_LAYER_BYTES,
-        .entries = unpack->entries_left < LIMIT_LAYER_ENTRIES ? unpack->entries_left : LIMIT_LAYER_ENTRIES,
-        .is_wanted = parent_is_there,
-    };
+    const struct layer_limits limits = unpack_limits(unpack, parent_is_there);
     const struct layer_source source = {.read = read_entry, .ctx = import->plan->file};
     if (layer->entry->size == 0)
         return error_set(err, ERROR_INVALID, "it is empty");

@@ -86,9 +86,10 @@ static bool unpack_into(struct unpack *unpack, struct tree *tree, const struct j
     struct stored stored = { .size = (uint64_t)json_get_integer(request, "size", 0) };
     AUTO_FREE char *buffer = stored.buffer = mem_alloc(READ_BYTES);
     const struct layer_source source = { .read = read_stored, .ctx = &stored };
-    const struct layer_limits limits = { .bytes = unpack->bytes_left, .entries = unpack->entries_left,
-                                         .is_wanted = parent_is_there };
+    const struct layer_limits limits = unpack_limits(unpack, parent_is_there);
     struct layer_sum sum;
+    if (stored.size == 0)
+        return error_set(err, ERROR_INVALID, "it is empty");
     if (!layer_unpack(&source, digest, diff_id, tree, &limits, &sum, err))
         return false;
     if (syncfs(unpack->staging) != 0)
@@ -102,7 +103,7 @@ bool unpack_layer(struct unpack *unpack, const struct json *request, struct erro
     struct asked_lowers asked = { .lowers.fetch = fetch_lowers, .unpack = unpack };
     int64_t lowers = json_get_integer(request, "lowers", 0);
     if (!digest_is_valid(json_get_text(request, "digest")) || !digest_is_valid(json_get_text(request, "diffId")) ||
-        json_get_integer(request, "size", 0) <= 0 || lowers < 0 || lowers > LIMIT_IMAGE_LAYERS)
+        json_get_integer(request, "size", -1) < 0 || lowers < 0 || lowers > LIMIT_IMAGE_LAYERS)
         return error_set(err, ERROR_INTERNAL, "the request for a layer is not understood");
     asked.lowers.count = (size_t)lowers;
     bool ok = tree_open(&tree, unpack->staging, "0", &asked.lowers, err) && unpack_into(unpack, &tree, request, err);

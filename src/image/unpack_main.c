@@ -93,6 +93,15 @@ static uint64_t limit_of(const struct json *head, const char *key)
     return value > 0 ? (uint64_t)value : INT64_MAX;
 }
 
+struct layer_limits unpack_limits(const struct unpack *unpack, bool (*is_wanted)(void))
+{
+    return (struct layer_limits){
+        .bytes = unpack->bytes_left < LIMIT_LAYER_BYTES ? unpack->bytes_left : LIMIT_LAYER_BYTES,
+        .entries = unpack->entries_left < LIMIT_LAYER_ENTRIES ? unpack->entries_left : LIMIT_LAYER_ENTRIES,
+        .is_wanted = is_wanted,
+    };
+}
+
 static bool prepare(struct unpack *unpack, const struct json *head, struct error *err)
 {
     const char *staging = json_get_text(head, "staging");

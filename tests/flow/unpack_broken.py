@@ -69,17 +69,27 @@ def zstd_frame(window_log, data):
             (1 | len(data) << 3).to_bytes(3, "little") + data)
 
 
-@case("bombs", "InvalidImage", "decompress")
+@case("bombs", "TooLarge", "window of more than 32 MB")
 def window_of_2_gib():
     return image(tar(file("a")), pack=lambda data: zstd_frame(31, data))
 
 
-@case("bombs", None)
-def window_of_8_mib():
-    return image(tar(file("a")), pack=lambda data: zstd_frame(23, data))
+@case("bombs")
+def window_of_32_mib():
+    return image(tar(file("a")), pack=lambda data: zstd_frame(25, data))
 
 
-@case("bombs", "memory", "")
+@case("bombs", "TooLarge", "window of more than 32 MB")
+def window_of_64_mib():
+    return image(tar(file("a")), pack=lambda data: zstd_frame(26, data))
+
+
+@case("bombs", "TooLarge", "window of more than 32 MB")
+def window_of_64_mib_behind_a_small_one():
+    return image(tar(file("a")), pack=lambda data: zstd_frame(20, data[:700]) + zstd_frame(26, data[700:]))
+
+
+@case("bombs", "TooLarge", "window of more than 32 MB")
 def window_of_128_mib():
     return image(tar(file("a")), pack=lambda data: zstd_frame(27, data))
 

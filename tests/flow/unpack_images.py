@@ -12,10 +12,11 @@ import sys
 import unpack_broken
 import unpack_good
 import unpack_hostile
+import unpack_tricks
 from unpack_kit import CASES
 from unpack_tree import tree_of
 
-GROUPS = (unpack_broken, unpack_good, unpack_hostile)  # each adds its cases when it is imported
+GROUPS = (unpack_broken, unpack_good, unpack_hostile, unpack_tricks)  # each adds its cases when it is imported
 
 
 def same(left, right):

@@ -13,8 +13,9 @@ def known_of(path):
     if stat.S_ISREG(st.st_mode):
         known["size"] = st.st_size
         known["links"] = st.st_nlink
-        with open(path, "rb") as handle:
-            known["data"] = hashlib.sha256(handle.read()).hexdigest()
+        if st.st_blocks > 0:  # not all of a hole
+            with open(path, "rb") as handle:
+                known["data"] = hashlib.sha256(handle.read()).hexdigest()
     if stat.S_ISLNK(st.st_mode):
         known["target"] = os.readlink(path)
     return known
