@@ -302,7 +302,27 @@ control() {
     control
     run -0 davit image ls
     [[ "${lines[0]}" =~ ^IMAGE\ +ID\ +CREATED\ +SIZE\ +LAYERS\ +IN\ USE$ ]]
-    [[ "${lines[1]}" =~ ^demo:1\ +0123456789ab\ .*\ 1.2MB\ +2$ ]]
+    [[ "${lines[1]}" =~ ^demo:1\ +0123456789ab\ .*\ 1.2MB\ +2\ +no$ ]]
+}
+
+@test "image inspect, rm and prune say what davitd says" {
+    control
+    run -0 davit image inspect demo:1
+    [ "$(jq -r '.usedBy[0]' <<<"$output")" = default/pods/web ]
+    run -0 davit image inspect demo:1 -o yaml
+    contains "- default/pods/web"
+    run -0 davit image rm old:1 old:2
+    [ "$output" = "image/old:1 removed
+image/old:2 removed" ]
+    run -1 davit image rm used:1
+    contains "InUse: used:1 is needed by default/pods/web"
+    run -4 davit image rm missing:1
+    run -0 davit image prune
+    contains "image/old:9 removed"
+    contains "12.3MB freed"
+    run -2 davit image rm
+    contains "remove which images"
+    run -2 davit image prune all
 }
 
 @test "davitd's refusal of an archive is shown" {

@@ -33,6 +33,16 @@ def answer(request, content):
             return [{"op": "result", "ok": False, "reason": "NotFound", "message": "there is no such tag"}]
         return [{"op": "progress", "bytes": 1000000, "total": 4000000, "rate": 500000, "layer": 1, "layers": 2},
                 {"op": "result", "ok": True, "images": [{"reference": request["reference"], "id": ID}]}]
+    if request["op"] == "image-inspect":
+        return [{"op": "result", "ok": True, "image": {"references": ["demo:1"], "id": ID, "usedBy": ["default/pods/web"]}}]
+    if request["op"] == "image-prune":
+        return [{"op": "result", "ok": True, "removed": ["old:9"], "freed": 12345678}]
+    if request["op"] == "image-remove":
+        name = request["reference"]
+        if name.startswith("old"):
+            return [{"op": "result", "ok": True, "removed": [name], "freed": 1}]
+        reason = "NotFound" if name.startswith("missing") else "InUse"
+        return [{"op": "result", "ok": False, "reason": reason, "message": f"{name} is needed by default/pods/web"}]
     if content.startswith("bad"):
         return [{"op": "result", "ok": False, "reason": "DigestMismatch", "message": "a layer is not what it says"}]
     result = {"op": "result", "ok": True, "images": [{"reference": request["references"][0], "id": ID}]}

@@ -227,6 +227,63 @@ folders_are() {
     [ -d "$(node davit image inspect "$name" -o json | jq -r '.layers[-1].folder')" ]
 }
 
+traced() {
+    ! grep -q '^TracerPid:[[:space:]]*0$' "/proc/$(davitd_pid)/status"
+}
+
+# What is listed is whole: each layer's folder, and all that is in it.
+whole_or_not_here() {
+    here "$1" || return 0
+    merged "$1" "$OUT/merged"
+    listing "$OUT/merged" >"$OUT/found"
+    umount "$OUT/merged"
+    diff "$OUT/expected" "$OUT/found"
+}
+
+staging_is_empty() {
+    [ -z "$(ls -A "$N/state/images/staging")" ]
+}
+
+# davitd and what it starts, killed where they make this system call for the Nth time.
+killed_at() { # CALL:N
+    local call=${1%:*} strace killed=0
+    strace -f -p "$(davitd_pid)" -o /dev/null -e trace="$call" -e inject="$call:signal=SIGKILL:when=${1#*:}" \
+        </dev/null >/dev/null 2>&1 3>&- &
+    strace=$!
+    within 5 traced
+    node timeout 20 davit image pull "$(registry plain)/kill:two" >"$OUT/pulled" 2>&1 || killed=1
+    kill -9 "$strace" 2>/dev/null || true # it waits for its tracees else
+    wait "$strace" || true
+    kill -0 "$(davitd_pid)" 2>/dev/null || killed=1
+    "$TOP/scripts/devnode.sh" restart "$N" >/dev/null
+    [ "$killed" -eq 0 ] || KILLED=$((KILLED + 1))
+}
+
+@test "killed at any call of a pull, nothing half made is used, space comes back, and the pull succeeds" {
+    local name call
+    name=$(registry plain)/kill:two
+    push plain kill:two
+    pull kill:two
+    merged "$name" "$OUT/merged"
+    listing "$OUT/merged" >"$OUT/expected"
+    umount "$OUT/merged"
+    KILLED=0
+    for call in rename:1 rename:2 fsync:1 fdatasync:1 fdatasync:2 pipe2:1 mkdir:1 chroot:1 openat2:4 openat2:20 fchown:3 \
+        syncfs:1 syncfs:2 setgroups:1 recvfrom:3; do
+        node davit image prune >/dev/null
+        run ! here "$name"
+        killed_at "$call"
+        whole_or_not_here "$name" || { echo "killed at $call"; false; }
+        within 10 staging_is_empty
+        pull kill:two || { echo "killed at $call"; cat "$OUT/pulled"; false; }
+        whole_or_not_here "$name"
+        here "$name"
+    done
+    [ "$KILLED" -ge 8 ]
+    # Nobody's folders are left.
+    within 5 folders_are "$(node davit image inspect "$name" -o json | jq '.layers | length')"
+}
+
 small() {
     (
         . "$DIR/small/env"
