@@ -243,6 +243,48 @@ policy() {
     drop web
 }
 
+@test "Always starts what is here when no registry is in reach, and says so" {
+    push plain stale:two
+    put web ".spec.containers[0].image = \"$(registry plain)/stale:two\" | .spec.containers[0].imagePullPolicy = \"Always\""
+    running web
+    registry_stop plain
+    kill -9 "$(sleepers)"
+    status web '.status.containerStatuses[0].restartCount == 1 and .status.containerStatuses[0].ready' 20
+    status web "$(condition ImageStale) | .status == \"True\" and (.message | contains(\"Unreachable\") or contains(\"refused\"))" 20
+    registry_up plain
+    drop web
+}
+
+@test "an update waits for its image while the old one runs, and tells how far it is" {
+    local pid
+    push plain line:two
+    umoci_image slow base noise 11
+    push plain line:slow
+    put web ".spec.containers[0].image = \"$(registry plain)/line:two\""
+    running web
+    pid=$(sleepers)
+    put web ".spec.containers[0].image = \"$(registry plain)/line:missing\""
+    state web '.state == "Running" and .update == "ImagePullBackOff" and (.updateReason | contains("NotFound"))'
+    [ "$(sleepers)" = "$pid" ]
+    put web ".spec.containers[0].image = \"$(registry plain)/line:slow\""
+    status web '.status.images[0] | .total > 11000000 and .bytes > 0 and .layers == 1 and .bytesPerSecond > 0 and .bytesPerSecond < 6000000'
+    state web '.state == "Running" and .update == "Pulling"'
+    [ "$(sleepers)" = "$pid" ]
+    state web ".image == \"$(registry plain)/line:slow\" and .state == \"Running\"" 20
+    [ "$(sleepers)" != "$pid" ]
+    drop web
+}
+
+@test "layers of zstd come as those of gzip do" {
+    skopeo copy -q --insecure-policy --dest-tls-verify=false --dest-compress --dest-compress-format zstd \
+        "oci:$REG/oci:three" "docker://$(registry plain)/packed:three"
+    skopeo inspect --raw --tls-verify=false "docker://$(registry plain)/packed:three" | grep -q zstd
+    node davit image rm "$(registry plain)/demo:three" || true
+    node davit image prune
+    run -0 pull plain packed:three
+    listed plain packed:three three
+}
+
 @test "a private authority is believed where certs_dir has it, and nowhere else" {
     push tls demo:two
     run -0 pull tls demo:two
