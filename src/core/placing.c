@@ -268,13 +268,16 @@ static void commit(struct placing *placing)
     store_commit(txn, committed, placing);
 }
 
-/* What is in the folders is on the disk since they were unpacked; here it is their names. */
+/* What is in the folders comes to the disk all at once, then their names, then the rows: each of them means what is before
+ * it. One sync for an image: while a layer waited for its own, the next ones would not be unpacked.
+ */
 static void move_all(uv_work_t *work)
 {
     struct placing *placing = work->data;
     AUTO_FREE char *folder = mem_printf("%s/images/layers", placing->daemon->config->state_dir);
     AUTO_CLOSE int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool good = fd >= 0 || error_set_errno(&placing->err, errno, "%s", folder);
+    good = good && (syncfs(fd) == 0 || error_set_errno(&placing->err, errno, "cannot bring the layers to the disk"));
     for (size_t i = 0; good && i < placing->layer_count; i++) {
         const struct placed_layer *layer = &placing->layers[i];
         good = layer->to == NULL || rename(layer->from, layer->to) == 0 ||

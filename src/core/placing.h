@@ -9,7 +9,7 @@
 struct placing;
 
 struct placing *placing_new(struct daemon *daemon);
-/* `from`: the folder as it was unpacked, and is on the disk. A layer that is here already is left where it is. */
+/* `from`: the folder as it was unpacked. A layer that is here already is left where it is. */
 void placing_add_layer(struct placing *placing, const char *diff_id, const char *from, int64_t size_bytes);
 /* Copied. */
 void placing_add_image(struct placing *placing, const struct image_row *row);

@@ -74,8 +74,6 @@ static bool unpack_at(struct import *import, size_t index, const int *lower, siz
     tree_close(&tree);
     if (!ok)
         return error_wrap(err, "layer %zu (%s)", index, import->plan->layers[index].diff_id);
-    if (syncfs(import->unpack->staging) != 0)
-        return error_set_errno(err, errno, "bringing layer %zu to the disk", index);
     return unpack_say_layer(&import->sums[index], dir, err);
 }
 
