@@ -343,6 +343,48 @@ hold() {
     [ "$status" -eq 1 ] && [[ "$(last_op)" == *Unsupported*'put it into a file'* ]]
 }
 
+# The good image as a layout's folder; its largest file, a layer, is $blob.
+folder_with_blob() {
+    rm -rf "$DIR/folder"
+    mkdir "$DIR/folder"
+    tar -C "$DIR/folder" -xf "$DIR/good-oci.tar"
+    blob=$(find "$DIR/folder/blobs" -type f -printf '%s %p\n' | sort -n | tail -n 1 | cut -d' ' -f2)
+}
+
+@test "in a layout's folder only files are read: no link, no FIFO, no device" {
+    local blob
+    folder_with_blob
+    unpack "$DIR/folder"
+    [ "$status" -eq 0 ]
+    mv "$blob" "$DIR/outside.blob"
+    unpack "$DIR/folder"
+    [ "$status" -eq 1 ] && [[ "$(last_op)" == *'"MissingBlob"'* ]]
+    ln -s "$DIR/outside.blob" "$blob"
+    unpack "$DIR/folder"
+    [ "$status" -eq 1 ] && [[ "$(last_op)" == *'"MissingBlob"'* ]]
+    rm "$blob" && mkfifo "$blob"
+    unpack "$DIR/folder"
+    [ "$status" -eq 1 ] && [[ "$(last_op)" == *'"MissingBlob"'* ]]
+    rm "$blob" && ln "$DIR/outside.blob" "$blob"
+    unpack "$DIR/folder"
+    [ "$status" -eq 0 ]
+    mv "$DIR/folder/blobs/sha256" "$DIR/moved" && ln -s "$DIR/moved" "$DIR/folder/blobs/sha256"
+    unpack "$DIR/folder"
+    [ "$status" -eq 1 ] && [[ "$(last_op)" == *'no folder of an OCI layout'* ]]
+    rm -r "$DIR/moved"
+}
+
+@test "in a layout's folder a blob of other bytes, or another length, is refused" {
+    local blob
+    folder_with_blob
+    printf x | dd of="$blob" bs=1 seek=2000 conv=notrunc status=none
+    unpack "$DIR/folder"
+    [ "$status" -eq 1 ] && [[ "$(last_op)" == *'"DigestMismatch"'* ]]
+    echo >> "$blob"
+    unpack "$DIR/folder"
+    [ "$status" -eq 1 ] && [[ "$(last_op)" == *'"DigestMismatch"'*'bytes instead of'* ]]
+}
+
 @test "a staging folder that is a link is refused" {
     rm -rf "$DIR/staging" && mkdir "$DIR/real" && ln -s real "$DIR/staging"
     run "$DRIVE" "$UNPACK" "$DIR/staging" "$DIR/good-oci.tar"
