@@ -12,6 +12,14 @@
 #define LIMIT_ARGS 1024     /* words in command, and in args */
 #define LIMIT_VOLUMES 64    /* in one pod, and mounts in one container */
 #define LIMIT_PULL_SECRETS 16
+#define LIMIT_PORTS 64        /* of one container */
+#define LIMIT_PROBE_HEADERS 64
+#define LIMIT_CAPABILITIES 64 /* added, and dropped, by one container */
+#define LIMIT_RESOURCES 32    /* names in limits, and in requests */
+#define LIMIT_FILES 256       /* items of a ConfigMap, Secret or downwardAPI volume */
+#define LIMIT_GROUPS 64       /* supplementalGroups */
+#define LIMIT_SYSCTLS 64
+#define LIMIT_HOST_NAMES 64   /* hostAliases, their names, dnsConfig's lists */
 #define LIMIT_IGNORED_FIELDS 64 /* paths named in a status; the rest is counted */
 
 /* Objects known to one node. One more: refused as TooManyObjects. */
@@ -41,8 +49,17 @@
 /* Runtime. */
 #define LIMIT_RUNTIME_THREADS 4
 #define LIMIT_RUNTIME_CALLS 4096  /* calls that wait for a thread; one more is answered as unavailable */
+#define LIMIT_RUNTIME_BESIDES 64  /* commands in containers at a time; one more is answered as unavailable */
 #define LIMIT_CALL_MS 120000      /* deadline of a runtime call, unless it names its own */
 #define LIMIT_FENCE_MS 5000       /* a successor waits so long for a holder's lock, then ends the holder */
+
+/* Networks. */
+#define LIMIT_CNI_BYTES (256 * 1024) /* a conflist, and what a CNI plugin answers */
+
+/* Probes. */
+#define LIMIT_PROBES 1024            /* asked at a time; one more fails with a reason */
+#define LIMIT_PROBE_BODY_BYTES 10240 /* of an answer that is looked at (Kubernetes); the rest is not waited for */
+#define LIMIT_PROBE_HEAD_BYTES 65536
 
 /* Images. Over a cap: the import is refused, and what was unpacked is removed. */
 #define LIMIT_IMAGE_LAYERS 128
