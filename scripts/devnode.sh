@@ -51,7 +51,24 @@ parse_up() {
     [ -n "$name" ] || name=node
 }
 
+# A bridge and a network of its own, so that nodes on one machine are in nobody's way; the same after a restart.
+choose_net() {
+    [ -s "$dir/.net" ] || printf 'br%04x 10.%d.%d.0/22\n' $((RANDOM % 65536)) $((214 + RANDOM % 30)) \
+        $((RANDOM % 64 * 4)) >"$dir/.net"
+    read -r bridge subnet <"$dir/.net"
+}
+
+net_remove() {
+    [ -s "$dir/.net" ] || return 0
+    local bridge rest
+    # shellcheck disable=SC2034 # the rest of the line
+    read -r bridge rest <"$dir/.net"
+    ip link delete "$bridge" 2>/dev/null || true
+    nft delete table inet "$bridge" 2>/dev/null || true
+}
+
 write_node_conf() {
+    choose_net
     cat >"$dir/davitd.conf" <<CONF
 [node]
 name=$name
@@ -64,6 +81,10 @@ run_dir=$dir/run
 manifests_dir=$dir/manifests
 libexec_dir=$stage/usr/libexec/davit
 plugin_dir=$stage/usr/lib/davit
+[network]
+enabled=$([ "$runtime" = crun ] && echo yes || echo no)
+bridge=$bridge
+subnet=$subnet
 [runtime.crun]
 enabled=$([ "$runtime" = crun ] && echo yes || echo no)
 [runtime.fake]
@@ -169,6 +190,7 @@ cmd_down() {
     # shellcheck disable=SC2086 # a list of words
     cgroups_remove $groups
     pid_stop "$dir/mosquitto.pid"
+    net_remove
     unmount_all
     rm -f "$dir/env" "$dir/davitd.pid" "$dir/mosquitto.pid" "$dir/.davitd.start" "$dir/.mosquitto.start"
 }

@@ -70,6 +70,13 @@ struct davit_runtime_plugin {
     enum davit_result (*remove)(void *ctx, const char *document, struct davit_call *call);
     /* Removes what the workload's instances shared. Absent: DAVIT_OK. */
     enum davit_result (*release)(void *ctx, const char *document, struct davit_call *call);
+
+    /* From here on a plugin may have less: `size` tells, and what is not there is answered as unsupported. */
+
+    /* Brings what may change of a workload that runs: the files of its volumes, the limits of its instances. */
+    enum davit_result (*update)(void *ctx, const char *document, struct davit_call *call);
+    /* Runs a command in an instance, waits for it and answers how it ended, and what it wrote. Beside every lane. */
+    enum davit_result (*exec)(void *ctx, const char *document, struct davit_call *call);
 };
 
 /* The symbol a plugin exports. */

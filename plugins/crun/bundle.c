@@ -14,6 +14,7 @@
 #include "conmon.h"
 #include "record.h"
 #include "rootfs.h"
+#include "volume.h"
 
 #define FOLDER_MODE 0700
 #define FILE_MODE 0644 /* what the container sees in /etc */
@@ -39,7 +40,9 @@ static char *read_host_file(const char *path)
 
 static bool write_hosts(const char *bundle, const struct document *document, const char *hostname, struct error *err)
 {
-    AUTO_FREE char *text = document->host_network
+    const char *given = json_get_text(document->pod_json, "hosts");
+    AUTO_FREE char *text = given != NULL            ? mem_strdup(given)
+                           : document->host_network
                                ? read_host_file("/etc/hosts")
                                : mem_printf("127.0.0.1\tlocalhost %s\n"
                                             "::1\tlocalhost ip6-localhost ip6-loopback\n"
@@ -53,7 +56,8 @@ static bool write_pod_files(const char *bundle, const struct document *document,
                             struct error *err)
 {
     AUTO_FREE char *name = mem_printf("%s\n", hostname);
-    AUTO_FREE char *resolv = read_host_file("/etc/resolv.conf");
+    const char *given = json_get_text(document->pod_json, "resolvConf");
+    AUTO_FREE char *resolv = given != NULL ? mem_strdup(given) : read_host_file("/etc/resolv.conf");
 
     return write_hosts(bundle, document, hostname, err) && write_file(bundle, "hostname", name, err) &&
            write_file(bundle, "resolv.conf", resolv, err);
@@ -101,6 +105,7 @@ bool bundle_destroy(const struct crun *crun, const char *id, bool half_made, int
 {
     AUTO_FREE char *bundle = crun_bundle_path(crun, id);
     AUTO_FREE char *exit_file = crun_exit_path(crun, id);
+    AUTO_FREE char *subpaths = mem_printf("%s/subpaths", bundle);
 
     record_remove(crun, id);
     if (half_made && !process_end_naming(bundle, END_PROCESSES_MS, err))
@@ -108,6 +113,7 @@ bool bundle_destroy(const struct crun *crun, const char *id, bool half_made, int
     if (!delete_state(crun, id, half_made, cancel_fd, err))
         return false;
     rootfs_unmount(crun, id);
+    volume_unmount(subpaths);
     if (!rootfs_remove_upper(crun, id, err))
         return false;
     remove_cgroup(bundle);

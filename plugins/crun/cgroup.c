@@ -5,8 +5,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stddef.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define CGROUP_FOLDER_MODE 0755
+#define EVENTS_BYTES 4096
 
 bool cgroup_is_v2(void)
 {
@@ -72,4 +75,30 @@ void cgroup_remove_pod(const char *uid)
     AUTO_FREE char *path = mem_printf("/davit/%s", uid);
 
     cgroup_remove(path);
+}
+
+char *cgroup_of(const struct crun *crun, const char *id)
+{
+    AUTO_FREE char *bundle = crun_bundle_path(crun, id);
+    AUTO_FREE char *link = mem_printf("%s/cgroup", bundle);
+    char path[PATH_MAX];
+    ssize_t len = readlink(link, path, sizeof(path) - 1);
+
+    return len > 0 ? mem_printf("%.*s", (int)len, path) : NULL;
+}
+
+bool cgroup_was_oom(const struct crun *crun, const char *id)
+{
+    AUTO_FREE char *path = cgroup_of(crun, id);
+    AUTO_FREE char *file = crun->cgroup_v2 ? mem_printf(CGROUP_ROOT "%s/memory.events", path != NULL ? path : "")
+                                           : mem_printf(CGROUP_ROOT "/memory%s/memory.oom_control", path != NULL ? path : "");
+    AUTO_FREE char *text = NULL;
+    struct error ignored; /* no cgroup, no word of it */
+    size_t len;
+    const char *found;
+
+    if (path == NULL || !file_read(file, EVENTS_BYTES, &text, &len, &ignored))
+        return false;
+    found = strstr(text, "oom_kill ");
+    return found != NULL && strtol(found + strlen("oom_kill "), NULL, 10) > 0;
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "crun.h"
+
 bool cgroup_is_v2(void);
 /* v2: the leaf where conmons live, so that they are in no unit's cgroup. -1: there is none. The caller closes it. */
 int cgroup_open_conmon(void);
@@ -13,5 +15,10 @@ char *cgroup_container_path(const char *uid, const char *container, int64_t atte
 void cgroup_remove(const char *path);
 /* The same for a pod's folder. */
 void cgroup_remove_pod(const char *uid);
+
+/* The kernel killed something in the cgroup of this container for want of memory. */
+bool cgroup_was_oom(const struct crun *crun, const char *id);
+/* The cgroup of a container, below the cgroup's root; NULL: not known. The caller frees. */
+char *cgroup_of(const struct crun *crun, const char *id);
 
 #endif

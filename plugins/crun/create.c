@@ -14,14 +14,19 @@
 #include "cgroup.h"
 #include "command.h"
 #include "conmon.h"
+#include "device.h"
+#include "limits.h"
+#include "message.h"
 #include "pod.h"
 #include "record.h"
 #include "rootfs.h"
+#include "security.h"
 #include "spec.h"
 #include "volume.h"
 
 #define CONFIG_MODE 0600 /* it holds the environment */
 #define HOSTNAME_BYTES 64
+#define SECCOMP_DIR "/var/lib/kubelet/seccomp" /* where Kubernetes looks for profiles of type Localhost */
 
 /* Everything that is found out on the way. */
 struct creation {
@@ -32,22 +37,24 @@ struct creation {
     char hostname[HOSTNAME_BYTES];
     char *bundle, *cgroups_path, *netns;
     struct volume_mounts volumes;
-    struct json *args, *env;
+    struct json *args, *env, *seccomp;
     struct user user;
+    struct devices devices;
 };
 
-/* Kubernetes cuts a pod's name to 63 bytes, and what then ends in - or . further. */
+/* The core's word; else (a document of an older one) the pod's name, cut to what a hostname may have. */
 static void choose_hostname(struct creation *creation)
 {
+    const char *given = json_get_text(creation->document->pod_json, "hostname");
     char *name = creation->hostname;
 
-    if (creation->document->host_network) {
+    if (given == NULL && creation->document->host_network) {
         if (gethostname(name, HOSTNAME_BYTES) != 0)
             name[0] = '\0';
         name[HOSTNAME_BYTES - 1] = '\0';
         return;
     }
-    strncpy(name, creation->document->pod, HOSTNAME_BYTES - 1);
+    strncpy(name, given != NULL ? given : creation->document->pod, HOSTNAME_BYTES - 1);
     for (size_t len = strlen(name); len > 0 && strchr("-.", name[len - 1]) != NULL; len--)
         name[len - 1] = '\0';
 }
@@ -76,18 +83,50 @@ static bool resolve_rootfs(struct creation *creation, struct error *err)
     if (!rootfs_check(fd, err))
         return false;
     creation->reason = "CreateContainerConfigError";
-    return user_resolve(fd, user == NULL ? "" : user, &creation->user, err);
+    return user_apply(fd, user == NULL ? "" : user, json_get(creation->document->container, "securityContext"),
+                      json_get(creation->document->pod_json, "securityContext"), &creation->user, err);
+}
+
+static bool is_bidirectional(const struct volume_mounts *mounts)
+{
+    for (size_t i = 0; i < mounts->count; i++)
+        if (strcmp(mounts->mounts[i].propagation, "rshared") == 0)
+            return true;
+    return false;
+}
+
+/* The score goes as low as the kernel lets this process go: crun would fail with one that it does not. */
+static int64_t choose_oom_score(const struct creation *creation)
+{
+    bool clamped = false;
+    int64_t wanted = json_get_integer(json_get(creation->document->container, "linux"), "oomScoreAdj", 0);
+    int64_t score = limits_oom_score(wanted, &clamped);
+
+    if (clamped && !creation->crun->oom_told) {
+        creation->crun->oom_told = true;
+        crun_log(creation->crun, 4, "the kernel gives no oom_score_adj below %lld to this process (asked for: %lld)",
+                 (long long)score, (long long)wanted);
+    }
+    return score;
 }
 
 static bool write_config(struct creation *creation, struct error *err)
 {
     const struct document *document = creation->document;
+    AUTO_FREE char *message = message_path(creation->crun, document->id);
+    const char *netns = document->netns != NULL ? document->netns : creation->netns;
+    bool own_name = !document->host_network || json_get_text(document->pod_json, "hostname") != NULL;
     struct spec spec = {
         .args = creation->args, .env = creation->env, .cwd = command_cwd(document->container, document->image),
-        .user = &creation->user, .hostname = document->host_network ? NULL : creation->hostname,
-        .netns = document->host_network ? NULL : creation->netns, .cgroups_path = creation->cgroups_path,
-        .cgroup_namespace = creation->crun->cgroup_v2, .bundle = creation->bundle,
-        .mounts = creation->volumes.mounts, .mount_count = creation->volumes.count,
+        .user = &creation->user, .hostname = own_name ? creation->hostname : NULL,
+        .netns = document->host_network ? NULL : netns, .cgroups_path = creation->cgroups_path,
+        .cgroup_namespace = creation->crun->cgroup_v2, .cgroup_v2 = creation->crun->cgroup_v2,
+        .bundle = creation->bundle, .mounts = creation->volumes.mounts, .mount_count = creation->volumes.count,
+        .pod = document->pod_json, .container = document->container,
+        .context = json_get(document->container, "securityContext"), .seccomp = creation->seccomp,
+        .oom_score_adj = choose_oom_score(creation), .message = message,
+        .bidirectional = is_bidirectional(&creation->volumes), .devices = creation->devices.list,
+        .device_count = creation->devices.count, .more_mounts = creation->devices.mounts,
     };
     AUTO_JSON struct json *config = NULL;
     AUTO_FREE char *path = mem_printf("%s/config.json", creation->bundle);
@@ -101,6 +140,18 @@ static bool write_config(struct creation *creation, struct error *err)
     return file_write_atomic(path, text, strlen(text), CONFIG_MODE, false, err);
 }
 
+static bool resolve_rights(struct creation *creation, struct error *err)
+{
+    const struct document *document = creation->document;
+
+    if (!device_prepare(document, &creation->devices, &creation->reason, err))
+        return false;
+    JSON_EACH(pair, creation->devices.env)
+        json_add_text(creation->env, json_text(pair));
+    creation->reason = "CreateContainerError";
+    return security_seccomp(json_get(document->container, "securityContext"), SECCOMP_DIR, &creation->seccomp, err);
+}
+
 static bool prepare(struct creation *creation, struct error *err)
 {
     struct crun *crun = creation->crun;
@@ -112,14 +163,14 @@ static bool prepare(struct creation *creation, struct error *err)
     creation->reason = "CreateContainerError";
     if (!pod_prepare(crun, document, &creation->pod_made, err))
         return false;
+    creation->bundle_touched = true;
+    if (!bundle_make(crun, document, creation->hostname, creation->cgroups_path, err) ||
+        !rootfs_mount(crun, document->id, document->layers, err) || !message_make(crun, document->id, err))
+        return false;
     creation->reason = "FailedMount";
     if (!volume_prepare(crun, document, &creation->volumes, err))
         return false;
-    creation->reason = "CreateContainerError";
-    creation->bundle_touched = true;
-    return bundle_make(crun, document, creation->hostname, creation->cgroups_path, err) &&
-           rootfs_mount(crun, document->id, document->layers, err) && resolve_rootfs(creation, err) &&
-           write_config(creation, err);
+    return resolve_rootfs(creation, err) && resolve_rights(creation, err) && write_config(creation, err);
 }
 
 static struct instance *launch(struct creation *creation, int cancel_fd, struct error *err)
@@ -167,6 +218,8 @@ struct instance *create_instance(struct crun *crun, const struct document *docum
     volume_mounts_free(&creation.volumes);
     json_free(creation.args);
     json_free(creation.env);
+    json_free(creation.seccomp);
+    device_free(&creation.devices);
     free(creation.bundle);
     free(creation.cgroups_path);
     free(creation.netns);

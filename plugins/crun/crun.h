@@ -24,6 +24,7 @@ struct crun {
     pthread_mutex_t lock;       /* guards instances, and what they hold */
     struct instance *instances; /* freed by remove only, on the lane of their pod */
     int epoll_fd, inotify_fd;   /* the watch thread's */
+    bool oom_told;              /* said once that the kernel gives no lower oom_score_adj */
     bool open;                  /* from here on changes are told */
 };
 

@@ -66,6 +66,8 @@ static bool check_pod(const struct document *document, struct error *err)
         return error_set(err, ERROR_INVALID, "pod.namespace must be a DNS label");
     if (document->pod == NULL || !name_is_valid(document->pod, LIMIT_NAME_BYTES, "."))
         return error_set(err, ERROR_INVALID, "pod.name must be a DNS subdomain");
+    if (document->netns != NULL && !file_path_is_safe(document->netns))
+        return error_set(err, ERROR_INVALID, "pod.netns must be an absolute path without ..");
     return true;
 }
 
@@ -93,6 +95,8 @@ bool document_parse(const char *text, struct document *document, struct error *e
     if (document->json == NULL)
         return error_wrap(err, "the document of create");
     pod = json_get(document->json, "pod");
+    document->pod_json = pod;
+    document->netns = json_get_text(pod, "netns");
     document->uid = json_get_text(pod, "uid");
     document->namespace_ = json_get_text(pod, "namespace");
     document->pod = json_get_text(pod, "name");

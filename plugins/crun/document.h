@@ -7,7 +7,9 @@
 struct document {
     struct json *json;        /* owns everything below but id */
     const char *uid, *namespace_, *pod;
+    const struct json *pod_json; /* the whole `pod` */
     bool host_network;
+    const char *netns;        /* of the pod, made by somebody else; NULL: this plugin makes one */
     int64_t attempt;
     const struct json *container, *volumes, *record;
     const char *container_name;

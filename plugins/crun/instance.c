@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "cgroup.h"
 #include "command.h"
+#include "message.h"
 
 #define EXIT_FILE_BYTES 32
 #define EXIT_UNKNOWN 137 /* as Kubernetes has it: ContainerStatusUnknown */
@@ -30,6 +32,12 @@ struct instance *instance_new(const struct document *document)
     instance->stop_signal = stop_signal != NULL ? command_signal(stop_signal) : 0;
     if (instance->stop_signal == 0)
         instance->stop_signal = SIGTERM;
+    const char *policy = json_get_text(document->container, "terminationMessagePolicy");
+    const char *own_signal = json_get_text(document->container, "stopSignal");
+    if (own_signal != NULL && command_signal(own_signal) != 0)
+        instance->stop_signal = command_signal(own_signal);
+    instance->message_from_log = policy != NULL && strcmp(policy, "FallbackToLogsOnError") == 0;
+    instance->tty = json_get_boolean(document->container, "tty", false);
     instance->supervised = true;
     process_init(&instance->conmon);
     process_init(&instance->init);
@@ -49,6 +57,7 @@ void instance_free(struct instance *instance)
     free(instance->pod);
     free(instance->container);
     free(instance->log_path);
+    free(instance->message);
     free(instance);
 }
 
@@ -86,6 +95,7 @@ static void describe_end(const struct instance *instance, struct json *out)
     if (instance->exit_code > SIGNAL_BASE)
         json_set_integer(out, "signal", instance->exit_code - SIGNAL_BASE);
     json_set_text(out, "reason", instance->reason);
+    json_set_text(out, "message", instance->message);
     json_set_integer(out, "finishedAtMs", (int64_t)instance->finished_ms);
     json_set_integer(out, "finishedBootMs", (int64_t)instance->finished_boot_ms);
 }
@@ -146,7 +156,9 @@ static bool read_exit_file(const struct crun *crun, struct instance *instance)
     if (stat(path, &stat_now) != 0 || !file_read(path, EXIT_FILE_BYTES, &text, &len, &err))
         return false;
     code = (int)strtol(text, NULL, 10);
-    set_end(instance, code, code == 0 ? "Completed" : "Error",
+    bool killed = code != 0 && cgroup_was_oom(crun, instance->id);
+    instance->message = message_read(crun, instance->id, instance->log_path, instance->message_from_log && code != 0);
+    set_end(instance, code, killed ? "OOMKilled" : code == 0 ? "Completed" : "Error",
             (uint64_t)stat_now.st_mtim.tv_sec * 1000 + (uint64_t)stat_now.st_mtim.tv_nsec / 1000000);
     return true;
 }

@@ -14,6 +14,7 @@ struct instance {
     char *uid, *namespace_, *pod, *container;
     int64_t attempt;
     int stop_signal;
+    bool tty; /* when it is made */
     char *log_path;
     struct json *record; /* the core's own; NULL: none */
     uint64_t created_ms, started_ms; /* wall; 0: not */
@@ -24,6 +25,8 @@ struct instance {
     bool removing;       /* its end is no news any more */
     int exit_code;
     const char *reason;  /* static */
+    bool message_from_log; /* FallbackToLogsOnError */
+    char *message;       /* the container's last words; NULL: none */
     uint64_t finished_ms, finished_boot_ms;
 
     uint64_t serial;     /* in the watch thread's events; never used twice */

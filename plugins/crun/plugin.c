@@ -15,9 +15,12 @@
 #include "cgroup.h"
 #include "conmon.h"
 #include "create.h"
+#include "exec.h"
+#include "limits.h"
 #include "pod.h"
 #include "record.h"
 #include "spawn.h"
+#include "volume.h"
 #include "watch.h"
 
 static enum davit_result fail(const struct crun *crun, struct davit_call *call, const char *reason,
@@ -329,6 +332,75 @@ static enum davit_result plugin_release(void *ctx, const char *text, struct davi
     return result;
 }
 
+static bool update_limits(struct crun *crun, const char *uid, const struct json *containers, struct error *err)
+{
+    JSON_EACH(one, containers) {
+        AUTO_JSON struct json *named = json_copy(one);
+        AUTO_FREE char *text = NULL;
+        struct address address;
+        bool good;
+
+        json_set_text(named, "uid", uid);
+        text = json_print(named);
+        good = address_parse(text, true, &address, err);
+        AUTO_FREE char *path = good ? cgroup_of(crun, address.id) : NULL;
+        address_free(&address);
+        if (!good || (path != NULL && !limits_apply(json_get(one, "linux"), path, crun->cgroup_v2, err)))
+            return false;
+    }
+    return true;
+}
+
+static enum davit_result plugin_update(void *ctx, const char *text, struct davit_call *call)
+{
+    struct crun *crun = ctx;
+    struct address address;
+    struct error err;
+    enum davit_result result = DAVIT_OK;
+
+    if (!address_parse(text, false, &address, &err))
+        result = fail(crun, call, "InvalidDocument", &err);
+    else if (!volume_update(crun, address.uid, json_get(address.json, "volumes"),
+                            json_get_integer(address.json, "fsGroup", -1), &err) ||
+             !update_limits(crun, address.uid, json_get(address.json, "containers"), &err))
+        result = fail(crun, call, "UpdateError", &err);
+    address_free(&address);
+    return result;
+}
+
+static enum davit_result run_exec(struct crun *crun, const struct address *address, struct davit_call *call)
+{
+    struct exec_result result;
+    struct error err;
+    struct json *answer;
+
+    if (!exec_capture(crun, address->id, json_get(address->json, "command"),
+                      json_get_integer(address->json, "timeoutMs", 0), crun->host->cancel_fd(call), &result, &err))
+        return fail(crun, call, "ExecError", &err);
+    answer = json_new_object();
+    json_set_integer(answer, "exitCode", result.exit_code);
+    json_set_boolean(answer, "timedOut", result.timed_out);
+    json_set_text(answer, "output", result.output);
+    answer_taken(crun, call, answer);
+    free(result.output);
+    return DAVIT_OK;
+}
+
+static enum davit_result plugin_exec(void *ctx, const char *text, struct davit_call *call)
+{
+    struct crun *crun = ctx;
+    struct address address;
+    struct instance *instance = NULL;
+    enum davit_result result;
+
+    if (find_named(crun, text, &address, &instance, call, &result))
+        result = run_exec(crun, &address, call);
+    else if (result == DAVIT_OK)
+        result = crun->host->fail(call, DAVIT_NOT_FOUND, "NotFound", "no such instance runs");
+    address_free(&address);
+    return result;
+}
+
 __attribute__((visibility("default"))) const struct davit_runtime_plugin davit_runtime_plugin = {
     .abi = DAVIT_RUNTIME_ABI,
     .size = sizeof(davit_runtime_plugin),
@@ -341,4 +413,6 @@ __attribute__((visibility("default"))) const struct davit_runtime_plugin davit_r
     .stop = plugin_stop,
     .remove = plugin_remove,
     .release = plugin_release,
+    .update = plugin_update,
+    .exec = plugin_exec,
 };

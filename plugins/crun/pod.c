@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "cgroup.h"
 #include "netns.h"
+#include "volume.h"
 
 #define FOLDER_MODE 0700
 #define POD_NAME_IN_PATH 120 /* so that namespace_name_uid stays below the 255 bytes of a file name */
@@ -57,7 +58,7 @@ bool pod_prepare(const struct crun *crun, const struct document *document, bool 
     *made = mkdir(folder, FOLDER_MODE) == 0;
     if (!*made && errno != EEXIST)
         return error_set_errno(err, errno, "cannot make %s", folder);
-    if (!document->host_network && !netns_make(netns, &netns_made, err))
+    if (!document->host_network && document->netns == NULL && !netns_make(netns, &netns_made, err))
         return false;
     return file_make_dirs(logs, FOLDER_MODE, err);
 }
@@ -87,7 +88,7 @@ bool pod_release(const struct crun *crun, const char *uid, struct error *err)
     AUTO_FREE char *netns = pod_netns_path(crun, uid);
 
     cgroup_remove_pod(uid);
-    return netns_remove(netns, err) && remove_logs(crun, uid, err) && file_remove_tree(folder, err);
+    return netns_remove(netns, err) && volume_release(crun, uid, err) && remove_logs(crun, uid, err) && file_remove_tree(folder, err);
 }
 
 void pod_list(const struct crun *crun, struct json *array)

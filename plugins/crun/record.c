@@ -35,6 +35,7 @@ bool record_write(const struct crun *crun, const struct instance *instance, stru
 
     json_set_integer(json, "attempt", instance->attempt);
     json_set_integer(json, "stopSignal", instance->stop_signal);
+    json_set_boolean(json, "messageFromLog", instance->message_from_log);
     json_set_integer(json, "createdAtMs", (int64_t)instance->created_ms);
     json_set_integer(json, "startedAtMs", (int64_t)instance->started_ms);
     set_process(json, "conmon", &instance->conmon);
@@ -68,6 +69,7 @@ static struct instance *from_json(const char *id, const struct json *json)
     instance->log_path = mem_strdup(json_get_text(json, "logPath"));
     instance->attempt = json_get_integer(json, "attempt", 0);
     instance->stop_signal = (int)json_get_integer(json, "stopSignal", 0);
+    instance->message_from_log = json_get_boolean(json, "messageFromLog", false);
     instance->created_ms = (uint64_t)json_get_integer(json, "createdAtMs", 0);
     instance->started_ms = (uint64_t)json_get_integer(json, "startedAtMs", 0);
     instance->conmon = get_process(json, "conmon");

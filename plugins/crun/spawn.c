@@ -48,7 +48,7 @@ static _Noreturn void become(const struct spawn *spawn, pid_t parent)
     if (getppid() != parent)
         _exit(127);
     out_fd = fcntl(spawn->out_fd >= 0 ? spawn->out_fd : null_fd, F_DUPFD_CLOEXEC, FIRST_MOVED_FD);
-    said_fd = fcntl(spawn->said_fd, F_DUPFD_CLOEXEC, FIRST_MOVED_FD);
+    said_fd = spawn->err_to_out ? out_fd : fcntl(spawn->said_fd, F_DUPFD_CLOEXEC, FIRST_MOVED_FD);
     extra_fd = spawn->extra_fd >= 0 ? fcntl(spawn->extra_fd, F_DUPFD_CLOEXEC, FIRST_MOVED_FD) : -1;
     dup2(null_fd, STDIN_FILENO);
     dup2(out_fd, STDOUT_FILENO);

@@ -15,6 +15,7 @@ struct spawn {
     int extra_fd;            /* becomes SPAWN_EXTRA_FD; -1: none */
     int cgroup_fd;           /* born into this cgroup (v2); -1: the parent's */
     int out_fd;              /* stdout; -1: /dev/null */
+    bool err_to_out;         /* stderr goes there too; else it is kept for spawn_said */
     pid_t pid;
     int pidfd;
     int said_fd;             /* what it wrote to stderr */

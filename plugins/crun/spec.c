@@ -6,22 +6,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-
-/* What containerd gives a container in Kubernetes, unless told otherwise. Never inheritable: CVE-2022-29162's kin. */
-static const char *const capabilities[] = {
-    "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID",
-    "CAP_SETUID", "CAP_SETFCAP", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL",
-    "CAP_AUDIT_WRITE", NULL,
-};
-
-static const char *const masked_paths[] = {
-    "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
-    "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap", NULL,
-};
-
-static const char *const readonly_paths[] = {
-    "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", NULL,
-};
+#include "security.h"
+#include "spec_linux.h"
 
 static const struct {
     const char *target, *type, *source, *options;
@@ -40,19 +26,27 @@ static const char *const pod_files[][2] = {
     {"hosts", "/etc/hosts"}, {"hostname", "/etc/hostname"}, {"resolv.conf", "/etc/resolv.conf"},
 };
 
-static void set_texts(struct json *object, const char *key, const char *const texts[])
-{
-    struct json *array = json_set_array(object, key);
+#define MESSAGE_PATH "/dev/termination-log"
 
-    for (; *texts != NULL; texts++)
-        json_add_text(array, *texts);
+static void set_capabilities(const struct spec *spec, struct json *process)
+{
+    struct json *part = json_set_object(process, "capabilities");
+    struct json *capabilities = security_capabilities(spec->context);
+
+    /* Never inheritable: CVE-2022-29162's kin. */
+    json_set(part, "bounding", json_copy(capabilities));
+    json_set(part, "effective", json_copy(capabilities));
+    json_set(part, "permitted", capabilities);
+    json_set_boolean(process, "noNewPrivileges",
+                     !json_get_boolean(spec->context, "allowPrivilegeEscalation", true) &&
+                         !security_is_privileged(spec->context));
 }
 
 static void set_process(struct json *config, const struct spec *spec)
 {
     struct json *process = json_set_object(config, "process"), *part;
 
-    json_set_boolean(process, "terminal", false);
+    json_set_boolean(process, "terminal", json_get_boolean(spec->container, "tty", false));
     part = json_set_object(process, "user");
     json_set_integer(part, "uid", spec->user->uid);
     json_set_integer(part, "gid", spec->user->gid);
@@ -65,11 +59,8 @@ static void set_process(struct json *config, const struct spec *spec)
     json_set(process, "args", json_copy(spec->args));
     json_set(process, "env", json_copy(spec->env));
     json_set_text(process, "cwd", spec->cwd);
-    part = json_set_object(process, "capabilities");
-    set_texts(part, "bounding", capabilities);
-    set_texts(part, "effective", capabilities);
-    set_texts(part, "permitted", capabilities);
-    json_set_boolean(process, "noNewPrivileges", false);
+    set_capabilities(spec, process);
+    json_set_integer(process, "oomScoreAdj", spec->oom_score_adj);
 }
 
 static struct json *add_mount(struct json *mounts, const char *target, const char *type, const char *source)
@@ -82,16 +73,18 @@ static struct json *add_mount(struct json *mounts, const char *target, const cha
     return json_set_array(mount, "options");
 }
 
-static void add_bind(struct json *mounts, const char *target, const char *source, bool read_only)
+static void add_bind(struct json *mounts, const char *target, const char *source, bool read_only,
+                     const char *propagation)
 {
     struct json *options = add_mount(mounts, target, "bind", source);
 
     json_add_text(options, "rbind");
-    json_add_text(options, "rprivate");
+    json_add_text(options, propagation != NULL ? propagation : "rprivate");
     json_add_text(options, read_only ? "ro" : "rw");
 }
 
-static void add_system_mount(struct json *mounts, size_t index)
+/* `writable`: a privileged container changes the host's /sys. */
+static void add_system_mount(struct json *mounts, size_t index, bool writable)
 {
     AUTO_FREE char *words = mem_strdup(system_mounts[index].options);
     struct json *options = add_mount(mounts, system_mounts[index].target, system_mounts[index].type,
@@ -99,7 +92,7 @@ static void add_system_mount(struct json *mounts, size_t index)
     char *rest = words, *word;
 
     while ((word = strsep(&rest, ",")) != NULL)
-        json_add_text(options, word);
+        json_add_text(options, writable && strcmp(word, "ro") == 0 ? "rw" : word);
 }
 
 static bool is_mounted_by_user(const struct spec *spec, const char *target)
@@ -135,54 +128,43 @@ static void add_user_mounts(struct json *mounts, const struct spec *spec)
             const struct spec_mount *mount = &spec->mounts[i];
 
             if (depth(mount->target) == level)
-                add_bind(mounts, mount->target, mount->source, mount->read_only);
+                add_bind(mounts, mount->target, mount->source, mount->read_only, mount->propagation);
         }
     }
 }
 
+static void add_tmpfs(struct json *mounts, const char *target)
+{
+    struct json *options = add_mount(mounts, target, "tmpfs", "tmpfs");
+
+    json_add_text(options, "nosuid");
+    json_add_text(options, "nodev");
+    json_add_text(options, "mode=1777");
+    json_add_text(options, "size=65536k");
+}
+
 static void set_mounts(struct json *config, const struct spec *spec)
 {
+    const char *path = json_get_text(spec->container, "terminationMessagePath");
     struct json *mounts = json_set_array(config, "mounts");
 
     for (size_t i = 0; i < sizeof(system_mounts) / sizeof(system_mounts[0]); i++)
-        add_system_mount(mounts, i);
+        add_system_mount(mounts, i, security_is_privileged(spec->context));
     for (size_t i = 0; i < sizeof(pod_files) / sizeof(pod_files[0]); i++) {
         AUTO_FREE char *source = mem_printf("%s/%s", spec->bundle, pod_files[i][0]);
 
         if (!is_mounted_by_user(spec, pod_files[i][1]))
-            add_bind(mounts, pod_files[i][1], source, true);
+            add_bind(mounts, pod_files[i][1], source, true, NULL);
     }
+    JSON_EACH(folder, json_get(spec->container, "tmpfs"))
+        if (!is_mounted_by_user(spec, json_text(folder)))
+            add_tmpfs(mounts, json_text(folder));
     add_user_mounts(mounts, spec);
-}
-
-static void add_namespace(struct json *namespaces, const char *type, const char *path)
-{
-    struct json *entry = json_add_object(namespaces);
-
-    json_set_text(entry, "type", type);
-    json_set_text(entry, "path", path);
-}
-
-static void set_linux(struct json *config, const struct spec *spec)
-{
-    struct json *linux_part = json_set_object(config, "linux"), *part;
-
-    part = json_set_array(linux_part, "namespaces");
-    add_namespace(part, "pid", NULL);
-    add_namespace(part, "mount", NULL);
-    add_namespace(part, "ipc", NULL);
-    add_namespace(part, "uts", NULL);
-    if (spec->cgroup_namespace)
-        add_namespace(part, "cgroup", NULL);
-    if (spec->netns != NULL)
-        add_namespace(part, "network", spec->netns);
-    json_set_text(linux_part, "cgroupsPath", spec->cgroups_path);
-    /* without this rule every device of the host can be made with mknod and opened */
-    part = json_add_object(json_set_array(json_set_object(linux_part, "resources"), "devices"));
-    json_set_boolean(part, "allow", false);
-    json_set_text(part, "access", "rwm");
-    set_texts(linux_part, "maskedPaths", masked_paths);
-    set_texts(linux_part, "readonlyPaths", readonly_paths);
+    JSON_EACH(mount, spec->more_mounts)
+        if (json_get_text(mount, "hostPath") != NULL && json_get_text(mount, "containerPath") != NULL)
+            add_bind(mounts, json_get_text(mount, "containerPath"), json_get_text(mount, "hostPath"), true, NULL);
+    if (spec->message != NULL)
+        add_bind(mounts, path != NULL ? path : MESSAGE_PATH, spec->message, false, NULL);
 }
 
 struct json *spec_build(const struct spec *spec)
@@ -192,9 +174,9 @@ struct json *spec_build(const struct spec *spec)
     set_process(config, spec);
     root = json_set_object(config, "root");
     json_set_text(root, "path", "rootfs");
-    json_set_boolean(root, "readonly", false);
+    json_set_boolean(root, "readonly", json_get_boolean(spec->context, "readOnlyRootFilesystem", false));
     json_set_text(config, "hostname", spec->hostname);
     set_mounts(config, spec);
-    set_linux(config, spec);
+    json_set(config, "linux", spec_linux(spec));
     return config;
 }

@@ -9,6 +9,15 @@ struct spec_mount {
     char *source;
     char *target;
     bool read_only;
+    const char *propagation; /* "rprivate", "rslave", "rshared" */
+};
+
+#define SPEC_DEVICES 512 /* of one container */
+
+struct spec_device {
+    char *path;
+    const char *type; /* "c", "b" */
+    int64_t major, minor, mode, uid, gid;
 };
 
 struct spec {
@@ -18,7 +27,15 @@ struct spec {
     const char *hostname;          /* NULL: the host's */
     const char *netns;             /* path of the pod's; NULL: the host's */
     const char *cgroups_path;
-    bool cgroup_namespace;         /* cgroup v2 */
+    bool cgroup_namespace, cgroup_v2;
+    const struct json *pod, *container, *context; /* the document's; context: the effective securityContext */
+    const struct json *seccomp;    /* OCI's; NULL: none */
+    int64_t oom_score_adj;
+    const char *message;           /* the file of the termination message; NULL: none */
+    bool bidirectional;            /* a mount goes out of it */
+    const struct spec_device *devices;
+    size_t device_count;
+    const struct json *more_mounts; /* CDI's; NULL: none */
     const char *bundle;            /* holds hosts, hostname and resolv.conf */
     const struct spec_mount *mounts;
     size_t mount_count;

@@ -151,3 +151,50 @@ bool user_resolve(int rootfs_fd, const char *text, struct user *user, struct err
     groups = read_account_file(rootfs_fd, "/etc/group", err);
     return groups != NULL && find_groups(groups, group != NULL && *group != '\0' ? group : NULL, name, user, err);
 }
+
+static bool add_group(struct user *user, int64_t group, struct error *err)
+{
+    for (size_t i = 0; i < user->group_count; i++)
+        if (user->groups[i] == (gid_t)group)
+            return true;
+    if (user->group_count == USER_GROUPS)
+        return error_set(err, ERROR_INVALID, "a container can be in %d groups", USER_GROUPS);
+    user->groups[user->group_count++] = (gid_t)group;
+    return true;
+}
+
+/* Kubernetes: a name says nothing about a number that only the image knows. */
+static bool check_non_root(const char *image_user, bool by_number, const struct user *user, struct error *err)
+{
+    bool named = image_user[0] != '\0' && (image_user[0] < '0' || image_user[0] > '9');
+
+    if (!by_number && named)
+        return error_set(err, ERROR_INVALID, "container has runAsNonRoot and image has non-numeric user (%.60s), cannot verify "
+                         "user is non-root", image_user);
+    if (user->uid == 0)
+        return error_set(err, ERROR_INVALID, by_number ? "container's runAsUser breaks non-root policy"
+                                                       : "container has runAsNonRoot and image will run as root");
+    return true;
+}
+
+bool user_apply(int rootfs_fd, const char *image_user, const struct json *context, const struct json *pod_context,
+                struct user *user, struct error *err)
+{
+    int64_t uid = json_get_integer(context, "runAsUser", -1), gid = json_get_integer(context, "runAsGroup", -1);
+    int64_t owner = json_get_integer(pod_context, "fsGroup", -1);
+    AUTO_FREE char *text = uid >= 0 ? mem_printf("%lld", (long long)uid) : mem_strdup(image_user);
+
+    if (!user_resolve(rootfs_fd, text, user, err))
+        return false;
+    if (gid >= 0)
+        user->gid = (gid_t)gid;
+    JSON_EACH(group, json_get(pod_context, "supplementalGroups")) {
+        int64_t number = -1;
+
+        if (json_integer(group, &number) && !add_group(user, number, err))
+            return false;
+    }
+    if (owner >= 0 && !add_group(user, owner, err))
+        return false;
+    return !json_get_boolean(context, "runAsNonRoot", false) || check_non_root(image_user, uid >= 0, user, err);
+}

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "base/json.h"
 
 #define USER_GROUPS 64 /* supplementary groups; more are refused */
 
@@ -18,5 +19,11 @@ struct user {
 
 /* `text`: "", "name", "uid", and either with ":group" or ":gid". Files are read inside the rootfs, whatever links say. */
 MUST_CHECK bool user_resolve(int rootfs_fd, const char *text, struct user *user, struct error *err);
+
+/* Puts the securityContext over what the image says: runAsUser, runAsGroup, the pod's groups, runAsNonRoot. `image_user`
+ * is the image's User.
+ */
+MUST_CHECK bool user_apply(int rootfs_fd, const char *image_user, const struct json *context, const struct json *pod_context,
+                           struct user *user, struct error *err);
 
 #endif

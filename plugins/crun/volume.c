@@ -2,93 +2,22 @@
 
 #include "volume.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "files.h"
+#include "group.h"
+#include "subpath.h"
 
 #define EMPTY_DIR_MODE 0777
 #define POD_FOLDER_MODE 0700
-#define HOST_FOLDER_MODE 0755 /* as the kubelet makes them */
-#define HOST_FILE_MODE 0644
-
-/* mkdir -p as the kubelet does it: every folder it makes has that mode, whatever the umask. */
-static bool make_host_folder(const char *path, struct error *err)
-{
-    AUTO_FREE char *part = mem_strdup(path);
-
-    for (char *slash = strchr(part + 1, '/');; slash = strchr(slash + 1, '/')) {
-        if (slash != NULL)
-            *slash = '\0';
-        if (mkdir(part, HOST_FOLDER_MODE) == 0) {
-            if (chmod(part, HOST_FOLDER_MODE) != 0)
-                return error_set_errno(err, errno, "cannot set the mode of %s", part);
-        } else if (errno != EEXIST) {
-            return error_set_errno(err, errno, "cannot make the directory %s", part);
-        }
-        if (slash == NULL)
-            return true;
-        *slash = '/';
-    }
-}
-
-static bool make_host_file(const char *path, struct error *err)
-{
-    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, HOST_FILE_MODE);
-
-    if (fd < 0)
-        return errno == EEXIST || error_set_errno(err, errno, "cannot make the file %s", path);
-    return fchmod(fd, HOST_FILE_MODE) == 0 || error_set_errno(err, errno, "cannot set the mode of %s", path);
-}
-
-/* Kubernetes' types of hostPath. Docs: Volumes, hostPath volume types. */
-static const struct {
-    const char *type;
-    bool (*make)(const char *path, struct error *err);
-    mode_t must_be; /* 0: not looked at */
-    const char *word;
-} host_types[] = {
-    {"", make_host_folder, 0, ""},
-    {"DirectoryOrCreate", make_host_folder, S_IFDIR, "a directory"},
-    {"Directory", NULL, S_IFDIR, "a directory"},
-    {"FileOrCreate", make_host_file, S_IFREG, "a file"},
-    {"File", NULL, S_IFREG, "a file"},
-    {"Socket", NULL, S_IFSOCK, "a socket"},
-    {"CharDevice", NULL, S_IFCHR, "a character device"},
-    {"BlockDevice", NULL, S_IFBLK, "a block device"},
-};
-
-static bool prepare_as(size_t type, const char *path, struct error *err)
-{
-    struct stat stat_now;
-
-    if (host_types[type].make != NULL && !host_types[type].make(path, err))
-        return false;
-    if (host_types[type].must_be == 0)
-        return true;
-    if (stat(path, &stat_now) != 0)
-        return error_set_errno(err, errno, "hostPath type check failed: %s is not %s", path, host_types[type].word);
-    return (stat_now.st_mode & S_IFMT) == host_types[type].must_be ||
-           error_set(err, ERROR_CONFLICT, "hostPath type check failed: %s is not %s", path, host_types[type].word);
-}
-
-static bool prepare_host_path(const struct json *host_path, char **source, struct error *err)
-{
-    const char *path = json_get_text(host_path, "path"), *type = json_get_text(host_path, "type");
-
-    if (path == NULL || !file_path_is_safe(path))
-        return error_set(err, ERROR_INVALID, "hostPath.path must be an absolute path without ..");
-    for (size_t i = 0; i < sizeof(host_types) / sizeof(host_types[0]); i++) {
-        if (strcmp(host_types[i].type, type == NULL ? "" : type) == 0) {
-            *source = mem_strdup(path);
-            return prepare_as(i, path, err);
-        }
-    }
-    return error_set(err, ERROR_INVALID, "hostPath.type %s is none of Kubernetes' types", type);
-}
 
 static bool name_is_a_label(const char *name)
 {
@@ -96,19 +25,110 @@ static bool name_is_a_label(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name);
 }
 
-/* Lives as long as the pod, over restarts of containers and of the host. */
-static bool prepare_empty_dir(const struct crun *crun, const char *uid, const char *name, char **source,
-                              struct error *err)
+static int64_t group_of(const struct document *document)
 {
-    AUTO_FREE char *folder = mem_printf("%s/pods/%s/volumes", crun->state_dir, uid);
+    return json_get_integer(json_get(document->pod_json, "securityContext"), "fsGroup", -1);
+}
 
+/* Kubernetes: fsGroup owns what is in the volume, and whatever is made there later. */
+static bool own_by_group(const struct document *document, const char *path, struct error *err)
+{
+    const char *policy = json_get_text(json_get(document->pod_json, "securityContext"), "fsGroupChangePolicy");
+    int64_t group = group_of(document);
+    struct stat info;
+
+    if (group < 0 || stat(path, &info) != 0)
+        return true;
+    if (policy != NULL && strcmp(policy, "OnRootMismatch") == 0 && info.st_gid == (gid_t)group &&
+        (info.st_mode & S_ISGID) != 0)
+        return true;
+    return group_take(path, (gid_t)group, err);
+}
+
+/* What lies in the run directory: a tmpfs, and goes with the boot. The caller frees. */
+static char *run_folder(const struct crun *crun, const char *uid, const char *name)
+{
+    return mem_printf("%s/pods/%s/volumes/%s", crun->run_dir, uid, name);
+}
+
+static bool prepare_memory(const struct crun *crun, const struct document *document, const char *name,
+                           const struct json *empty, char **source, struct error *err)
+{
+    int64_t limit = json_get_integer(empty, "sizeLimitBytes", 0);
+    AUTO_FREE char *options = limit > 0 ? mem_printf("mode=1777,size=%lld", (long long)limit) : mem_strdup("mode=1777");
+    struct statfs fs;
+    struct stat here, above;
+
+    *source = run_folder(crun, document->uid, name);
+    AUTO_FREE char *parent = mem_printf("%s/..", *source);
+    if (!file_make_dirs(*source, EMPTY_DIR_MODE, err))
+        return false;
+    /* Mounted already: another container of the pod was first. */
+    if (stat(*source, &here) == 0 && stat(parent, &above) == 0 && statfs(*source, &fs) == 0 && here.st_dev != above.st_dev)
+        return true;
+    return mount("tmpfs", *source, "tmpfs", MS_NOSUID | MS_NODEV, options) == 0 ||
+           error_set_errno(err, errno, "cannot mount a tmpfs (%s)", options);
+}
+
+/* Lives as long as the pod, over restarts of containers and of the host. */
+static bool prepare_empty_dir(const struct crun *crun, const struct document *document, const struct json *volume,
+                              const char *name, char **source, struct error *err)
+{
+    const struct json *empty = json_get(volume, "emptyDir");
+    const char *medium = json_get_text(empty, "medium");
+    AUTO_FREE char *folder = mem_printf("%s/pods/%s/volumes", crun->state_dir, document->uid);
+
+    if (medium != NULL && strcmp(medium, "Memory") == 0)
+        return prepare_memory(crun, document, name, empty, source, err) && own_by_group(document, *source, err);
     *source = mem_printf("%s/%s", folder, name);
     if (!file_make_dirs(folder, POD_FOLDER_MODE, err))
         return false;
     if (mkdir(*source, EMPTY_DIR_MODE) != 0)
         return errno == EEXIST || error_set_errno(err, errno, "cannot make %s", *source);
-    return chmod(*source, EMPTY_DIR_MODE) == 0 || error_set_errno(err, errno, "cannot set the mode of %s", *source);
+    if (chmod(*source, EMPTY_DIR_MODE) != 0)
+        return error_set_errno(err, errno, "cannot set the mode of %s", *source);
+    return own_by_group(document, *source, err);
 }
+
+static bool prepare_files(const struct crun *crun, const struct document *document, const struct json *volume,
+                          const char *name, char **source, struct error *err)
+{
+    *source = run_folder(crun, document->uid, name);
+    return files_write(*source, json_get(volume, "files"), group_of(document), err);
+}
+
+static bool prepare_claim(const struct crun *crun, const struct document *document, const struct json *volume,
+                          const char *name, char **source, struct error *err)
+{
+    const char *path = json_get_text(json_get(volume, "claim"), "path");
+
+    (void)crun;
+    (void)name;
+    if (path == NULL || !file_path_is_safe(path))
+        return error_set(err, ERROR_INVALID, "claim.path must be an absolute path without ..");
+    *source = mem_strdup(path);
+    if (access(path, F_OK) != 0 && (!file_make_dirs(path, POD_FOLDER_MODE, err) || chmod(path, EMPTY_DIR_MODE) != 0))
+        return error_wrap(err, "the claim's folder %s", path);
+    return own_by_group(document, path, err);
+}
+
+static bool prepare_host(const struct crun *crun, const struct document *document, const struct json *volume,
+                         const char *name, char **source, struct error *err)
+{
+    (void)crun;
+    (void)document;
+    (void)name;
+    return volume_host_path(json_get(volume, "hostPath"), source, err);
+}
+
+static const struct {
+    const char *key;
+    bool (*prepare)(const struct crun *crun, const struct document *document, const struct json *volume,
+                    const char *name, char **source, struct error *err);
+} kinds[] = {
+    {"hostPath", prepare_host}, {"emptyDir", prepare_empty_dir}, {"files", prepare_files},
+    {"claim", prepare_claim},
+};
 
 static bool prepare_source(const struct crun *crun, const struct document *document, const char *name, char **source,
                            struct error *err)
@@ -118,13 +138,65 @@ static bool prepare_source(const struct crun *crun, const struct document *docum
 
         if (here == NULL || strcmp(here, name) != 0)
             continue;
-        if (json_get(volume, "hostPath") != NULL)
-            return prepare_host_path(json_get(volume, "hostPath"), source, err);
-        if (json_get(volume, "emptyDir") != NULL)
-            return prepare_empty_dir(crun, document->uid, name, source, err);
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+            if (json_get(volume, kinds[i].key) != NULL)
+                return kinds[i].prepare(crun, document, volume, name, source, err);
         return error_set(err, ERROR_INVALID, "it is of a kind that this runtime does not have");
     }
     return error_set(err, ERROR_INVALID, "the pod has no such volume");
+}
+
+/* In place of the volume, what is below it. */
+static bool take_sub_path(const struct crun *crun, const struct document *document, const char *sub_path, size_t index,
+                          struct spec_mount *mount, struct error *err)
+{
+    AUTO_FREE char *bundle = crun_bundle_path(crun, document->id);
+    AUTO_FREE char *folder = mem_printf("%s/subpaths", bundle);
+    AUTO_FREE char *volume = mem_steal(&mount->source);
+
+    mount->source = mem_printf("%s/%zu", folder, index);
+    return file_make_dirs(folder, POD_FOLDER_MODE, err) && subpath_bind(volume, sub_path, mount->source, err);
+}
+
+void volume_unmount(const char *folder)
+{
+    DIR *open = opendir(folder);
+    struct dirent *entry;
+
+    while (open != NULL && (entry = readdir(open)) != NULL) {
+        AUTO_FREE char *path = mem_printf("%s/%s", folder, entry->d_name);
+
+        if (entry->d_name[0] == '.')
+            continue;
+        while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+            ;
+    }
+    if (open != NULL)
+        closedir(open);
+}
+
+bool volume_release(const struct crun *crun, const char *uid, struct error *err)
+{
+    AUTO_FREE char *pod = mem_printf("%s/pods/%s", crun->run_dir, uid);
+    AUTO_FREE char *volumes = mem_printf("%s/volumes", pod);
+
+    volume_unmount(volumes);
+    return file_remove_tree(pod, err);
+}
+
+bool volume_update(const struct crun *crun, const char *uid, const struct json *volumes, int64_t group, struct error *err)
+{
+    JSON_EACH(volume, volumes) {
+        const char *name = json_get_text(volume, "name");
+        AUTO_FREE char *folder = NULL;
+
+        if (!name_is_a_label(name) || json_get(volume, "files") == NULL)
+            continue;
+        folder = run_folder(crun, uid, name);
+        if (access(folder, F_OK) == 0 && !files_write(folder, json_get(volume, "files"), group, err))
+            return error_wrap(err, "volume %s", name);
+    }
+    return true;
 }
 
 /* Without doubled slashes, "." and a slash at the end, so that equal targets compare equal. NULL: not usable. */
@@ -155,10 +227,20 @@ static char *clean_target(const char *path)
     return clean;
 }
 
+static const char *propagation_of(const struct json *asked)
+{
+    const char *word = json_get_text(asked, "mountPropagation");
+
+    if (word != NULL && strcmp(word, "HostToContainer") == 0)
+        return "rslave";
+    return word != NULL && strcmp(word, "Bidirectional") == 0 ? "rshared" : "rprivate";
+}
+
 static bool prepare_mount(const struct crun *crun, const struct document *document, const struct json *asked,
-                          struct spec_mount *mount, struct error *err)
+                          size_t index, struct spec_mount *mount, struct error *err)
 {
     const char *name = json_get_text(asked, "name"), *target = json_get_text(asked, "mountPath");
+    const char *sub_path = json_get_text(asked, "subPath");
 
     if (!name_is_a_label(name))
         return error_set(err, ERROR_INVALID, "a volumeMount has no usable name");
@@ -167,7 +249,11 @@ static bool prepare_mount(const struct crun *crun, const struct document *docume
         return error_set(err, ERROR_INVALID, "volume %s cannot be mounted at %s: mountPath must be absolute, without .., "
                          "and neither / nor below /proc", name, target == NULL ? "(nothing)" : target);
     mount->read_only = json_get_boolean(asked, "readOnly", false);
-    return prepare_source(crun, document, name, &mount->source, err) || error_wrap(err, "volume %s", name);
+    mount->propagation = propagation_of(asked);
+    if (!prepare_source(crun, document, name, &mount->source, err))
+        return error_wrap(err, "volume %s", name);
+    return sub_path == NULL || sub_path[0] == '\0' || take_sub_path(crun, document, sub_path, index, mount, err) ||
+           error_wrap(err, "volume %s", name);
 }
 
 bool volume_prepare(const struct crun *crun, const struct document *document, struct volume_mounts *out,
@@ -178,7 +264,7 @@ bool volume_prepare(const struct crun *crun, const struct document *document, st
         if (out->count == LIMIT_VOLUMES)
             return error_set(err, ERROR_INVALID, "a container can have %d volumeMounts", LIMIT_VOLUMES);
         out->count++; /* first, so that what is half made is freed too */
-        if (!prepare_mount(crun, document, asked, &out->mounts[out->count - 1], err))
+        if (!prepare_mount(crun, document, asked, out->count, &out->mounts[out->count - 1], err))
             return false;
     }
     return true;

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "core/collect.h"
 #include "core/inbox.h"
+#include "core/reconcile.h"
 
 static struct slot_key change_key(const struct change *change)
 {
@@ -125,8 +126,8 @@ static void apply_slot(struct change *change)
     pod_free(slot->pod);
     ignored_free(&slot->ignored);
     slot->pod = mem_steal(&change->document.pod);
-    json_free(slot->secret);
-    slot->secret = mem_steal(&change->document.secret);
+    json_free(slot->data);
+    slot->data = mem_steal(&change->document.data);
     slot->ignored = change->document.ignored;
     memset(&change->document.ignored, 0, sizeof(change->document.ignored));
     memcpy(slot->content, change->document.content, sizeof(slot->content));
@@ -147,6 +148,7 @@ static void apply(struct change *change)
         memcpy(object->hash, change->hash, sizeof(object->hash));
         object->created_ms = change->accepted_ms;
         object->since_boot_ms = core_boot_ms(change->core);
+        object->age_before_ms = 0;
         object_renewed(object);
         json_free(object->previous);
         object->previous = mem_steal(&change->previous);
@@ -185,6 +187,9 @@ static void committed(void *ctx, const struct error *err)
     inbox_next(core, object);
     if (strcmp(object->id.resource, "secrets") == 0)
         pulls_secret_changed(core, object);
+    if (strcmp(object->id.resource, "pods") != 0)
+        reconcile_source_changed(core, object);
+    object->stale = true; /* its limits, its labels */
     core_touch(core, object);
 }
 
@@ -223,6 +228,10 @@ static void write_incarnation(const struct change *change, struct store_txn *txn
         row.uid = object->uid;
         row.hash = change->ends ? "" : object->hash;
         row.created_ms = object->created_ms;
+        row.end_reason = object->end.reason;
+        row.end_message = object->end.message;
+    } else {
+        network_assign(change->core, change->uid, ruling_after(change).pod, txn);
     }
     const struct json *ids = change->uid[0] != '\0' ? change->previous : object->previous;
     row.previous = previous = ids != NULL ? json_print(ids) : NULL;

@@ -13,7 +13,7 @@
 
 static bool pod_names(const struct core *core, const struct pod *pod, const struct image *image)
 {
-    for (size_t i = 0; pod != NULL && i < pod->containers.count; i++)
+    for (size_t i = 0; pod != NULL && i < pod_count(pod); i++)
         if (images_find(&core->images, pod_container(pod, i)->image) == image)
             return true;
     return false;
@@ -268,7 +268,7 @@ struct json *collect_ids(const struct core *core, const struct object *object)
     const struct run *run = object->uid[0] != '\0' ? object_run(object, object->uid) : NULL;
     for (size_t i = 0; run != NULL && i < run->count; i++)
         add_id(ids, run->instances[i].image_id);
-    for (size_t i = 0; json_size(ids) == 0 && pod != NULL && i < pod->containers.count; i++) {
+    for (size_t i = 0; json_size(ids) == 0 && pod != NULL && i < pod_count(pod); i++) {
         const struct image *image = images_find(&core->images, pod_container(pod, i)->image);
         add_id(ids, image != NULL ? image->id : "");
     }

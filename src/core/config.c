@@ -1,5 +1,6 @@
 #include "core/config.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -17,7 +18,8 @@
 #include "protocol/names.h"
 
 enum key_type {
-    KEY_TEXT, KEY_PATH, KEY_BOOL, KEY_INTEGER, KEY_BYTES, KEY_LIST, KEY_LABELS, KEY_PATHS, KEY_HOSTS
+    KEY_TEXT, KEY_PATH, KEY_BOOL, KEY_INTEGER, KEY_BYTES, KEY_LIST, KEY_LABELS, KEY_PATHS, KEY_HOSTS,
+    KEY_PROFILE
 };
 
 struct key {
@@ -52,6 +54,11 @@ static const struct key keys[] = {
     KEY("runtime.fake", "enabled", KEY_BOOL, fake.enabled),
     KEY("protocol", "empty_deletes", KEY_BOOL, empty_deletes),
     KEY("security", "host_paths", KEY_PATHS, host_paths),
+    KEY("security", "profile", KEY_PROFILE, profile),
+    KEY("network", "enabled", KEY_BOOL, network.enabled),
+    KEY("network", "bridge", KEY_TEXT, network.bridge),
+    KEY("network", "subnet", KEY_TEXT, network.subnet),
+    KEY("network", "cni_dir", KEY_PATH, network.cni_dir),
     KEY("images", "quota", KEY_BYTES, images.quota_bytes),
     { "images", "parallel", KEY_INTEGER, offsetof(struct config, images.parallel), 1, LIMIT_PULL_PARALLEL },
     KEY("images", "rate_limit", KEY_BYTES, images.rate_limit),
@@ -160,6 +167,16 @@ static bool set_labels(const struct key *key, const char *value, struct json **l
     return true;
 }
 
+static bool set_profile(const struct key *key, const char *value, enum security_level *to, struct error *err)
+{
+    for (int i = 0; security_level_words[i] != NULL; i++)
+        if (strcmp(security_level_words[i], value) == 0) {
+            *to = (enum security_level)i;
+            return true;
+        }
+    return error_set(err, ERROR_INVALID, "%s must be restricted, baseline or privileged, not \"%.60s\"", key->name, value);
+}
+
 static bool set_key(struct config *config, const struct key *key, const char *value, struct error *err)
 {
     void *to = (char *)config + key->offset;
@@ -181,6 +198,8 @@ static bool set_key(struct config *config, const struct key *key, const char *va
         return set_list(key, value, to, err);
     case KEY_LABELS:
         return set_labels(key, value, to, err);
+    case KEY_PROFILE:
+        return set_profile(key, value, to, err);
     }
     return error_set(err, ERROR_INTERNAL, "a key without a type");
 }
@@ -357,6 +376,10 @@ struct config *config_read(const char *path, bool required, struct error *err)
     config->images.deadline_s = 24 * 3600;
     config->images.mirrors = json_new_object();
     config->images.certs_dir = mem_strdup(SYSCONFDIR "/davit/certs.d");
+    config->network.enabled = true;
+    config->network.bridge = mem_strdup("davit0");
+    config->network.subnet = mem_strdup("10.213.0.0/16");
+    config->network.cni_dir = mem_strdup("/etc/cni/net.d");
     config->state_dir = mem_strdup("/var/lib/davit");
     config->run_dir = mem_strdup("/run/davit");
     config->manifests_dir = mem_strdup(SYSCONFDIR "/davit/manifests.d");
@@ -387,8 +410,23 @@ static char *name_of_machine(struct error *err)
     return mem_printf("node-%.12s", hex);
 }
 
+/* "10.213.0.0/16": an IPv4 network, with room for a few pods. */
+static bool check_subnet(const char *text, struct error *err)
+{
+    struct in_addr address;
+    const char *slash = strchr(text, '/');
+    AUTO_FREE char *head = mem_printf("%.*s", slash != NULL ? (int)(slash - text) : 0, text);
+    char *end = NULL;
+    unsigned long bits = slash != NULL ? strtoul(slash + 1, &end, 10) : 0;
+    bool good = inet_pton(AF_INET, head, &address) == 1 && end != slash + 1 && *end == '\0' && bits >= 8 && bits <= 28;
+    return good || error_set(err, ERROR_INVALID, "[network] subnet=%.60s must be an IPv4 network from /8 to /28, as 10.213.0.0/16",
+                             text);
+}
+
 bool config_finish(struct config *config, struct error *err)
 {
+    if (!check_subnet(config->network.subnet, err))
+        return false;
     if (config->node == NULL)
         config->node = name_of_machine(err);
     if (config->node == NULL)

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "model/pod.h"
+#include "protocol/security.h"
 
 struct runtime_config {
     bool enabled;
@@ -28,7 +29,15 @@ struct image_config {
     char *certs_dir;     /* HOST[:PORT]/ca.crt below it, as Docker has it */
 };
 
+/* [network]: docs: davitd.conf(5). */
+struct network_config {
+    bool enabled;
+    char *bridge, *subnet, *cni_dir;
+};
+
 struct config {
+    struct network_config network;
+    enum security_level profile;
     char *node;
     struct json *labels; /* an object of strings */
     struct text_list groups;

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/change.h"
+#include "core/handler.h"
 #include "core/inbox.h"
 #include "core/reconcile.h"
 #include "core/report.h"
@@ -101,6 +102,32 @@ void core_touch_all(struct core *core)
         core_touch(core, object);
 }
 
+void core_wake_object(struct core *core, struct object *object, uint64_t boot_ms)
+{
+    if (object->wake_boot_ms == 0 || boot_ms < object->wake_boot_ms)
+        object->wake_boot_ms = boot_ms;
+    if (core->objects_wake_ms == 0 || boot_ms < core->objects_wake_ms)
+        core->objects_wake_ms = boot_ms;
+}
+
+/* Those whose time has come. */
+static void wake_objects(struct core *core, uint64_t now)
+{
+    if (core->objects_wake_ms == 0 || core->objects_wake_ms > now)
+        return;
+    core->objects_wake_ms = 0;
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
+        uint64_t due = object->wake_boot_ms;
+        if (due == 0)
+            continue;
+        object->wake_boot_ms = 0;
+        if (due <= now)
+            core_touch(core, object);
+        else
+            core_wake_object(core, object, due);
+    }
+}
+
 void core_wake_at(struct core *core, uint64_t boot_ms)
 {
     if (core->wake_ms == 0 || boot_ms < core->wake_ms)
@@ -188,6 +215,11 @@ uint64_t core_settle(struct core *core)
         core->wake_ms = 0;
         core_touch_all(core);
     }
+    wake_objects(core, now);
+    uint64_t sleeping = handler_settle(core);
+    if (sleeping != 0)
+        core_wake_at(core, sleeping);
+    network_settle(core);
     uint64_t retry = change_retry(core);
     if (retry != 0)
         core_wake_at(core, retry);
@@ -206,6 +238,7 @@ uint64_t core_settle(struct core *core)
     uint64_t next = core->purge_due_ms;
     uint64_t look = runtime_look(core);
     next = look != 0 && look < next ? look : next;
+    next = core->objects_wake_ms != 0 && core->objects_wake_ms < next ? core->objects_wake_ms : next;
     return core->wake_ms != 0 && core->wake_ms < next ? core->wake_ms : next;
 }
 
@@ -398,4 +431,31 @@ void core_runtime_frame(struct core *core, const struct frame_view *frame)
         runtime_refused(core, frame);
     else
         log_warn("the runtime host said \"%.60s\", which is not understood", op);
+}
+
+/* ---- davit-probe, davit-net */
+
+void core_probe_frame(struct core *core, const struct frame_view *frame)
+{
+    handler_probe_answered(core, frame);
+}
+
+void core_probe_down(struct core *core)
+{
+    handler_lost(core, false);
+}
+
+void core_net_up(struct core *core)
+{
+    network_up(core);
+}
+
+void core_net_frame(struct core *core, const struct frame_view *frame)
+{
+    network_frame(core, frame);
+}
+
+void core_net_down(struct core *core, const char *why)
+{
+    network_down(core, why);
 }

@@ -6,6 +6,7 @@
 
 #include "core/config.h"
 #include "core/images.h"
+#include "core/network.h"
 #include "core/object.h"
 #include "core/outbox.h"
 #include "core/pulls.h"
@@ -19,6 +20,9 @@ struct core_env {
     void (*random)(void *ctx, void *out, size_t len);
     void (*to_link)(void *ctx, struct json *head, const void *body, size_t len);
     void (*to_runtime)(void *ctx, struct json *head, const void *body, size_t len);
+    void (*to_probe)(void *ctx, struct json *head);
+    void (*to_net)(void *ctx, struct json *head); /* NULL: pods have no network but the loopback */
+    int64_t cpu_m, memory_bytes; /* of this machine */
     /* Stop reading from the link until it is false again: too much waits for the disk. */
     void (*pause_link)(void *ctx, bool paused);
     /* Brings an image; core_pull_ended follows, also after cancel_pull. `auths`: an array of Docker's auth.json documents. */
@@ -83,12 +87,15 @@ struct core {
     struct objects objects;
     struct images images;
     struct pulls pulls;
+    struct network network;
+    struct asking *askings; /* hooks and probes that are being asked */
     struct link_state link;
     struct runtime_state runtime;
     struct change *changes; /* whose commit failed */
     struct object **dirty; /* objects to be told of */
     size_t dirty_count, dirty_size;
-    uint64_t wake_ms;      /* the earliest time an object wants; 0: none */
+    uint64_t wake_ms;      /* something is due then; 0: nothing */
+    uint64_t objects_wake_ms; /* the earliest time an object wants; 0: none */
     uint64_t event_serial;
     uint64_t purge_due_ms;
     uint64_t sweep_due_ms; /* rows of the outbox that could not be deleted; 0: none */
@@ -112,6 +119,11 @@ void core_link_down(struct core *core, const char *why);
 void core_runtime_up(struct core *core);
 void core_runtime_frame(struct core *core, const struct frame_view *frame);
 void core_runtime_down(struct core *core, const char *why);
+void core_probe_frame(struct core *core, const struct frame_view *frame);
+void core_probe_down(struct core *core);
+void core_net_up(struct core *core);
+void core_net_frame(struct core *core, const struct frame_view *frame);
+void core_net_down(struct core *core, const char *why);
 void core_pull_progress(struct core *core, const char *reference, const struct pull_progress *progress);
 /* `reason` NULL: it is there as image `id`, and on the disk. */
 void core_pull_ended(struct core *core, const char *reference, const char *id, const char *reason, const char *message);
@@ -135,5 +147,7 @@ void core_store_worked(struct core *core);
 void core_touch(struct core *core, struct object *object);
 void core_touch_all(struct core *core);
 void core_wake_at(struct core *core, uint64_t boot_ms);
+/* The same for one object alone: the others are left in peace. */
+void core_wake_object(struct core *core, struct object *object, uint64_t boot_ms);
 
 #endif

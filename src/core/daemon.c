@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -296,6 +297,10 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .random = env_random,
                                      .to_link = env_to_link,
                                      .to_runtime = env_to_runtime,
+                                     .to_probe = daemon_to_probe,
+                                     .to_net = daemon_to_net,
+                                     .cpu_m = sysconf(_SC_NPROCESSORS_ONLN) * 1000,
+                                     .memory_bytes = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
                                      .pause_link = env_pause_link,
                                      .pull = env_pull,
                                      .cancel_pull = env_cancel_pull,
@@ -333,6 +338,8 @@ int daemon_run(struct config *config)
         peer_free(daemon.link);
     }
     peer_free(daemon.runtime);
+    peer_free(daemon.probe);
+    peer_free(daemon.net);
     control_free(daemon.control);
     puller_free(daemon.puller);
     store_close(daemon.store);

@@ -19,6 +19,8 @@ struct daemon {
     struct core *core;
     struct peer *link;
     struct peer *runtime;
+    struct peer *probe; /* NULL until it is needed */
+    struct peer *net;   /* NULL: pods have no network but the loopback */
     struct control *control;
     struct puller *puller;
     struct placing *placings; /* the first one is under way */
@@ -40,6 +42,10 @@ void daemon_settle(struct daemon *daemon);
 
 /* link_child.c: davit-link, and what it needs to connect. */
 void daemon_link_start(struct daemon *daemon);
+
+/* daemon_children.c: of core_env. Each starts its child when it is first needed. */
+void daemon_to_probe(void *ctx, struct json *head);
+void daemon_to_net(void *ctx, struct json *head);
 
 /* notify.c: systemd's notification socket; nothing without one. */
 void notify_send(const char *text);

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "core/change.h"
+#include "core/policy.h"
 #include "core/verify.h"
 #include "davit/limits.h"
 #include "protocol/order.h"
@@ -171,7 +172,8 @@ static void take(struct core *core, struct object *object, const struct slot_key
     struct document document;
     struct verified verified;
     bool good = verify_message(key, data, len, core->config->max_document_bytes, &verified, &refusal) &&
-                document_read(&object->id, verified.payload, verified.len, &document, &refusal);
+                document_read(&object->id, verified.payload, verified.len, &document, &refusal) &&
+                policy_takes(core->config, &document, &refusal);
     if (!good)
         inbox_taken(core, seq);
     else
@@ -298,7 +300,7 @@ bool inbox_manifest(struct core *core, const struct json *json, struct object_id
 {
     static const struct slot_key key = { .source = SOURCE_MANIFESTS, .group = "" };
     struct document document;
-    if (!document_read_json(NULL, json, &document, refusal))
+    if (!document_read_json(NULL, json, &document, refusal) || !policy_takes(core->config, &document, refusal))
         return false;
     *id = document.id;
     struct object *object = objects_get(&core->objects, id);

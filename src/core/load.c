@@ -6,8 +6,11 @@
 #include "base/memory.h"
 #include "core/change.h"
 #include "core/core.h"
+#include "core/handler.h"
 #include "core/inbox.h"
 #include "core/runtime.h"
+
+#define AGE_MAX_MS (400ull * 24 * 3600 * 1000)
 
 struct loading {
     struct core *core;
@@ -48,7 +51,7 @@ static void read_document(struct object *object, struct slot *slot, const struct
         return;
     }
     slot->pod = mem_steal(&document.pod);
-    slot->secret = mem_steal(&document.secret);
+    slot->data = mem_steal(&document.data);
     slot->ignored = document.ignored;
     memset(&document.ignored, 0, sizeof(document.ignored));
     document_free(&document);
@@ -128,6 +131,11 @@ static void load_incarnation(void *ctx, const struct incarnation_row *row)
     snprintf(object->hash, sizeof(object->hash), "%s", row->hash);
     object->created_ms = row->created_ms;
     object->since_boot_ms = core_boot_ms(core);
+    /* A clock that was set by years says nothing. */
+    uint64_t age_ms = core_wall_ms(core) - row->created_ms;
+    object->age_before_ms = age_ms < AGE_MAX_MS ? age_ms : 0;
+    snprintf(object->end.reason, sizeof(object->end.reason), "%s", row->end_reason);
+    snprintf(object->end.message, sizeof(object->end.message), "%s", row->end_message);
     read_held(object, row->text);
     struct error ignored; /* our own; without it an image may go sooner */
     object->previous = row->previous[0] != '\0' ? json_parse(row->previous, strlen(row->previous), &ignored) : NULL;
@@ -140,7 +148,13 @@ static void load_memory(void *ctx, const char *uid, const struct container_memor
     uids->items = mem_resize(uids->items, uids->count + 1, sizeof(char *));
     loading->memories = mem_resize(loading->memories, uids->count + 1, sizeof(*memory));
     loading->memories[uids->count] = *memory;
+    loading->memories[uids->count].last.message = mem_strdup(memory->last.message);
     uids->items[uids->count++] = mem_strdup(uid);
+}
+
+static void load_address(void *ctx, const char *uid, const char *address)
+{
+    network_load(((struct loading *)ctx)->core, uid, address);
 }
 
 static void load_refused(void *ctx, const struct object_id *id)
@@ -159,12 +173,16 @@ static void place_memories(struct loading *loading)
             struct container_memory *memory = strcmp(loading->uids.items[i], object->uid) == 0
                                                   ? object_memory(object, loading->memories[i].name)
                                                   : NULL;
-            if (memory != NULL)
+            if (memory != NULL) {
                 *memory = loading->memories[i];
+                loading->memories[i].last.message = NULL; /* it has moved */
+            }
         }
     }
-    for (size_t i = 0; i < loading->uids.count; i++)
+    for (size_t i = 0; i < loading->uids.count; i++) {
+        free(loading->memories[i].last.message);
         free(loading->uids.items[i]);
+    }
     free(loading->uids.items);
     free(loading->memories);
 }
@@ -195,13 +213,16 @@ struct core *core_new(const struct config *config, const struct core_env *env, s
     core->node_dirty = true;
     core_new_uid(core, core->link.session);
     struct loading loading = { .core = core };
+    network_init(core);
+    network_ended(core);
     core->outbox = outbox_new(store, env->to_link, env->ctx, err);
     bool good = core->outbox != NULL && images_load(&core->images, store, err) &&
                 store_each_slot(store, load_slot, &loading, err) &&
                 store_each_superseded(store, load_superseded, &loading, err) &&
                 store_each_incarnation(store, load_incarnation, &loading, err) &&
                 store_each_memory(store, load_memory, &loading, err) &&
-                store_each_refused(store, load_refused, &loading, err);
+                store_each_refused(store, load_refused, &loading, err) &&
+                store_each_address(store, load_address, &loading, err);
     place_memories(&loading);
     if (!good) {
         core_free(core);
@@ -218,6 +239,8 @@ void core_free(struct core *core)
         return;
     change_free_all(core);
     runtime_lost(core);
+    handler_free_all(core);
+    network_free(core);
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
         inbox_drop(object);
     objects_free(&core->objects);

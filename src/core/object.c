@@ -17,9 +17,17 @@ static void slot_clear(struct slot *slot)
 {
     free(slot->group);
     pod_free(slot->pod);
-    json_free(slot->secret);
+    json_free(slot->data);
     ignored_free(&slot->ignored);
     text_list_clear(&slot->superseded);
+}
+
+static void memory_clear(struct object *object)
+{
+    for (size_t i = 0; i < object->memory_count; i++)
+        free(object->memory[i].last.message);
+    free(mem_steal(&object->memory));
+    object->memory_count = 0;
 }
 
 static void object_free(struct object *object)
@@ -27,7 +35,7 @@ static void object_free(struct object *object)
     for (size_t i = 0; i < object->slot_count; i++)
         slot_clear(&object->slots[i]);
     free(object->slots);
-    free(object->memory);
+    memory_clear(object);
     pod_free(object->held);
     json_free(object->previous);
     object_runs_clear(object);
@@ -187,20 +195,21 @@ struct container_memory *object_memory(struct object *object, const char *contai
 
 void object_fit_memory(struct object *object, const struct pod *pod)
 {
-    size_t count = pod != NULL ? pod->containers.count : 0;
+    size_t count = pod != NULL ? pod_count(pod) : 0;
     struct container_memory *fitted = mem_array(count + 1, sizeof(*fitted));
     for (size_t i = 0; i < count; i++) {
         const char *name = pod_container(pod, i)->name;
-        const struct container_memory *known = object_memory(object, name);
+        struct container_memory *known = object_memory(object, name);
         if (known != NULL) {
             fitted[i] = *known;
+            known->last.message = NULL; /* it has moved */
             continue;
         }
         strncpy(fitted[i].name, name, sizeof(fitted[i].name) - 1);
         fitted[i].begun = -1;
         fitted[i].ended = -1;
     }
-    free(object->memory);
+    memory_clear(object);
     object->memory = fitted;
     object->memory_count = count;
 }
@@ -243,9 +252,9 @@ void object_runs_clear(struct object *object)
 void object_renewed(struct object *object)
 {
     pod_free(mem_steal(&object->held));
-    free(object->memory);
-    object->memory = NULL;
-    object->memory_count = 0;
+    memory_clear(object);
+    object->end.reason[0] = '\0';
+    object->network = (struct pod_network){ .state = NETWORK_WANTED };
     object_fit_memory(object, object_wanted(object));
 }
 

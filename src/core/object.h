@@ -30,7 +30,7 @@ struct slot {
     bool tombstone;
     uint64_t accepted_ms;
     struct pod *pod; /* NULL for a tombstone, for what is no pod, and where the stored text cannot be read any more */
-    struct json *secret; /* of a Secret; NULL */
+    struct json *data; /* of a Secret or ConfigMap; NULL */
     struct ignored_fields ignored;
     struct text_list superseded; /* content digests, oldest first */
     enum retained retained;
@@ -58,6 +58,12 @@ struct object {
     struct pod *held;       /* what the incarnation runs, while the ruling document waits for its images; NULL: no update waits */
     struct json *previous;  /* ids of the images of the incarnation before; NULL: none */
     bool pulling;           /* an image is waited for */
+    struct pod_end end;     /* the wanted incarnation is over as a whole */
+    struct pod_network network; /* of the wanted incarnation */
+    uint64_t age_before_ms; /* how old it was then, by the wall clock */
+    uint64_t wake_boot_ms;  /* look at it again then; 0: no need */
+    bool stale;             /* files or limits of what runs may be older than what is said */
+    uint64_t stale_retry_boot_ms;
     struct container_memory *memory; /* one for each container of the wanted pod */
     size_t memory_count;
     struct run *runs;

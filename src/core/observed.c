@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/network.h"
 #include "core/runtime.h"
 #include "protocol/names.h"
 
@@ -22,6 +23,13 @@ static bool read_state(const char *word, enum instance_state *state)
             return true;
         }
     return false;
+}
+
+static enum container_role read_role(const char *word)
+{
+    if (word == NULL || strcmp(word, "main") == 0)
+        return ROLE_MAIN;
+    return strcmp(word, "sidecar") == 0 ? ROLE_SIDECAR : ROLE_INIT;
 }
 
 static uint64_t read_ms(const struct json *json, const char *key)
@@ -43,7 +51,12 @@ static bool read_instance(const struct json *json, struct instance *seen, struct
     const char *image_id = json_get_text(json_get(json, "record"), "imageId");
     if (image_id != NULL)
         copy(seen->image_id, sizeof(seen->image_id), image_id);
-    seen->grace_ms = read_ms(json_get(json, "record"), "graceMs");
+    const struct json *record = json_get(json, "record");
+    seen->grace_ms = read_ms(record, "graceMs");
+    seen->role = read_role(json_get_text(record, "role"));
+    seen->order = json_get_integer(record, "order", 0);
+    seen->pre_stop = (struct json *)json_get(record, "preStop"); /* borrowed: instance_merge copies */
+    seen->ending.message = (char *)json_get_text(json, "message"); /* likewise */
     seen->ending.exit_code = json_get_integer(json, "exitCode", 0);
     seen->ending.signal = json_get_integer(json, "signal", 0);
     copy(seen->ending.reason, sizeof(seen->ending.reason), json_get_text(json, "reason"));
@@ -92,7 +105,19 @@ void observed_instance(struct core *core, const struct json *json)
     const char *hash = json_get_text(json_get(json, "record"), "hash");
     if (hash != NULL)
         copy(run->hash, sizeof(run->hash), hash);
-    instance_merge(run_add(run, seen.container, seen.attempt), &seen);
+    const char *settings = json_get_text(json_get(json, "record"), "settings");
+    if (settings != NULL && run->settings[0] == '\0')
+        copy(run->settings, sizeof(run->settings), settings);
+    struct instance *one = run_add(run, seen.container, seen.attempt);
+    instance_merge(one, &seen);
+    run->connected = run->connected || network_has(core, uid);
+    if (strcmp(uid, object->uid) == 0 && run->connected && object->network.state == NETWORK_WANTED)
+        object->network.state = NETWORK_READY; /* it runs in it */
+    if (one->state == INSTANCE_RUNNING && one->seen_boot_ms == 0) {
+        one->seen_boot_ms = core_boot_ms(core);
+        one->adopted = !core->runtime.listed;
+        object->stale = object->stale || one->adopted;
+    }
     core_touch(core, object);
 }
 
@@ -140,7 +165,7 @@ static void forget_missing(struct core *core, struct object *object, const struc
             run_remove(run, one->container, one->attempt);
         }
         run->shared = list_has_pod(json_get(answer, "pods"), run->uid);
-        if (run->count == 0 && !run->shared) {
+        if (run->count == 0 && !run->shared && !run->connected) {
             object_run_remove(object, run);
             core_touch(core, object);
         }

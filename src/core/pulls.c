@@ -61,7 +61,7 @@ static struct pull *find(const struct core *core, const char *word)
 static bool names(const struct pod *pod, const char *reference)
 {
     char normalised[REFERENCE_TEXT_BYTES];
-    for (size_t i = 0; pod != NULL && i < pod->containers.count; i++)
+    for (size_t i = 0; pod != NULL && i < pod_count(pod); i++)
         if (normalise(pod_container(pod, i)->image, normalised) && strcmp(normalised, reference) == 0)
             return true;
     return false;
@@ -190,7 +190,7 @@ void pulls_look(const struct core *core, const struct object *object, const stru
 bool pulls_ready(const struct core *core, const struct object *object, const struct pod *pod)
 {
     struct container_image image;
-    for (size_t i = 0; i < pod->containers.count; i++) {
+    for (size_t i = 0; i < pod_count(pod); i++) {
         pulls_look(core, object, pod_container(pod, i), NULL, &image);
         if (image.verdict.state != IMAGE_READY)
             return false;
@@ -210,7 +210,7 @@ static void gather(const struct core *core, const struct object *object, const s
         snprintf(id.name, sizeof(id.name), "%s", pod_pull_secret(pod, i)->name);
         const struct object *secret = objects_find(&core->objects, &id);
         const struct slot *slot = secret != NULL ? object_ruling(secret) : NULL;
-        if (slot == NULL || slot->secret == NULL || !secret_add_auths(slot->secret, auths))
+        if (slot == NULL || slot->data == NULL || !secret_add_auths(slot->data, auths))
             strbuf_printf(missing, "%s%s/%s", missing->len > 0 ? ", " : "", id.namespace, id.name);
     }
 }
@@ -272,7 +272,7 @@ static bool pod_uses(const struct pod *pod, const struct object *secret)
 
 static void retry(struct core *core, const struct pod *pod)
 {
-    for (size_t i = 0; i < pod->containers.count; i++) {
+    for (size_t i = 0; i < pod_count(pod); i++) {
         struct pull *pull = find(core, pod_container(pod, i)->image);
         if (pull == NULL || pull->known.retry_ms == 0)
             continue;
@@ -399,7 +399,7 @@ const char *pulls_stale(const struct core *core, const struct container *contain
 
 void pulls_write(const struct core *core, const struct pod *pod, struct json *images)
 {
-    for (size_t i = 0; i < pod->containers.count; i++) {
+    for (size_t i = 0; i < pod_count(pod); i++) {
         const struct pull *pull = find(core, pod_container(pod, i)->image);
         if (pull == NULL || !pull->known.pulling)
             continue;

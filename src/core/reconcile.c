@@ -5,8 +5,11 @@
 
 #include "base/memory.h"
 #include "core/collect.h"
+#include "core/handler.h"
+#include "core/network.h"
 #include "core/runtime.h"
 #include "model/restart.h"
+#include "protocol/resolve.h"
 
 /* A memory, or an incarnation's end, on its way to the disk. */
 struct saving {
@@ -17,7 +20,15 @@ struct saving {
     uint64_t created_ms;
     struct json *previous;
     struct container_memory memory;
+    struct pod_end end;
 };
+
+/* The wall clock only for the time before this life: it may be wrong, and then says nothing. */
+static uint64_t age_ms(const struct core *core, const struct object *object)
+{
+    uint64_t here = core_boot_ms(core) - object->since_boot_ms;
+    return here + object->age_before_ms;
+}
 
 void reconcile_view(const struct core *core, const struct object *object, struct pod_view *view,
                     struct container_image *images)
@@ -28,7 +39,10 @@ void reconcile_view(const struct core *core, const struct object *object, struct
     view->runs = object->runs;
     view->memory = object->memory;
     view->images = images;
-    for (size_t i = 0; view->pod != NULL && i < view->pod->containers.count; i++)
+    view->network = network_view(core, object, view->pod);
+    view->end = &object->end;
+    view->age_ms = age_ms(core, object);
+    for (size_t i = 0; view->pod != NULL && i < pod_count(view->pod); i++)
         pulls_look(core, object, pod_container(view->pod, i), &object->memory[i], &images[i]);
 }
 
@@ -40,7 +54,9 @@ static void memory_apply(struct object *object, const struct saving *saving)
     memory->begun = saving->memory.begun;
     memory->ended = saving->memory.ended;
     memory->backoff = saving->memory.backoff;
+    free(memory->last.message);
     memory->last = saving->memory.last;
+    memory->last.message = mem_strdup(saving->memory.last.message);
 }
 
 static void report_backoff(struct core *core, struct object *object, const struct saving *saving)
@@ -48,7 +64,7 @@ static void report_backoff(struct core *core, struct object *object, const struc
     const struct container_memory *memory = object_memory(object, saving->memory.name);
     const struct pod *pod = object_wanted(object);
     if (memory != NULL && pod != NULL && memory->begun == memory->ended &&
-        restart_wanted((enum restart_policy)pod->restart_policy, &memory->last) &&
+        container_restarts(pod, (size_t)(memory - object->memory), &memory->last) &&
         restart_due_boot_ms(memory) > core_boot_ms(core))
         core_event(core, object, true, "BackOff", "Back-off restarting failed container %s", memory->name);
 }
@@ -73,6 +89,7 @@ static void memory_saved(void *ctx, const struct error *err)
     else
         object->wait_boot_ms = core_boot_ms(core) + CORE_DISK_RETRY_MS;
     core_touch(core, object);
+    free(saving->memory.last.message);
     free(saving);
 }
 
@@ -83,10 +100,45 @@ static void save_memory(struct core *core, struct object *object, const struct p
     saving->object = object;
     memcpy(saving->uid, object->uid, sizeof(saving->uid));
     saving->memory = action->remember;
+    saving->memory.last.message = mem_strdup(action->remember.last.message);
     object->saving = true;
     struct store_txn *txn = store_begin(core->store);
     store_put_memory(txn, object->uid, &saving->memory);
     store_commit(txn, memory_saved, saving);
+}
+
+static void over_saved(void *ctx, const struct error *err)
+{
+    struct saving *saving = ctx;
+    struct core *core = saving->core;
+    struct object *object = saving->object;
+    object->saving = false;
+    if (err != NULL) {
+        core_store_failed(core, err);
+        object->wait_boot_ms = core_boot_ms(core) + CORE_DISK_RETRY_MS;
+    } else if (strcmp(object->uid, saving->uid) == 0) {
+        object->end = saving->end;
+        core_event(core, object, true, object->end.reason, "%s", object->end.message);
+    }
+    core_touch(core, object);
+    free(saving);
+}
+
+/* The pod as a whole is over: on the disk first, so that nothing of it begins again. */
+static void save_over(struct core *core, struct object *object, const struct pod_end *end)
+{
+    struct saving *saving = mem_alloc(sizeof(*saving));
+    saving->core = core;
+    saving->object = object;
+    memcpy(saving->uid, object->uid, sizeof(saving->uid));
+    saving->end = *end;
+    object->saving = true;
+    AUTO_FREE char *previous = object->previous != NULL ? json_print(object->previous) : NULL;
+    struct store_txn *txn = store_begin(core->store);
+    store_put_incarnation(txn, &(struct incarnation_row){ .id = object->id, .uid = object->uid, .hash = object->hash,
+                                                          .created_ms = object->created_ms, .previous = previous,
+                                                          .end_reason = end->reason, .end_message = end->message });
+    store_commit(txn, over_saved, saving);
 }
 
 static void ended(void *ctx, const struct error *err)
@@ -105,6 +157,7 @@ static void ended(void *ctx, const struct error *err)
     } else if (strcmp(object->uid, saving->uid) == 0) {
         object->uid[0] = '\0';
         object->hash[0] = '\0';
+        network_ended(core);
     }
     core_touch(core, object);
     free(saving);
@@ -126,7 +179,7 @@ static void finish(struct core *core, struct object *object)
 }
 
 /* Whether it may be looked at now; if the disk failed, it is looked at again later. */
-static bool may_step(struct core *core, const struct object *object, uint64_t now)
+static bool may_step(struct core *core, struct object *object, uint64_t now)
 {
     const struct slot *ruling = object_ruling(object);
     bool unreadable = ruling != NULL && ruling->pod == NULL;
@@ -136,7 +189,7 @@ static bool may_step(struct core *core, const struct object *object, uint64_t no
     if (!core->runtime.listed || busy || unreadable || nameless || object_is_orphan(object))
         return false;
     if (object->wait_boot_ms > now)
-        core_wake_at(core, object->wait_boot_ms);
+        core_wake_object(core, object, object->wait_boot_ms);
     return object->wait_boot_ms <= now;
 }
 
@@ -155,7 +208,10 @@ static void renewed(void *ctx, const struct error *err)
         memcpy(object->uid, saving->uid, sizeof(object->uid));
         memcpy(object->hash, saving->hash, sizeof(object->hash));
         object->created_ms = saving->created_ms;
+        object->since_boot_ms = core_boot_ms(core);
+        object->age_before_ms = 0;
         object_renewed(object);
+        network_ended(core);
         json_free(object->previous);
         object->previous = mem_steal(&saving->previous);
     }
@@ -178,6 +234,7 @@ static void renew(struct core *core, struct object *object, const char *hash, co
     struct store_txn *txn = store_begin(core->store);
     store_put_incarnation(txn, &(struct incarnation_row){ .id = object->id, .uid = saving->uid, .hash = saving->hash,
                                                           .created_ms = saving->created_ms, .previous = previous });
+    network_assign(core, saving->uid, object_ruling(object)->pod, txn);
     store_commit(txn, renewed, saving);
 }
 
@@ -219,7 +276,7 @@ static const struct run *run_to_keep(const struct object *object)
 static void pull_missing(struct core *core, struct object *object, const struct pod *pod, const bool *wanted)
 {
     struct container_image image;
-    for (size_t i = 0; i < pod->containers.count; i++) {
+    for (size_t i = 0; i < pod_count(pod); i++) {
         if (wanted != NULL && !wanted[i])
             continue;
         pulls_look(core, object, pod_container(pod, i), wanted != NULL ? &object->memory[i] : NULL, &image);
@@ -229,7 +286,7 @@ static void pull_missing(struct core *core, struct object *object, const struct 
         if (image.verdict.begin)
             pulls_begin(core, object, pod_container(pod, i));
         if (image.verdict.wake_ms != 0)
-            core_wake_at(core, image.verdict.wake_ms);
+            core_wake_object(core, object, image.verdict.wake_ms);
     }
 }
 
@@ -263,6 +320,52 @@ static bool renew_if_needed(struct core *core, struct object *object, const stru
     return true;
 }
 
+/* False: there was nothing to do. */
+static bool carry_out(struct core *core, struct object *object, const struct pod_action *action, const struct pod *pod)
+{
+    switch (action->kind) {
+    case POD_NOTHING:
+        return false;
+    case POD_REMEMBER:
+        save_memory(core, object, action);
+        break;
+    case POD_OVER:
+        save_over(core, object, &action->end);
+        break;
+    case POD_CONNECT:
+    case POD_DISCONNECT:
+        network_act(core, object, action, pod);
+        break;
+    case POD_HOOK:
+    case POD_PROBE:
+        handler_begin(core, object, action, pod);
+        break;
+    case POD_CREATE:
+    case POD_START:
+    case POD_STOP:
+    case POD_REMOVE:
+    case POD_RELEASE:
+        runtime_act(core, object, action, pod);
+        break;
+    }
+    return true;
+}
+
+/* Files of volumes follow their ConfigMaps, limits their document, while the pod runs. */
+static void bring_up_to_date(struct core *core, struct object *object, const struct pod *pod, uint64_t now)
+{
+    const struct run *run = object_run(object, object->uid);
+    bool runs = false;
+    for (size_t i = 0; run != NULL && i < run->count; i++)
+        runs = runs || run->instances[i].state == INSTANCE_RUNNING;
+    if (!runs)
+        object->stale = false; /* what is created takes the newest */
+    else if (now < object->stale_retry_boot_ms)
+        core_wake_object(core, object, object->stale_retry_boot_ms);
+    else
+        runtime_update(core, object, pod);
+}
+
 static void step(struct core *core, struct object *object, uint64_t now)
 {
     struct container_image images[LIMIT_CONTAINERS];
@@ -271,13 +374,13 @@ static void step(struct core *core, struct object *object, uint64_t now)
     reconcile_view(core, object, &view, images);
     pod_step(&view, now, core_wall_ms(core), &next);
     if (next.wake_boot_ms != 0)
-        core_wake_at(core, next.wake_boot_ms);
+        core_wake_object(core, object, next.wake_boot_ms);
     if (view.pod != NULL)
         pull_missing(core, object, view.pod, next.wants_image);
-    if (next.action.kind == POD_REMEMBER)
-        save_memory(core, object, &next.action);
-    else if (next.action.kind != POD_NOTHING)
-        runtime_act(core, object, &next.action, view.pod);
+    if (carry_out(core, object, &next.action, view.pod))
+        return;
+    if (view.pod != NULL && object->stale)
+        bring_up_to_date(core, object, view.pod, now);
     else if (view.pod == NULL && pod_is_gone(&view) && object->uid[0] != '\0' && !object->committing)
         finish(core, object);
 }
@@ -293,4 +396,19 @@ void reconcile_object(struct core *core, struct object *object)
         step(core, object, now);
     if (was_pulling)
         pulls_drop_unwanted(core);
+}
+
+void reconcile_source_changed(struct core *core, const struct object *source)
+{
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
+        const struct pod *pod = object_wanted(object);
+        if (pod == NULL || strcmp(object->id.namespace, source->id.namespace) != 0 ||
+            !resolve_uses(pod, source->id.resource, source->id.name))
+            continue;
+        object->stale = true;
+        object->stale_retry_boot_ms = 0;
+        for (size_t i = 0; i < object->memory_count; i++)
+            object->memory[i].retry_boot_ms = 0; /* it may have waited for this */
+        core_touch(core, object);
+    }
 }

@@ -5,6 +5,8 @@
 #include "core/core.h"
 
 void reconcile_object(struct core *core, struct object *object);
+/* A ConfigMap, a Secret or a claim came, changed or went: who uses it is looked at again, at once. */
+void reconcile_source_changed(struct core *core, const struct object *source);
 /* The view of an object for a step or a report. `images` holds one a container (LIMIT_CONTAINERS); the caller's. */
 void reconcile_view(const struct core *core, const struct object *object, struct pod_view *view,
                     struct container_image *images);

@@ -76,10 +76,10 @@ static void topics_saved(void *ctx, const struct error *err)
     free(saving);
 }
 
-static bool topics_must_wait(struct core *core, const struct object *object)
+static bool topics_must_wait(struct core *core, struct object *object)
 {
     if (object->wait_boot_ms > core_boot_ms(core))
-        core_wake_at(core, object->wait_boot_ms);
+        core_wake_object(core, object, object->wait_boot_ms);
     return object->saving || object->wait_boot_ms > core_boot_ms(core);
 }
 
@@ -143,7 +143,7 @@ static void tell_update(const struct core *core, const struct object *object, st
                         struct pod_report *report)
 {
     const struct slot *ruling = object_ruling(object);
-    for (size_t i = 0; object->held != NULL && ruling != NULL && i < ruling->pod->containers.count; i++) {
+    for (size_t i = 0; object->held != NULL && ruling != NULL && i < pod_count(ruling->pod); i++) {
         pulls_look(core, object, pod_container(ruling->pod, i), NULL, image);
         if (image->verdict.state == IMAGE_READY)
             continue;
@@ -161,7 +161,7 @@ static struct json *tell_images(const struct core *core, const struct object *ob
     const struct pod *pod = object_wanted(object);
     if (object->pulling && ruling != NULL && ruling->pod != NULL)
         pulls_write(core, ruling->pod, images);
-    for (size_t i = 0; pod != NULL && i < pod->containers.count && report->stale == NULL; i++)
+    for (size_t i = 0; pod != NULL && i < pod_count(pod) && report->stale == NULL; i++)
         report->stale = pulls_stale(core, pod_container(pod, i));
     report->images = images;
     return images;
@@ -181,6 +181,32 @@ static const struct image *image_of(const struct core *core, const struct object
     return image != NULL ? image : images_find(&core->images, container->image);
 }
 
+/* What is told of an object's containers; the texts are its own. */
+struct telling {
+    struct pod_view view;
+    struct container_image images[LIMIT_CONTAINERS];
+    struct container_shown shown[LIMIT_CONTAINERS];
+    char *image_ids[LIMIT_CONTAINERS];
+    size_t containers;
+    char *addresses[2];
+    struct text_list own;
+};
+
+static void telling_fill(struct core *core, struct object *object, struct telling *telling)
+{
+    reconcile_view(core, object, &telling->view, telling->images);
+    const struct pod *pod = telling->view.pod;
+    telling->containers = pod != NULL ? pod_count(pod) : 0;
+    for (size_t i = 0; i < telling->containers; i++) {
+        const struct image *image = image_of(core, object, pod_container(pod, i));
+        telling->image_ids[i] = image != NULL ? image_pull_id(image, pod_container(pod, i)->image) : NULL;
+        container_show(&telling->view, i, core_boot_ms(core), &telling->shown[i]);
+    }
+    telling->own.items = telling->addresses;
+    bool connected = telling->view.network != NULL && object->network.state == NETWORK_READY;
+    telling->own.count = connected ? network_addresses(core, object->uid, telling->addresses) : 0;
+}
+
 void report_object(struct core *core, struct object *object)
 {
     if (nothing_to_tell(object)) {
@@ -191,17 +217,8 @@ void report_object(struct core *core, struct object *object)
         return;
     }
     remember_topics(core, object);
-    struct container_image images[LIMIT_CONTAINERS];
-    char *image_ids[LIMIT_CONTAINERS];
-    struct container_shown shown[LIMIT_CONTAINERS];
-    struct pod_view view;
-    reconcile_view(core, object, &view, images);
-    size_t containers = view.pod != NULL ? view.pod->containers.count : 0;
-    for (size_t i = 0; i < containers; i++) {
-        const struct image *image = image_of(core, object, pod_container(view.pod, i));
-        image_ids[i] = image != NULL ? image_pull_id(image, pod_container(view.pod, i)->image) : NULL;
-        container_show(&view, i, core_boot_ms(core), &shown[i]);
-    }
+    struct telling telling;
+    telling_fill(core, object, &telling);
     const struct slot *ruling = object_ruling(object);
     struct text_list shadows = { 0 };
     AUTO_FREE char *source = ruling != NULL ? slot_name(ruling) : NULL;
@@ -215,19 +232,21 @@ void report_object(struct core *core, struct object *object)
         .ignored = ruling != NULL ? &ruling->ignored : NULL,
         .retained = ruling != NULL && ruling->source != SOURCE_MANIFESTS ? ruling->retained : RETAINED_UNKNOWN,
         .accepted_ms = object->created_ms,
-        .view = &view,
-        .shown = shown,
-        .image_ids = (const char *const *)image_ids,
+        .view = &telling.view,
+        .shown = telling.shown,
+        .image_ids = (const char *const *)telling.image_ids,
         .terminating = ruling == NULL && object->uid[0] != '\0',
-        .stored = ruling != NULL && ruling->secret != NULL,
+        .stored = ruling != NULL && ruling->data != NULL,
         .orphan = object_is_orphan(object),
+        .addresses = &telling.own,
+        .host_address = core->network.host_address,
     };
     struct container_image update;
     tell_update(core, object, &update, &report);
     AUTO_JSON struct json *pulls = tell_images(core, object, &report);
     report_pod(core, object, &report);
-    for (size_t i = 0; i < containers; i++)
-        free(image_ids[i]);
+    for (size_t i = 0; i < telling.containers; i++)
+        free(telling.image_ids[i]);
     list_free(&shadows);
 }
 

@@ -7,12 +7,16 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/collect.h"
+#include "core/create.h"
+#include "core/handler.h"
 #include "core/observed.h"
 #include "davit/limits.h"
+#include "model/probe.h"
 #include "model/restart.h"
 
 #define LOOK_EVERY_MS 60000u
 #define ENDING_RETRY_MS 5000u
+#define UPDATE_RETRY_MS 30000u
 
 struct runtime_call {
     int64_t id;
@@ -20,6 +24,10 @@ struct runtime_call {
     struct pod_action action;
     char hash[POD_HASH_BYTES]; /* of what is created, and its grace: the object may want another by the time of the answer */
     uint64_t grace_ms;
+    enum container_role role;
+    struct json *pre_stop;
+    bool update; /* no action: files and limits of what runs */
+    char settings[SETTINGS_BYTES];
     struct runtime_call *next;
 };
 
@@ -29,30 +37,6 @@ static const char *call_name(enum pod_action_kind kind)
     static const char *const names[] = { [POD_CREATE] = "create", [POD_START] = "start",     [POD_STOP] = "stop",
                                          [POD_REMOVE] = "remove", [POD_RELEASE] = "release" };
     return names[kind];
-}
-
-static struct json *create_document(const struct core *core, const struct object *object, const struct pod_action *action,
-                                    const struct pod *pod)
-{
-    const struct container *container = pod_container(pod, action->container_index);
-    struct json *json = json_new_object();
-    struct json *about = json_set_object(json, "pod");
-    json_set_text(about, "namespace", object->id.namespace);
-    json_set_text(about, "name", object->id.name);
-    json_set_text(about, "uid", action->uid);
-    json_set_boolean(about, "hostNetwork", pod->host_network);
-    json_set_integer(json, "attempt", action->attempt);
-    json_set(json, "container", container_write(container));
-    json_set(json, "volumes", volumes_write(pod));
-    const struct image *image = images_find(&core->images, container->image);
-    if (image != NULL)
-        json_set(json, "image", image_write(&core->images, image, core->config->state_dir));
-    struct json *record = json_set_object(json, "record");
-    json_set_text(record, "hash", object->hash);
-    json_set_integer(record, "graceMs", pod->grace_seconds * 1000);
-    if (image != NULL)
-        json_set_text(record, "imageId", image->id);
-    return json;
 }
 
 static struct json *instance_document(const struct pod_action *action)
@@ -67,58 +51,24 @@ static struct json *instance_document(const struct pod_action *action)
     return json;
 }
 
-static void send_call(struct core *core, int64_t id, const char *name, const char *lane, const struct json *document)
+static void send_call(struct core *core, int64_t id, const char *name, const char *lane, uint64_t deadline_ms,
+                      const struct json *document)
 {
     struct json *head = json_new_texts("op", "call", "call", name, NULL);
     json_set_integer(head, "id", id);
     json_set_text(head, "lane", lane);
-    json_set_integer(head, "deadlineMs", LIMIT_CALL_MS);
+    json_set_integer(head, "deadlineMs", (int64_t)deadline_ms);
     AUTO_FREE char *body = document != NULL ? json_print(document) : NULL;
     core->env->to_runtime(core->env->ctx, head, body, body != NULL ? strlen(body) : 0);
 }
 
-/* The next part of a path, its end in *end; "//" and "/./" are nothing. */
-static const char *next_part(const char *path, const char **end)
+void runtime_send(struct core *core, int64_t id, const char *name, uint64_t deadline_ms, const struct json *document)
 {
-    for (;;) {
-        path += strspn(path, "/");
-        *end = path + strcspn(path, "/");
-        if (*end - path != 1 || path[0] != '.')
-            return path;
-        path = *end;
-    }
-}
-
-static bool is_within(const char *path, const char *folder)
-{
-    for (;;) {
-        const char *folder_end, *path_end;
-        folder = next_part(folder, &folder_end);
-        path = next_part(path, &path_end);
-        if (folder == folder_end)
-            return true;
-        if (path_end - path != folder_end - folder || memcmp(path, folder, (size_t)(folder_end - folder)) != 0)
-            return false;
-        folder = folder_end;
-        path = path_end;
-    }
-}
-
-/* hostPath is the one door to the host's files: the operator of the device says which, and never into Davit's own. */
-static bool host_path_allowed(const struct config *config, const char *path)
-{
-    if (is_within(path, config->state_dir) || is_within(path, config->run_dir))
-        return false;
-    if (!config->host_paths_set)
-        return true;
-    for (size_t i = 0; i < config->host_paths.count; i++)
-        if (is_within(path, config->host_paths.items[i]))
-            return true;
-    return false;
+    send_call(core, id, name, NULL, deadline_ms, document);
 }
 
 static void call_failed(struct core *core, struct object *object, const struct pod_action *action, const char *reason,
-                        const char *message)
+                        const char *event, const char *message)
 {
     struct run *run = object_run(object, action->uid);
     if (action->kind != POD_CREATE && action->kind != POD_START) {
@@ -137,48 +87,76 @@ static void call_failed(struct core *core, struct object *object, const struct p
     snprintf(memory->reason, sizeof(memory->reason), "%s", reason);
     snprintf(memory->message, sizeof(memory->message), "%s", message);
     if (!again)
-        core_event(core, object, true, "Failed", "container %s: %s: %s", action->container, reason, message);
+        core_event(core, object, true, event != NULL ? event : "Failed", "container %s: %s: %s", action->container, reason,
+                   message);
 }
 
-static bool host_paths_checked(struct core *core, struct object *object, const struct pod_action *action,
-                               const struct pod *pod)
+static struct runtime_call *call_new(struct core *core, struct object *object, const struct pod *pod)
 {
-    for (size_t i = 0; i < pod->volumes.count; i++) {
-        const struct volume *volume = pod_volume(pod, i);
-        if (volume->host_path == NULL || host_path_allowed(core->config, volume->host_path->path))
-            continue;
-        AUTO_FREE char *message =
-            mem_printf("hostPath %s of volume %s is not allowed on this device: see [security] host_paths= in davitd.conf",
-                       volume->host_path->path, volume->name);
-        call_failed(core, object, action, "FailedMount", message);
-        core_touch(core, object);
-        return false;
-    }
-    return true;
-}
-
-void runtime_act(struct core *core, struct object *object, const struct pod_action *action, const struct pod *pod)
-{
-    AUTO_JSON struct json *document = NULL;
-    if (action->kind == POD_CREATE) {
-        if (!host_paths_checked(core, object, action, pod))
-            return;
-        document = create_document(core, object, action, pod);
-        const struct image *image = images_find(&core->images, pod_container(pod, action->container_index)->image);
-        if (image != NULL)
-            collect_touch(core, image);
-    } else {
-        document = instance_document(action);
-    }
     struct runtime_call *call = mem_alloc(sizeof(*call));
     call->id = ++core->runtime.last_call;
     call->object = object;
-    call->action = *action;
     memcpy(call->hash, object->hash, sizeof(call->hash));
     call->grace_ms = pod != NULL ? (uint64_t)pod->grace_seconds * 1000 : 0;
     LL_PREPEND(core->runtime.calls, call);
     object->calling = true;
-    send_call(core, call->id, call_name(action->kind), action->uid, document);
+    return call;
+}
+
+static struct json *prepare_create(struct core *core, struct object *object, const struct pod_action *action,
+                                   const struct pod *pod)
+{
+    struct create_refusal refusal;
+    struct json *document = create_document(core, object, action, pod, &refusal);
+    if (document == NULL) {
+        call_failed(core, object, action, refusal.reason, refusal.event, refusal.message);
+        core_touch(core, object);
+        return NULL;
+    }
+    const struct image *image = images_find(&core->images, pod_container(pod, action->container_index)->image);
+    if (image != NULL)
+        collect_touch(core, image);
+    return document;
+}
+
+void runtime_act(struct core *core, struct object *object, const struct pod_action *action, const struct pod *pod)
+{
+    AUTO_JSON struct json *document = action->kind == POD_CREATE ? prepare_create(core, object, action, pod)
+                                                                 : instance_document(action);
+    if (document == NULL)
+        return;
+    struct runtime_call *call = call_new(core, object, pod);
+    call->action = *action;
+    if (pod != NULL && action->kind == POD_CREATE) {
+        call->role = pod_role(pod, action->container_index);
+        const struct json *record = json_get(document, "record");
+        snprintf(call->settings, sizeof(call->settings), "%s", json_get_text(record, "settings"));
+        const struct json *pre_stop = json_get(record, "preStop");
+        call->pre_stop = pre_stop != NULL ? json_copy(pre_stop) : NULL;
+    }
+    send_call(core, call->id, call_name(action->kind), action->uid, LIMIT_CALL_MS, document);
+}
+
+void runtime_update(struct core *core, struct object *object, const struct pod *pod)
+{
+    struct create_refusal refusal;
+    char settings[SETTINGS_BYTES];
+    const struct run *run = object_run(object, object->uid);
+    create_settings(core, object, pod, object->uid, settings);
+    object->stale = false;
+    if (run != NULL && settings[0] != '\0' && strcmp(run->settings, settings) == 0)
+        return;
+    AUTO_JSON struct json *document = create_update(core, object, pod, &refusal);
+    if (document == NULL) {
+        /* As in Kubernetes: what is there stays, until what it follows is there again. */
+        log_warn("%s/%s: its volumes stay as they are: %s", object->id.namespace, object->id.name, refusal.message);
+        return;
+    }
+    struct runtime_call *call = call_new(core, object, pod);
+    call->update = true;
+    memcpy(call->settings, settings, sizeof(call->settings));
+    snprintf(call->action.uid, sizeof(call->action.uid), "%s", object->uid);
+    send_call(core, call->id, "update", object->uid, LIMIT_CALL_MS, document);
 }
 
 bool runtime_calls_for(const struct core *core, const char *uid)
@@ -197,7 +175,7 @@ void runtime_release(struct core *core, const char *uid)
     snprintf(call->action.uid, sizeof(call->action.uid), "%s", uid);
     LL_PREPEND(core->runtime.calls, call);
     AUTO_JSON struct json *document = instance_document(&call->action);
-    send_call(core, call->id, call_name(POD_RELEASE), uid, document);
+    send_call(core, call->id, call_name(POD_RELEASE), uid, LIMIT_CALL_MS, document);
 }
 
 static void instance_started(struct core *core, struct object *object, const struct pod_action *action, struct run *run,
@@ -210,6 +188,8 @@ static void instance_started(struct core *core, struct object *object, const str
         int64_t told = json_get_integer(answer, "startedAtMs", 0);
         one->ending.started_ms = told > 0 ? (uint64_t)told : core_wall_ms(core);
     }
+    if (one != NULL && one->seen_boot_ms == 0)
+        one->seen_boot_ms = core_boot_ms(core);
     if (memory != NULL) {
         memory->failures = 0;
         memory->retry_boot_ms = 0;
@@ -228,7 +208,39 @@ static void instance_created(struct core *core, struct object *object, const str
     struct instance *one = run_add(run, action->container, action->attempt);
     if (one->grace_ms == 0)
         one->grace_ms = call->grace_ms;
+    if (run->settings[0] == '\0')
+        memcpy(run->settings, call->settings, sizeof(run->settings));
+    one->role = call->role;
+    one->order = (int64_t)action->container_index;
+    if (one->pre_stop == NULL && call->pre_stop != NULL)
+        one->pre_stop = json_copy(call->pre_stop);
     core_event(core, object, false, "Created", "Created container %s", action->container);
+}
+
+/* Why it is ended, as the kubelet says it. */
+static void tell_killing(struct core *core, const struct object *object, const struct instance *one)
+{
+    const struct pod *pod = object_wanted(object);
+    const char *why = NULL;
+    for (size_t i = 0; pod != NULL && i < pod_count(pod); i++)
+        if (strcmp(pod_container(pod, i)->name, one->container) == 0)
+            why = container_must_end(pod_container(pod, i), one);
+    if (why != NULL)
+        core_event(core, object, false, "Killing", "Container %s %s", one->container, why);
+    else
+        core_event(core, object, false, "Killing", "Stopping container %s", one->container);
+}
+
+void runtime_ending_begun(struct core *core, const struct object *object, struct run *run, struct instance *one)
+{
+    const struct pod *pod = object_wanted(object);
+    if (one->ending_boot_ms != 0)
+        return;
+    one->ending_boot_ms = core_boot_ms(core);
+    bool alone = pod != NULL && strcmp(object->uid, run->uid) == 0 && object->end.reason[0] == '\0';
+    if (!alone && run->ending_boot_ms == 0)
+        run->ending_boot_ms = one->ending_boot_ms;
+    tell_killing(core, object, one);
 }
 
 static void instance_stopped(struct core *core, struct object *object, const struct pod_action *action, struct run *run)
@@ -237,10 +249,9 @@ static void instance_stopped(struct core *core, struct object *object, const str
     uint64_t now = core_boot_ms(core);
     if (one == NULL)
         return;
-    if (one->stop_sent_boot_ms == 0) {
+    runtime_ending_begun(core, object, run, one);
+    if (one->stop_sent_boot_ms == 0)
         one->stop_sent_boot_ms = now;
-        core_event(core, object, false, "Killing", "Stopping container %s", action->container);
-    }
     if (action->force)
         one->kill_sent_boot_ms = now;
 }
@@ -258,8 +269,11 @@ static void call_succeeded(struct core *core, struct object *object, const struc
         instance_stopped(core, object, action, run);
     else if (action->kind == POD_REMOVE && run != NULL)
         run_remove(run, action->container, action->attempt);
-    else if (action->kind == POD_RELEASE && run != NULL && run->count == 0)
-        object_run_remove(object, run);
+    else if (action->kind == POD_RELEASE && run != NULL && run->count == 0) {
+        run->shared = false;
+        if (!run->connected)
+            object_run_remove(object, run);
+    }
 }
 
 static void list_answered(struct core *core, const struct frame_view *frame)
@@ -303,7 +317,7 @@ uint64_t runtime_look(struct core *core)
     runtime->list_asked = runtime->answers;
     json_free(runtime->notified);
     runtime->notified = json_new_array();
-    send_call(core, runtime->list_call, "list", NULL, NULL);
+    send_call(core, runtime->list_call, "list", NULL, LIMIT_CALL_MS, NULL);
     return 0;
 }
 
@@ -329,6 +343,26 @@ void runtime_refused(struct core *core, const struct frame_view *frame)
     core->node_dirty = true;
 }
 
+static void update_answered(struct core *core, struct object *object, const struct runtime_call *call, bool good,
+                            const char *message)
+{
+    struct run *run = object_run(object, call->action.uid);
+    if (good && run != NULL)
+        memcpy(run->settings, call->settings, sizeof(run->settings));
+    if (good)
+        return;
+    object->stale = true;
+    object->stale_retry_boot_ms = core_boot_ms(core) + UPDATE_RETRY_MS;
+    core_event(core, object, true, "FailedUpdate", "what runs could not be brought up to date: %s",
+               message != NULL ? message : "the runtime did not say why");
+}
+
+static void call_free(struct runtime_call *call)
+{
+    json_free(call->pre_stop);
+    free(call);
+}
+
 void runtime_result(struct core *core, const struct frame_view *frame)
 {
     struct runtime_state *runtime = &core->runtime;
@@ -339,12 +373,14 @@ void runtime_result(struct core *core, const struct frame_view *frame)
     }
     struct runtime_call *call;
     LL_SEARCH_SCALAR(runtime->calls, call, id, id);
-    if (call == NULL)
+    if (call == NULL) {
+        handler_exec_answered(core, frame);
         return;
+    }
     LL_DELETE(runtime->calls, call);
     struct object *object = call->object;
     if (object == NULL) { /* of no object: the next list says whether it worked */
-        free(call);
+        call_free(call);
         return;
     }
     object->calling = false;
@@ -353,16 +389,19 @@ void runtime_result(struct core *core, const struct frame_view *frame)
     const char *message = json_get_text(frame->head, "message");
     struct error ignored; /* an answer is optional */
     AUTO_JSON struct json *answer = frame->body_len > 0 ? json_parse(frame->body, frame->body_len, &ignored) : NULL;
-    if (json_get_boolean(frame->head, "ok", false))
+    bool good = json_get_boolean(frame->head, "ok", false);
+    if (call->update)
+        update_answered(core, object, call, good, message);
+    else if (good)
         call_succeeded(core, object, call, answer);
     else
-        call_failed(core, object, &call->action, reason != NULL ? reason : "RuntimeError",
+        call_failed(core, object, &call->action, reason != NULL ? reason : "RuntimeError", NULL,
                     message != NULL ? message : "the runtime did not say why");
     const char *result = json_get_text(frame->head, "result");
     if (result != NULL && strcmp(result, "notFound") == 0)
         runtime->list_due_ms = 0;
     core_touch(core, object);
-    free(call);
+    call_free(call);
 }
 
 void runtime_notified(struct core *core, const struct frame_view *frame)
@@ -394,7 +433,8 @@ void runtime_lost(struct core *core)
         LL_DELETE(runtime->calls, call);
         if (call->object != NULL)
             call->object->calling = false;
-        free(call);
+        call_free(call);
     }
+    handler_lost(core, true);
     core->node_dirty = true;
 }

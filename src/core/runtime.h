@@ -8,6 +8,12 @@
 void runtime_act(struct core *core, struct object *object, const struct pod_action *action, const struct pod *pod);
 /* Releases what a workload shared that has no instance and no object any more. */
 void runtime_release(struct core *core, const char *uid);
+/* What may change while the pod runs: files, limits. Clears object->stale once it worked. */
+void runtime_update(struct core *core, struct object *object, const struct pod *pod);
+/* A call that belongs to no lane: exec, logs, stats. Its answer is found by `id`. */
+void runtime_send(struct core *core, int64_t id, const char *name, uint64_t deadline_ms, const struct json *document);
+/* Its preStop runs, or it was asked to end. */
+void runtime_ending_begun(struct core *core, const struct object *object, struct run *run, struct instance *one);
 /* Whether a call of that workload is in flight. */
 bool runtime_calls_for(const struct core *core, const char *uid);
 /* Asks what exists, when that is due. Returns when the next look is due (boot ms); 0: the host is not there. */

@@ -3,7 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
+
+static void instance_clear(struct instance *instance)
+{
+    json_free(mem_steal(&instance->pre_stop));
+    free(mem_steal(&instance->ending.message));
+}
 
 struct run *run_new(const char *uid)
 {
@@ -16,6 +23,8 @@ void run_free(struct run *run)
 {
     if (run == NULL)
         return;
+    for (size_t i = 0; i < run->count; i++)
+        instance_clear(&run->instances[i]);
     free(run->instances);
     free(run);
 }
@@ -59,6 +68,7 @@ void run_remove(struct run *run, const char *container, int64_t attempt)
     if (gone == NULL)
         return;
     size_t index = (size_t)(gone - run->instances);
+    instance_clear(gone);
     run->count--;
     memmove(gone, gone + 1, (run->count - index) * sizeof(*gone));
 }
@@ -72,11 +82,18 @@ void instance_merge(struct instance *known, const struct instance *seen)
         known->grace_ms = seen->grace_ms;
     if (seen->image_id[0] != '\0')
         memcpy(known->image_id, seen->image_id, sizeof(known->image_id));
+    known->role = seen->role;
+    known->order = seen->order;
+    if (known->pre_stop == NULL && seen->pre_stop != NULL)
+        known->pre_stop = json_copy(seen->pre_stop);
     if (known->state == INSTANCE_EXITED)
         return; /* the first account of an end stays */
     uint64_t started_ms = known->ending.started_ms;
+    char *message = seen->ending.message != NULL ? mem_strdup(seen->ending.message) : NULL;
+    free(known->ending.message);
     known->state = seen->state;
     known->ending = seen->ending;
+    known->ending.message = message;
     if (known->ending.started_ms == 0)
         known->ending.started_ms = started_ms;
 }

@@ -10,6 +10,7 @@
 #include "model/pod.h"
 
 #define REASON_BYTES 48
+#define SETTINGS_BYTES 65 /* 64 hex digits and a NUL */
 #define INSTANCE_IMAGE_BYTES 72 /* "sha256:", 64 digits and a NUL */
 
 /* The order is time's: an instance never goes back. */
@@ -20,9 +21,23 @@ struct ending {
     int64_t exit_code;
     int64_t signal; /* 0: none */
     char reason[REASON_BYTES];
+    char *message; /* the container's own words; NULL: none. Of whoever holds the struct; a copy of it borrows */
     uint64_t started_ms;
     uint64_t finished_ms;
     uint64_t finished_boot_ms; /* 0: in an earlier boot */
+};
+
+/* Hooks and probes: what is known of them in this life of davitd. */
+enum hook_state { HOOK_NONE, HOOK_RUNS, HOOK_DONE, HOOK_FAILED };
+enum probe_kind { PROBE_STARTUP, PROBE_LIVENESS, PROBE_READINESS };
+#define PROBE_KINDS 3
+
+struct probe_state {
+    bool asked;           /* an answer is waited for */
+    bool known, passed;   /* the verdict, thresholds applied */
+    int64_t successes, failures; /* in a row */
+    uint64_t due_boot_ms; /* 0: not asked yet */
+    uint64_t turned_boot_ms, turned_ms; /* when the verdict became what it is; wall */
 };
 
 /* One attempt of one container, as the runtime sees it. */
@@ -34,6 +49,15 @@ struct instance {
     uint64_t grace_ms;
     char image_id[INSTANCE_IMAGE_BYTES]; /* what it was made of; "" not known */
     struct ending ending; /* started_ms from RUNNING on, the rest when EXITED */
+    /* As it was made, whatever the document says by now. */
+    enum container_role role;
+    int64_t order;           /* in the pod: init containers first */
+    struct json *pre_stop;   /* Kubernetes' handler; NULL: none. Owned */
+    uint64_t seen_boot_ms;   /* first seen running */
+    bool adopted;            /* it ran before this life of davitd */
+    enum hook_state post_start, pre_stop_state;
+    struct probe_state probes[PROBE_KINDS];
+    uint64_t ending_boot_ms;    /* its end began: preStop, or the signal; 0: not */
     uint64_t stop_sent_boot_ms; /* 0: not asked to end */
     uint64_t kill_sent_boot_ms;
 };
@@ -45,6 +69,9 @@ struct run {
     struct instance *instances;
     size_t count;
     bool shared; /* it has something to release */
+    bool connected; /* it has a network */
+    char settings[SETTINGS_BYTES]; /* digest of the files and limits that it has; "": not known */
+    uint64_t ending_boot_ms; /* the end of all of it began; 0: not */
     uint64_t retry_boot_ms; /* an ending call failed: not before */
     struct run *next;
 };
@@ -63,13 +90,19 @@ struct container_memory {
     char message[512];
 };
 
+/* The pod as a whole is over, whatever its containers would do: DeadlineExceeded, Evicted. */
+struct pod_end {
+    char reason[REASON_BYTES]; /* "": it is not */
+    char message[256];
+};
+
 struct run *run_new(const char *uid);
 void run_free(struct run *run);
 struct instance *run_find(const struct run *run, const char *container, int64_t attempt); /* NULL */
 struct instance *run_newest(const struct run *run, const char *container);               /* NULL */
 struct instance *run_add(struct run *run, const char *container, int64_t attempt);
 void run_remove(struct run *run, const char *container, int64_t attempt);
-/* Takes over what was seen, never backwards. */
+/* Takes over what was seen, never backwards. Copies what `seen` owns. */
 void instance_merge(struct instance *known, const struct instance *seen);
 
 #endif

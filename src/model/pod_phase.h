@@ -13,15 +13,18 @@ struct container_shown {
     const char *reason;  /* waiting; never NULL then */
     const char *message; /* waiting; may be NULL */
     uint64_t started_ms; /* running */
+    uint64_t turned_ms;  /* running: when a probe last turned its readiness; 0: none did */
     const struct ending *ending; /* terminated */
     const struct ending *last;   /* NULL: it has not ended before */
     int64_t restarts;
     bool supervised;
+    bool started; /* its startup probe passed, its postStart is over */
+    bool ready;
 };
 
 void container_show(const struct pod_view *view, size_t index, uint64_t now_boot_ms, struct container_shown *shown);
-/* Kubernetes, getPhase: in the order of KUBERNETES' documentation of the pod life cycle. */
-enum pod_phase pod_phase(const struct pod *pod, const struct container_shown *shown);
+/* Kubernetes, getPhase: in the order of its documentation of the pod life cycle. `end`: as in the view. */
+enum pod_phase pod_phase(const struct pod *pod, const struct container_shown *shown, const struct pod_end *end);
 const char *pod_phase_name(enum pod_phase phase);
 
 #endif

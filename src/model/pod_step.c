@@ -1,73 +1,14 @@
 #include "model/pod_step.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "model/pod_end.h"
+#include "model/probe.h"
 #include "model/restart.h"
-
-#define STOP_REPEAT_MS 10000u /* a kill that did not help is sent again so often */
-
-static void act(struct pod_next *next, enum pod_action_kind kind, const char *uid, const char *container, int64_t attempt)
-{
-    next->action.kind = kind;
-    snprintf(next->action.uid, sizeof(next->action.uid), "%s", uid);
-    snprintf(next->action.container, sizeof(next->action.container), "%s", container);
-    next->action.attempt = attempt;
-}
-
-static void wake(struct pod_next *next, uint64_t boot_ms)
-{
-    if (next->wake_boot_ms == 0 || boot_ms < next->wake_boot_ms)
-        next->wake_boot_ms = boot_ms;
-}
-
-/* Brings one instance to its end. True when there is something to do now. */
-static bool end_instance(const struct run *run, const struct instance *one, uint64_t now, struct pod_next *next)
-{
-    if (one->state == INSTANCE_EXITED) {
-        act(next, POD_REMOVE, run->uid, one->container, one->attempt);
-        return true;
-    }
-    bool never_started = one->state == INSTANCE_CREATED;
-    if (!never_started && one->stop_sent_boot_ms == 0) {
-        act(next, POD_STOP, run->uid, one->container, one->attempt);
-        return true;
-    }
-    uint64_t due = never_started ? 0 : one->stop_sent_boot_ms + one->grace_ms;
-    if (one->kill_sent_boot_ms != 0)
-        due = one->kill_sent_boot_ms + STOP_REPEAT_MS;
-    if (now < due) {
-        wake(next, due);
-        return false;
-    }
-    act(next, POD_STOP, run->uid, one->container, one->attempt);
-    next->action.force = true;
-    return true;
-}
-
-/* Ends a whole incarnation: everyone is asked first, then removed, then what they shared is released. */
-static bool end_run(const struct run *run, uint64_t now, struct pod_next *next)
-{
-    if (now < run->retry_boot_ms) {
-        wake(next, run->retry_boot_ms);
-        return false;
-    }
-    for (size_t i = 0; i < run->count; i++)
-        if (run->instances[i].state != INSTANCE_EXITED && end_instance(run, &run->instances[i], now, next))
-            return true;
-    for (size_t i = 0; i < run->count; i++)
-        if (run->instances[i].state == INSTANCE_EXITED && end_instance(run, &run->instances[i], now, next))
-            return true;
-    if (run->count == 0 && run->shared) {
-        act(next, POD_RELEASE, run->uid, "", 0);
-        return true;
-    }
-    return false;
-}
 
 static void remember(const struct pod_view *view, size_t index, struct pod_next *next)
 {
-    act(next, POD_REMEMBER, view->uid, pod_container(view->pod, index)->name, 0);
+    step_act(next, POD_REMEMBER, view->uid, pod_container(view->pod, index)->name, 0);
     next->action.container_index = index;
     next->action.remember = view->memory[index];
 }
@@ -93,30 +34,109 @@ static bool remember_end(const struct pod_view *view, size_t index, const struct
     return true;
 }
 
+bool container_restarts(const struct pod *pod, size_t index, const struct ending *ending)
+{
+    enum restart_policy policy = (enum restart_policy)pod->restart_policy;
+    switch (pod_role(pod, index)) {
+    case ROLE_SIDECAR:
+        return true;
+    case ROLE_INIT:
+        return ending->exit_code != 0 && policy != RESTART_NEVER;
+    case ROLE_MAIN:
+        break;
+    }
+    return restart_wanted(policy, ending);
+}
+
+/* Something of it ran, or runs, since the machine started. */
+static bool has_begun(const struct pod_view *view, const struct run *run, size_t index)
+{
+    const struct container_memory *memory = &view->memory[index];
+    return run_newest(run, pod_container(view->pod, index)->name) != NULL ||
+           (memory->ended >= 0 && memory->last.finished_boot_ms != 0);
+}
+
+static bool has_main_begun(const struct pod_view *view, const struct run *run)
+{
+    for (size_t i = pod_init_count(view->pod); i < pod_count(view->pod); i++)
+        if (has_begun(view, run, i))
+            return true;
+    return false;
+}
+
+/* Kubernetes: a pod that is started anew (after a reboot) runs its init containers again. */
+bool init_is_done(const struct pod_view *view, const struct run *run, size_t index)
+{
+    const struct container_memory *memory = &view->memory[index];
+    const struct container *container = pod_container(view->pod, index);
+    const struct instance *newest = run_newest(run, container->name);
+    if (container->sidecar)
+        return newest != NULL && container_is_started(container, newest);
+    return memory->ended >= 0 && memory->last.exit_code == 0 && memory->last.finished_boot_ms != 0 &&
+           (newest == NULL || newest->state == INSTANCE_EXITED);
+}
+
+static bool is_over(const struct pod_view *view, size_t index)
+{
+    const struct container_memory *memory = &view->memory[index];
+    return memory->ended >= 0 && memory->begun <= memory->ended &&
+           !container_restarts(view->pod, index, &memory->last);
+}
+
+void pod_progress(const struct pod_view *view, const struct run *run, struct pod_progress *progress)
+{
+    size_t inits = pod_init_count(view->pod);
+    *progress = (struct pod_progress){ .next_init = inits, .finished = true };
+    bool begun = has_main_begun(view, run);
+    for (size_t i = 0; i < inits && !begun; i++) {
+        bool failed = pod_role(view->pod, i) == ROLE_INIT && is_over(view, i) && view->memory[i].last.exit_code != 0;
+        progress->init_failed = progress->init_failed || failed;
+        if (progress->next_init == inits && !init_is_done(view, run, i))
+            progress->next_init = i;
+    }
+    progress->initialized = progress->next_init == inits;
+    for (size_t i = inits; i < pod_count(view->pod); i++)
+        progress->finished = progress->finished && is_over(view, i);
+    progress->finished = progress->finished || progress->init_failed;
+}
+
+static bool connect_first(const struct pod_view *view, uint64_t now, struct pod_next *next)
+{
+    if (view->network->state == NETWORK_FAILED && now < view->network->retry_boot_ms) {
+        step_wake(next, view->network->retry_boot_ms);
+        return false;
+    }
+    step_act(next, POD_CONNECT, view->uid, "", 0);
+    return true;
+}
+
 static bool create_next(const struct pod_view *view, size_t index, const struct instance *newest, uint64_t now,
                         struct pod_next *next)
 {
     const struct container_memory *memory = &view->memory[index];
-    if (memory->ended >= 0 && !restart_wanted((enum restart_policy)view->pod->restart_policy, &memory->last))
+    bool again = pod_role(view->pod, index) == ROLE_INIT && memory->last.exit_code == 0; /* the last boot's does not count */
+    if (memory->ended >= 0 && !again && !container_restarts(view->pod, index, &memory->last))
         return false;
     uint64_t due = restart_due_boot_ms(memory);
     if (due < memory->retry_boot_ms)
         due = memory->retry_boot_ms;
     if (now < due) {
-        wake(next, due);
+        step_wake(next, due);
         return false;
     }
     const struct image_verdict *image = &view->images[index].verdict;
     if (image->wake_ms != 0)
-        wake(next, image->wake_ms);
+        step_wake(next, image->wake_ms);
     if (image->state != IMAGE_READY) {
         next->wants_image[index] = true;
         return false;
     }
+    if (view->network != NULL && view->network->state != NETWORK_READY)
+        return connect_first(view, now, next);
     int64_t attempt = memory->ended + 1;
     if (newest != NULL && newest->attempt >= attempt)
         attempt = newest->attempt + 1;
-    act(next, POD_CREATE, view->uid, pod_container(view->pod, index)->name, attempt);
+    step_act(next, POD_CREATE, view->uid, pod_container(view->pod, index)->name, attempt);
     next->action.container_index = index;
     return true;
 }
@@ -126,37 +146,146 @@ static bool start_created(const struct pod_view *view, size_t index, const struc
 {
     const struct container_memory *memory = &view->memory[index];
     if (now < memory->retry_boot_ms) {
-        wake(next, memory->retry_boot_ms);
+        step_wake(next, memory->retry_boot_ms);
         return false;
     }
     /* What must not run twice has begun on the disk before it begins. */
-    if (view->pod->restart_policy != RESTART_ALWAYS && memory->begun < created->attempt) {
+    bool once = view->pod->restart_policy != RESTART_ALWAYS && pod_role(view->pod, index) != ROLE_SIDECAR;
+    if (once && memory->begun < created->attempt) {
         remember(view, index, next);
         next->action.remember.begun = created->attempt;
         return true;
     }
-    act(next, POD_START, view->uid, created->container, created->attempt);
+    step_act(next, POD_START, view->uid, created->container, created->attempt);
     next->action.container_index = index;
     return true;
 }
 
-static bool step_container(const struct pod_view *view, const struct run *run, size_t index, uint64_t now,
-                           uint64_t now_wall, struct pod_next *next)
+static uint64_t seed_of(const struct pod_view *view, const char *name, enum probe_kind kind)
+{
+    uint64_t seed = 14695981039346656037u; /* FNV-1a: any spread will do */
+    for (const char *c = view->uid; *c != '\0'; c++)
+        seed = (seed ^ (unsigned char)*c) * 1099511628211u;
+    for (const char *c = name; *c != '\0'; c++)
+        seed = (seed ^ (unsigned char)*c) * 1099511628211u;
+    return (seed ^ kind) * 1099511628211u >> 16;
+}
+
+/* Hooks and probes of what runs. */
+static bool tend(const struct pod_view *view, const struct run *run, size_t index, const struct instance *one,
+                 uint64_t now, struct pod_next *next)
+{
+    const struct container *container = pod_container(view->pod, index);
+    if (one->ending_boot_ms != 0 || container_must_end(container, one) != NULL)
+        return now < run->retry_boot_ms
+                   ? (step_wake(next, run->retry_boot_ms), false)
+                   : end_instance(run, one, container_end_grace_ms(container, one), now, next);
+    bool has_hook = container->lifecycle != NULL && container->lifecycle->post_start != NULL;
+    if (has_hook && one->post_start == HOOK_NONE && !one->adopted) {
+        step_act(next, POD_HOOK, run->uid, one->container, one->attempt);
+        next->action.container_index = index;
+        return true;
+    }
+    if (one->post_start == HOOK_RUNS)
+        return false;
+    for (enum probe_kind kind = 0; kind < PROBE_KINDS; kind++) {
+        uint64_t due = probe_due_ms(container, one, kind, seed_of(view, container->name, kind));
+        if (due == UINT64_MAX)
+            continue;
+        if (now < due) {
+            step_wake(next, due);
+            continue;
+        }
+        step_act(next, POD_PROBE, run->uid, one->container, one->attempt);
+        next->action.container_index = index;
+        next->action.probe = kind;
+        return true;
+    }
+    return false;
+}
+
+/* `may_begin`: its turn has come. */
+static bool step_container(const struct pod_view *view, const struct run *run, size_t index, bool may_begin, uint64_t now,
+                           struct pod_next *next)
 {
     const struct instance *newest = run_newest(run, pod_container(view->pod, index)->name);
     if (newest != NULL && newest->state == INSTANCE_RUNNING)
-        return false;
+        return tend(view, run, index, newest, now, next);
     if (newest != NULL && newest->state == INSTANCE_CREATED)
-        return start_created(view, index, newest, now, next);
-    if (remember_end(view, index, newest, now_wall, next))
+        return may_begin && start_created(view, index, newest, now, next);
+    return may_begin && create_next(view, index, newest, now, next);
+}
+
+/* Its postStart is over: the one behind it may begin. Kubernetes starts containers one after the other. */
+static bool lets_on(const struct pod_view *view, const struct run *run, size_t index)
+{
+    const struct container *container = pod_container(view->pod, index);
+    const struct instance *newest = run_newest(run, container->name);
+    if (container->lifecycle == NULL || container->lifecycle->post_start == NULL || newest == NULL)
         return true;
-    return create_next(view, index, newest, now, next);
+    return newest->state == INSTANCE_EXITED || newest->post_start == HOOK_DONE || newest->post_start == HOOK_FAILED ||
+           newest->adopted;
+}
+
+static bool step_containers(const struct pod_view *view, const struct run *run, const struct pod_progress *progress,
+                            uint64_t now, struct pod_next *next)
+{
+    size_t inits = pod_init_count(view->pod);
+    bool turn = true;
+    for (size_t i = 0; i < pod_count(view->pod); i++) {
+        bool may_begin = turn && progress->initialized;
+        if (pod_role(view->pod, i) == ROLE_INIT)
+            may_begin = !progress->initialized && i == progress->next_init;
+        else if (i < inits)
+            may_begin = i <= progress->next_init;
+        if (step_container(view, run, i, may_begin, now, next))
+            return true;
+        turn = turn && (i < inits || lets_on(view, run, i));
+    }
+    return false;
+}
+
+/* Before anything is decided, what has ended is remembered. */
+static bool remember_ends(const struct pod_view *view, const struct run *run, uint64_t now_wall, struct pod_next *next)
+{
+    for (size_t i = 0; i < pod_count(view->pod); i++) {
+        const struct instance *newest = run_newest(run, pod_container(view->pod, i)->name);
+        bool ended = newest == NULL || newest->state == INSTANCE_EXITED;
+        if (ended && remember_end(view, i, newest, now_wall, next))
+            return true;
+    }
+    return false;
+}
+
+/* The pod is over: sidecars, and whatever else still runs, are brought to their end. */
+static bool step_over(const struct run *run, uint64_t now, struct pod_next *next)
+{
+    if (run != NULL && now < run->retry_boot_ms) {
+        step_wake(next, run->retry_boot_ms);
+        return false;
+    }
+    return run != NULL && end_running(run, now, next);
+}
+
+static bool is_past_deadline(const struct pod_view *view, uint64_t now, struct pod_next *next)
+{
+    if (view->pod->deadline_seconds <= 0)
+        return false;
+    uint64_t deadline_ms = (uint64_t)view->pod->deadline_seconds * 1000;
+    if (view->age_ms < deadline_ms) {
+        step_wake(next, now + (deadline_ms - view->age_ms));
+        return false;
+    }
+    step_act(next, POD_OVER, view->uid, "", 0);
+    next->action.end = (struct pod_end){ .reason = "DeadlineExceeded",
+                                         .message = "Pod was active on the node longer than the specified deadline" };
+    return true;
 }
 
 /* Off the path of a start: attempts that began are remembered, ended ones removed. */
 static bool tidy(const struct pod_view *view, const struct run *run, struct pod_next *next)
 {
-    for (size_t i = 0; i < view->pod->containers.count; i++) {
+    for (size_t i = 0; i < pod_count(view->pod); i++) {
         const char *name = pod_container(view->pod, i)->name;
         const struct instance *newest = run_newest(run, name);
         if (newest != NULL && newest->state == INSTANCE_RUNNING && view->memory[i].begun < newest->attempt) {
@@ -167,10 +296,28 @@ static bool tidy(const struct pod_view *view, const struct run *run, struct pod_
     }
     for (size_t i = 0; run != NULL && i < run->count; i++)
         if (run->instances[i].state == INSTANCE_EXITED) {
-            act(next, POD_REMOVE, run->uid, run->instances[i].container, run->instances[i].attempt);
+            step_act(next, POD_REMOVE, run->uid, run->instances[i].container, run->instances[i].attempt);
             return true;
         }
     return false;
+}
+
+static void step_wanted(const struct pod_view *view, const struct run *run, uint64_t now, uint64_t now_wall,
+                        struct pod_next *next)
+{
+    if (remember_ends(view, run, now_wall, next))
+        return;
+    struct pod_progress progress;
+    pod_progress(view, run, &progress);
+    bool over = progress.finished || (view->end != NULL && view->end->reason[0] != '\0');
+    if (!over && is_past_deadline(view, now, next))
+        return;
+    if (over ? step_over(run, now, next) : step_containers(view, run, &progress, now, next))
+        return;
+    if (run == NULL || now >= run->retry_boot_ms)
+        tidy(view, run, next);
+    else
+        step_wake(next, run->retry_boot_ms);
 }
 
 void pod_step(const struct pod_view *view, uint64_t now_boot_ms, uint64_t now_wall_ms, struct pod_next *next)
@@ -188,15 +335,8 @@ void pod_step(const struct pod_view *view, uint64_t now_boot_ms, uint64_t now_wa
             return;
     }
     /* Two incarnations never run at once: the next one waits until the last is gone. */
-    if (view->pod == NULL || others)
-        return;
-    for (size_t i = 0; i < view->pod->containers.count; i++)
-        if (step_container(view, wanted, i, now_boot_ms, now_wall_ms, next))
-            return;
-    if (wanted == NULL || now_boot_ms >= wanted->retry_boot_ms)
-        tidy(view, wanted, next);
-    else
-        wake(next, wanted->retry_boot_ms);
+    if (view->pod != NULL && !others)
+        step_wanted(view, wanted, now_boot_ms, now_wall_ms, next);
 }
 
 bool pod_is_gone(const struct pod_view *view)

@@ -12,11 +12,16 @@
 
 enum pod_action_kind {
     POD_NOTHING,
+    POD_CONNECT, /* network: make the pod's namespace and its addresses */
     POD_CREATE,  /* runtime: make an attempt of a container */
     POD_START,
     POD_STOP,    /* runtime: ask it to end; force: end it */
     POD_REMOVE,  /* runtime: remove an attempt that does not run */
     POD_RELEASE, /* runtime: remove what the attempts of a uid shared */
+    POD_DISCONNECT, /* network: remove the pod's namespace and its addresses */
+    POD_HOOK,    /* begin postStart or preStop; it goes on beside whatever comes next */
+    POD_PROBE,   /* ask a probe; likewise */
+    POD_OVER,    /* store: the pod as a whole is over (`end`) */
     POD_REMEMBER /* store: commit memory[container_index] as changed by this step, then go on */
 };
 
@@ -27,6 +32,10 @@ struct pod_action {
     size_t container_index; /* CREATE, REMEMBER: in pod->containers */
     int64_t attempt;
     bool force;
+    bool hook_is_pre_stop;  /* HOOK */
+    enum probe_kind probe;  /* PROBE */
+    uint64_t grace_ms;      /* HOOK: preStop may take so long */
+    struct pod_end end;     /* OVER */
     struct container_memory remember; /* REMEMBER: what to commit */
 };
 
@@ -37,13 +46,26 @@ struct container_image {
     char message[ERROR_MESSAGE_BYTES];
 };
 
+enum network_state { NETWORK_WANTED, NETWORK_READY, NETWORK_FAILED };
+
+/* The network of a pod that has one of its own. */
+struct pod_network {
+    enum network_state state;
+    uint64_t retry_boot_ms; /* FAILED: again then */
+    char reason[REASON_BYTES];
+    char message[ERROR_MESSAGE_BYTES];
+};
+
 /* Everything a step looks at. Nothing is changed. */
 struct pod_view {
     const struct pod *pod; /* NULL: nothing is wanted */
     const char *uid;       /* of the wanted incarnation */
     const struct run *runs; /* everything seen of this pod, any incarnation */
-    const struct container_memory *memory; /* one for each container of `pod` */
-    const struct container_image *images;  /* one for each container of `pod` */
+    const struct container_memory *memory; /* one for each container of `pod`, init containers first */
+    const struct container_image *images;  /* likewise */
+    const struct pod_network *network;     /* NULL: it needs none */
+    const struct pod_end *end;             /* NULL, or reason "": it is not over */
+    uint64_t age_ms;                       /* since it was accepted */
 };
 
 struct pod_next {
@@ -53,6 +75,19 @@ struct pod_next {
 };
 
 void pod_step(const struct pod_view *view, uint64_t now_boot_ms, uint64_t now_wall_ms, struct pod_next *next);
+
+/* Of the wanted incarnation, whose runs are `run` (NULL: none are seen). */
+struct pod_progress {
+    bool initialized;    /* every init container is done, every sidecar has started */
+    bool init_failed;    /* one failed, and is not tried again */
+    bool finished;       /* nothing of it is to run any more, sidecars apart */
+    size_t next_init;    /* the first init container that is not done; pod_init_count: all are */
+};
+void pod_progress(const struct pod_view *view, const struct run *run, struct pod_progress *progress);
+/* This init container has done its work, in this boot. */
+bool init_is_done(const struct pod_view *view, const struct run *run, size_t index);
+/* It ended, and is to run again. */
+bool container_restarts(const struct pod *pod, size_t index, const struct ending *ending);
 
 /* Nothing is left of any incarnation. */
 bool pod_is_gone(const struct pod_view *view);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/quantity.h"
 #include "protocol/names.h"
 #include "protocol/secret_fields.h"
 
@@ -138,10 +139,22 @@ static bool read_secret(const struct json *json, struct document *document, stru
     struct error err;
     ignore_unknown(json, "", known, &document->ignored);
     ignore_metadata(json, document);
-    document->secret = secret_read(json, &err);
-    if (document->secret == NULL)
+    document->data = secret_read(json, &err);
+    if (document->data == NULL)
         refusal_set(refusal, "InvalidSecret", "%s", err.message);
-    return document->secret != NULL;
+    return document->data != NULL;
+}
+
+static bool read_config_map(const struct json *json, struct document *document, struct refusal *refusal)
+{
+    static const char *const known[] = { "apiVersion", "kind", "metadata", "data", "binaryData", "immutable", NULL };
+    struct error err;
+    ignore_unknown(json, "", known, &document->ignored);
+    ignore_metadata(json, document);
+    document->data = config_map_read(json, &err);
+    if (document->data == NULL)
+        refusal_set(refusal, "InvalidConfigMap", "%s", err.message);
+    return document->data != NULL;
 }
 
 static bool read_pod(const struct json *json, struct document *document, struct refusal *refusal)
@@ -160,14 +173,51 @@ static bool read_pod(const struct json *json, struct document *document, struct 
         refusal_set(refusal, "InvalidPod", "%s", err.message);
         return false;
     }
+    const struct json *metadata = json_get(json, "metadata");
+    const struct json *labels = json_get(metadata, "labels"), *annotations = json_get(metadata, "annotations");
+    document->pod->labels = json_type(labels) == JSON_OBJECT ? json_copy(labels) : NULL;
+    document->pod->annotations = json_type(annotations) == JSON_OBJECT ? json_copy(annotations) : NULL;
     pod_hash(document->pod, document->hash);
+    return true;
+}
+
+/* A named folder on this device: nothing of its spec chooses where. */
+static bool read_claim(const struct json *json, struct document *document, struct refusal *refusal)
+{
+    static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", "status", NULL };
+    static const char *const known_spec[] = { "accessModes", "resources", "storageClassName", "volumeMode", NULL };
+    const struct json *size = json_get(json_get(json_get(json_get(json, "spec"), "resources"), "requests"), "storage");
+    const char *mode = json_get_text(json_get(json, "spec"), "volumeMode");
+    int64_t bytes = 0;
+    ignore_unknown(json, "", known, &document->ignored);
+    ignore_unknown(json_get(json, "spec"), "spec.", known_spec, &document->ignored);
+    ignore_metadata(json, document);
+    AUTO_FREE char *printed = size != NULL ? json_print(size) : NULL;
+    if (size == NULL || !quantity_read(json_text(size) != NULL ? json_text(size) : printed, 1, &bytes)) {
+        refusal_set(refusal, "InvalidClaim", "spec.resources.requests.storage must be a quantity, as 1Gi");
+        return false;
+    }
+    if (mode != NULL && strcmp(mode, "Filesystem") != 0) {
+        refusal_set(refusal, "InvalidClaim", "spec.volumeMode %.40s is not on this device: claims are folders", mode);
+        return false;
+    }
+    document->data = json_new_object();
+    json_set_integer(document->data, "storageBytes", bytes);
     return true;
 }
 
 static bool read_content(const struct json *json, struct document *document, struct refusal *refusal)
 {
-    return strcmp(document->id.resource, "secrets") == 0 ? read_secret(json, document, refusal)
-                                                         : read_pod(json, document, refusal);
+    static const struct {
+        const char *resource;
+        bool (*read)(const struct json *json, struct document *document, struct refusal *refusal);
+    } readers[] = { { "pods", read_pod }, { "secrets", read_secret }, { "configmaps", read_config_map },
+                  { "persistentvolumeclaims", read_claim } };
+    for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
+        if (strcmp(readers[i].resource, document->id.resource) == 0)
+            return readers[i].read(json, document, refusal);
+    refusal_set(refusal, "UnsupportedKind", "%s are not run by this version of Davit", document->id.resource);
+    return false;
 }
 
 /* Deleting is never a guess: `false`, 0 or "" in the place of a time is refused. */
@@ -235,7 +285,7 @@ void document_free(struct document *document)
 {
     free(document->text);
     pod_free(document->pod);
-    json_free(document->secret);
+    json_free(document->data);
     ignored_free(&document->ignored);
     memset(document, 0, sizeof(*document));
 }

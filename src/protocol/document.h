@@ -19,7 +19,7 @@ struct document {
     char content[DIGEST_HEX_BYTES]; /* digest of the content */
     char *text;             /* canonical JSON of the content; it reads as the same document again */
     struct pod *pod;        /* NULL for a tombstone, and what is no pod */
-    struct json *secret;    /* of a Secret (secret_fields.h); NULL */
+    struct json *data;      /* of a Secret or ConfigMap (secret_fields.h), {"storageBytes"} of a claim; NULL */
     char hash[POD_HASH_BYTES]; /* of a pod; "" is nothing to run */
     struct ignored_fields ignored;
 };
@@ -36,7 +36,8 @@ void refusal_set(struct refusal *refusal, const char *reason, const char *format
 
 /* `id` is the address it came to, and must be its own; NULL: a file, which says its own address. False: refused. What
  * was read is then freed. The reasons: InvalidJSON TooLarge UnsupportedKind NameMismatch InvalidName
- * InvalidGeneration InvalidDocument InvalidPod InvalidSecret.
+ * InvalidGeneration InvalidDocument InvalidPod InvalidSecret InvalidConfigMap
+ * InvalidClaim.
  */
 MUST_CHECK bool document_read(const struct object_id *id, const char *data, size_t len, struct document *document,
                               struct refusal *refusal);

@@ -99,25 +99,42 @@ static bool read_word(const struct field *field, const struct json *json, const 
     return error_set(err, ERROR_INVALID, "%s \"%.80s\" is no value Kubernetes knows", path, text);
 }
 
-static bool read_one(const struct field *field, const struct json *json, const char *path, void *to,
-                     struct ignored_fields *ignored, struct error *err)
+static bool read_flag(const struct field *field, const struct json *json, const char *path, void *to, struct error *err)
 {
-    static bool (*const readers[])(const struct field *, const struct json *, const char *, void *, struct error *) = {
-        [FIELD_TEXT] = read_text, [FIELD_TEXTS] = read_texts,     [FIELD_BOOL] = read_bool,
-        [FIELD_WORD] = read_word, [FIELD_INTEGER] = read_integer, [FIELD_OBJECTS] = NULL,
-    };
-    if (readers[field->type] != NULL)
-        return readers[field->type](field, json, path, to, err);
-    if (field->type == FIELD_OBJECT) {
-        void *nested = mem_alloc(field->nested->size);
-        if (fields_read(field->nested, json, path, nested, ignored, err)) {
-            *(void **)to = nested;
-            return true;
-        }
-        free(nested);
+    bool value = false;
+    if (!read_bool(field, json, path, &value, err))
         return false;
+    *(int64_t *)to = value;
+    return true;
+}
+
+/* Kubernetes: IntOrString. */
+static bool read_port(const struct field *field, const struct json *json, const char *path, void *to, struct error *err)
+{
+    int64_t number = 0;
+    const char *text = json_text(json);
+    (void)field;
+    if (text == NULL && json_integer(json, &number) && number >= 1 && number <= 65535) {
+        *(char **)to = mem_printf("%" PRId64, number);
+        return true;
     }
-    struct item_list *list = to;
+    if (text == NULL || text[0] == '\0' || strlen(text) > LIMIT_LABEL_BYTES)
+        return error_set(err, ERROR_INVALID, "%s must be a port from 1 to 65535, or the name of one", path);
+    *(char **)to = mem_strdup(text);
+    return true;
+}
+
+static bool read_raw(const struct field *field, const struct json *json, const char *path, void *to, struct error *err)
+{
+    if (!field->check_json(json, path, err))
+        return false;
+    *(struct json **)to = json_copy(json);
+    return true;
+}
+
+static bool read_objects(const struct field *field, const struct json *json, const char *path, struct item_list *list,
+                         struct ignored_fields *ignored, struct error *err)
+{
     if (json_type(json) != JSON_ARRAY)
         return wrong_type(json, path, "an array", err);
     if (json_size(json) > (size_t)field->max)
@@ -133,6 +150,28 @@ static bool read_one(const struct field *field, const struct json *json, const c
     return true;
 }
 
+static bool read_one(const struct field *field, const struct json *json, const char *path, void *to,
+                     struct ignored_fields *ignored, struct error *err)
+{
+    static bool (*const readers[])(const struct field *, const struct json *, const char *, void *, struct error *) = {
+        [FIELD_TEXT] = read_text, [FIELD_TEXTS] = read_texts,     [FIELD_BOOL] = read_bool,
+        [FIELD_WORD] = read_word, [FIELD_INTEGER] = read_integer, [FIELD_FLAG] = read_flag,
+        [FIELD_PORT] = read_port, [FIELD_JSON] = read_raw,        [FIELD_OBJECTS] = NULL,
+    };
+    if (readers[field->type] != NULL)
+        return readers[field->type](field, json, path, to, err);
+    if (field->type == FIELD_OBJECT) {
+        void *nested = mem_alloc(field->nested->size);
+        if (fields_read(field->nested, json, path, nested, ignored, err)) {
+            *(void **)to = nested;
+            return true;
+        }
+        free(nested);
+        return false;
+    }
+    return read_objects(field, json, path, to, ignored, err);
+}
+
 static const struct field *field_find(const struct field_table *table, const char *name)
 {
     for (const struct field *field = table->fields; field->name != NULL; field++)
@@ -143,7 +182,13 @@ static const struct field *field_find(const struct field_table *table, const cha
 
 static bool is_scalar(const struct field *field)
 {
-    return field->type == FIELD_BOOL || field->type == FIELD_INTEGER || field->type == FIELD_WORD;
+    return field->type == FIELD_BOOL || field->type == FIELD_INTEGER || field->type == FIELD_WORD ||
+           field->type == FIELD_FLAG;
+}
+
+static bool is_text(const struct field *field)
+{
+    return field->type == FIELD_TEXT || field->type == FIELD_PORT;
 }
 
 static int64_t scalar(const struct field *field, const void *in)
@@ -199,8 +244,11 @@ bool fields_read(const struct field_table *table, const struct json *json, const
 
 static void hash_value(const struct field *field, const void *value, struct digest *digest)
 {
-    if (field->type == FIELD_TEXT) {
+    if (is_text(field)) {
         digest_add_text(digest, *(char *const *)value);
+    } else if (field->type == FIELD_JSON) {
+        AUTO_FREE char *text = json_print_canonical(*(struct json *const *)value);
+        digest_add_text(digest, text);
     } else if (field->type == FIELD_TEXTS) {
         /* The count keeps a word from being taken for the end of the list. */
         const struct text_list *list = value;
@@ -228,7 +276,7 @@ static bool is_set(const struct field *field, const void *in)
         return ((const struct text_list *)value)->count > 0;
     if (field->type == FIELD_OBJECTS)
         return ((const struct item_list *)value)->count > 0;
-    if (field->type == FIELD_TEXT) /* Kubernetes: an empty text is the same as none */
+    if (is_text(field)) /* Kubernetes: an empty text is the same as none */
         return *(char *const *)value != NULL && **(char *const *)value != '\0';
     return *(void *const *)value != NULL;
 }
@@ -249,6 +297,12 @@ void fields_hash(const struct field_table *table, const void *in, struct digest 
     }
 }
 
+static struct json *write_port(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+    return text[digits] == '\0' ? json_new_integer(strtoll(text, NULL, 10)) : json_new_text(text);
+}
+
 static struct json *write_value(const struct field *field, const void *in)
 {
     const void *value = at(field, in);
@@ -256,6 +310,10 @@ static struct json *write_value(const struct field *field, const void *in)
     switch (field->type) {
     case FIELD_TEXT:
         return json_new_text(*(char *const *)value);
+    case FIELD_PORT:
+        return write_port(*(char *const *)value);
+    case FIELD_JSON:
+        return json_copy(*(struct json *const *)value);
     case FIELD_WORD:
         return json_new_text(field->words[scalar(field, in)]);
     case FIELD_OBJECT:
@@ -272,6 +330,7 @@ static struct json *write_value(const struct field *field, const void *in)
                                                             i * field->nested->size));
         return array;
     case FIELD_BOOL:
+    case FIELD_FLAG:
     case FIELD_INTEGER:
         break;
     }
@@ -284,8 +343,8 @@ struct json *fields_write(const struct field_table *table, const void *in)
     for (const struct field *field = table->fields; field->name != NULL; field++) {
         if (!is_set(field, in))
             continue;
-        if (field->type == FIELD_BOOL)
-            json_set_boolean(json, field->name, *(const bool *)at(field, in));
+        if (field->type == FIELD_BOOL || field->type == FIELD_FLAG)
+            json_set_boolean(json, field->name, scalar(field, in) != 0);
         else
             json_set(json, field->name, write_value(field, in));
     }
@@ -296,8 +355,10 @@ void fields_free(const struct field_table *table, void *in)
 {
     for (const struct field *field = table->fields; field->name != NULL; field++) {
         void *value = at(field, in);
-        if (field->type == FIELD_TEXT) {
+        if (is_text(field)) {
             free(*(char **)value);
+        } else if (field->type == FIELD_JSON) {
+            json_free(*(struct json **)value);
         } else if (field->type == FIELD_TEXTS) {
             text_list_free(value);
         } else if (field->type == FIELD_OBJECT && *(void **)value != NULL) {

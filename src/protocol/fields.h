@@ -15,6 +15,9 @@ enum field_type {
     FIELD_BOOL,    /* bool */
     FIELD_INTEGER, /* int64_t, within [min, max] */
     FIELD_WORD,    /* int64_t: index into words */
+    FIELD_FLAG,    /* int64_t: 0, 1, or the fallback (POD_UNSET) where nothing is said */
+    FIELD_PORT,    /* char *: a number's digits, or a name */
+    FIELD_JSON,    /* struct json *, as it is; check_json refuses what is wrong */
     FIELD_OBJECT,  /* pointer to a struct; NULL where absent */
     FIELD_OBJECTS  /* struct item_list */
 };
@@ -33,7 +36,11 @@ struct field {
     const struct field_table *nested; /* OBJECT, OBJECTS */
     bool (*check)(const char *text);  /* TEXT: refuses what is no such value */
     const char *expected;             /* what check wants, for the message */
+    bool (*check_json)(const struct json *json, const char *path, struct error *err); /* JSON */
 };
+
+/* The first words of an entry: { FIELD("name", FIELD_TEXT, struct volume, name), .required = true }. */
+#define FIELD(json, kind, of, member) .name = json, .type = kind, .offset = offsetof(of, member)
 
 struct field_table {
     size_t size; /* of the struct */

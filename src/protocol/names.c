@@ -73,9 +73,9 @@ static const struct {
     { { "jobs", "job", "Job", "batch/v1", false }, "job" },
     { { "cronjobs", "cronjob", "CronJob", "batch/v1", false }, "cj" },
     { { "services", "service", "Service", "v1", false }, "svc" },
-    { { "configmaps", "configmap", "ConfigMap", "v1", false }, "cm" },
+    { { "configmaps", "configmap", "ConfigMap", "v1", true }, "cm" },
     { { "secrets", "secret", "Secret", "v1", true }, "secret" },
-    { { "persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim", "v1", false }, "pvc" },
+    { { "persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim", "v1", true }, "pvc" },
     { { "virtualmachines", "virtualmachine", "VirtualMachine", "kubevirt.io/v1", false }, "vm" },
     { { "apps", "app", "App", "davit/v1", false }, "app" },
 };

@@ -2,161 +2,109 @@
 
 #include <string.h>
 
-#include "base/file.h"
 #include "base/memory.h"
+#include "protocol/container_fields.h"
 #include "protocol/names.h"
+#include "protocol/pod_check.h"
+#include "protocol/volume_fields.h"
 
-#define LIMIT_IMAGE_NAME_BYTES 512
+#define LIMIT_SECONDS (86400 * 366)
 
-static bool is_env_name(const char *text)
-{
-    return text[0] != '\0' && strchr(text, '=') == NULL;
-}
-
-static bool is_image_name(const char *text)
-{
-    return text[0] != '\0' && strlen(text) <= LIMIT_IMAGE_NAME_BYTES && strpbrk(text, " \t\r\n") == NULL;
-}
-
-static bool is_host_path_type(const char *text)
-{
-    static const char *const types[] = { "",       "DirectoryOrCreate", "Directory", "FileOrCreate", "File",
-                                         "Socket", "CharDevice",        "BlockDevice" };
-    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-        if (strcmp(text, types[i]) == 0)
-            return true;
-    return false;
-}
-
-static bool is_working_dir(const char *text)
-{
-    return text[0] == '\0' || file_path_is_safe(text);
-}
-
-/* "" is what is not said (enum pull_policy). */
-static const char *const pull_words[] = { "", "Always", "IfNotPresent", "Never", NULL };
 static const char *const restart_words[] = { "Always", "OnFailure", "Never", NULL };
+static const char *const dns_words[] = { "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None", NULL };
+static const char *const change_words[] = { "Always", "OnRootMismatch", NULL };
 
-static const struct field_table env_table = { sizeof(struct env_var), (const struct field[]){
-    { .name = "name", .type = FIELD_TEXT, .offset = offsetof(struct env_var, name), .required = true,
-      .check = is_env_name, .expected = "name of an environment variable" },
-    { .name = "value", .type = FIELD_TEXT, .offset = offsetof(struct env_var, value) },
+static bool check_numbers(const struct json *json, const char *path, struct error *err)
+{
+    bool good = json_type(json) == JSON_ARRAY && json_size(json) <= LIMIT_GROUPS;
+    JSON_EACH(value, json) {
+        int64_t number = -1;
+        good = good && json_integer(value, &number) && number >= 0 && number <= INT32_MAX;
+    }
+    return good || error_set(err, ERROR_INVALID, "%s must be at most %d numbers from 0 to 2147483647", path, LIMIT_GROUPS);
+}
+
+static bool check_labels(const struct json *json, const char *path, struct error *err)
+{
+    bool good = json_type(json) == JSON_OBJECT;
+    JSON_EACH(value, json)
+        good = good && json_text(value) != NULL;
+    return good || error_set(err, ERROR_INVALID, "%s must map labels to strings", path);
+}
+
+static const struct field_table alias_table = { sizeof(struct host_alias), (const struct field[]){
+    { FIELD("ip", FIELD_TEXT, struct host_alias, ip), .required = true },
+    { FIELD("hostnames", FIELD_TEXTS, struct host_alias, names), .max = LIMIT_HOST_NAMES },
     { 0 } } };
 
-static const struct field_table mount_table = { sizeof(struct volume_mount), (const struct field[]){
-    { .name = "name", .type = FIELD_TEXT, .offset = offsetof(struct volume_mount, name), .required = true },
-    { .name = "mountPath", .type = FIELD_TEXT, .offset = offsetof(struct volume_mount, mount_path), .required = true,
-      .check = file_path_is_safe, .expected = "absolute path without \"..\"" },
-    { .name = "readOnly", .type = FIELD_BOOL, .offset = offsetof(struct volume_mount, read_only) },
+static const struct field_table dns_option_table = { sizeof(struct dns_option), (const struct field[]){
+    { FIELD("name", FIELD_TEXT, struct dns_option, name), .required = true },
+    { FIELD("value", FIELD_TEXT, struct dns_option, value) },
     { 0 } } };
 
-static const struct field_table container_table = { sizeof(struct container), (const struct field[]){
-    { .name = "name", .type = FIELD_TEXT, .offset = offsetof(struct container, name), .required = true,
-      .check = name_is_label, .expected = "DNS label" },
-    { .name = "image", .type = FIELD_TEXT, .offset = offsetof(struct container, image), .required = true,
-      .check = is_image_name, .expected = "image reference" },
-    { .name = "imagePullPolicy", .type = FIELD_WORD, .offset = offsetof(struct container, image_pull_policy),
-      .words = pull_words, .fallback = PULL_BY_TAG, .unhashed = true },
-    { .name = "command", .type = FIELD_TEXTS, .offset = offsetof(struct container, command), .max = LIMIT_ARGS },
-    { .name = "args", .type = FIELD_TEXTS, .offset = offsetof(struct container, args), .max = LIMIT_ARGS },
-    { .name = "workingDir", .type = FIELD_TEXT, .offset = offsetof(struct container, working_dir),
-      .check = is_working_dir, .expected = "absolute path without \"..\"" },
-    { .name = "env", .type = FIELD_OBJECTS, .offset = offsetof(struct container, env), .max = LIMIT_ENV,
-      .nested = &env_table },
-    { .name = "volumeMounts", .type = FIELD_OBJECTS, .offset = offsetof(struct container, mounts),
-      .max = LIMIT_VOLUMES, .nested = &mount_table },
+static const struct field_table dns_table = { sizeof(struct dns_config), (const struct field[]){
+    { FIELD("nameservers", FIELD_TEXTS, struct dns_config, servers), .max = LIMIT_HOST_NAMES },
+    { FIELD("searches", FIELD_TEXTS, struct dns_config, searches), .max = LIMIT_HOST_NAMES },
+    { FIELD("options", FIELD_OBJECTS, struct dns_config, options), .max = LIMIT_HOST_NAMES,
+      .nested = &dns_option_table },
     { 0 } } };
 
-static const struct field_table host_path_table = { sizeof(struct host_path), (const struct field[]){
-    { .name = "path", .type = FIELD_TEXT, .offset = offsetof(struct host_path, path), .required = true,
-      .check = file_path_is_safe, .expected = "absolute path without \"..\"" },
-    { .name = "type", .type = FIELD_TEXT, .offset = offsetof(struct host_path, type), .check = is_host_path_type,
-      .expected = "hostPath type" },
+static const struct field_table sysctl_table = { sizeof(struct sysctl), (const struct field[]){
+    { FIELD("name", FIELD_TEXT, struct sysctl, name), .required = true },
+    { FIELD("value", FIELD_TEXT, struct sysctl, value) },
     { 0 } } };
 
-static const struct field_table empty_dir_table = { sizeof(struct empty_dir), (const struct field[]){ { 0 } } };
-
-static const struct field_table volume_table = { sizeof(struct volume), (const struct field[]){
-    { .name = "name", .type = FIELD_TEXT, .offset = offsetof(struct volume, name), .required = true,
-      .check = name_is_label, .expected = "DNS label" },
-    { .name = "hostPath", .type = FIELD_OBJECT, .offset = offsetof(struct volume, host_path),
-      .nested = &host_path_table },
-    { .name = "emptyDir", .type = FIELD_OBJECT, .offset = offsetof(struct volume, empty_dir),
-      .nested = &empty_dir_table },
+static const struct field_table pod_security_table = { sizeof(struct pod_security), (const struct field[]){
+    { FIELD("runAsUser", FIELD_INTEGER, struct pod_security, run_as_user), .fallback = POD_UNSET, .max = INT32_MAX },
+    { FIELD("runAsGroup", FIELD_INTEGER, struct pod_security, run_as_group), .fallback = POD_UNSET, .max = INT32_MAX },
+    { FIELD("runAsNonRoot", FIELD_FLAG, struct pod_security, run_as_non_root), .fallback = POD_UNSET },
+    { FIELD("fsGroup", FIELD_INTEGER, struct pod_security, fs_group), .fallback = POD_UNSET, .max = INT32_MAX },
+    { FIELD("fsGroupChangePolicy", FIELD_WORD, struct pod_security, fs_group_on_mismatch), .words = change_words },
+    { FIELD("supplementalGroups", FIELD_JSON, struct pod_security, groups), .check_json = check_numbers },
+    { FIELD("seccompProfile", FIELD_OBJECT, struct pod_security, seccomp), .nested = &seccomp_table },
+    { FIELD("appArmorProfile", FIELD_OBJECT, struct pod_security, app_armor), .nested = &seccomp_table },
+    { FIELD("sysctls", FIELD_OBJECTS, struct pod_security, sysctls), .max = LIMIT_SYSCTLS, .nested = &sysctl_table },
     { 0 } } };
 
 static const struct field_table pull_secret_table = { sizeof(struct pull_secret), (const struct field[]){
-    { .name = "name", .type = FIELD_TEXT, .offset = offsetof(struct pull_secret, name), .required = true,
-      .check = name_is_subdomain, .expected = "name of a Secret" },
+    { FIELD("name", FIELD_TEXT, struct pull_secret, name), .required = true, .check = name_is_subdomain,
+      .expected = "name of a Secret" },
     { 0 } } };
 
-static const struct field_table pod_table = { sizeof(struct pod), (const struct field[]){
-    { .name = "containers", .type = FIELD_OBJECTS, .offset = offsetof(struct pod, containers), .required = true,
-      .max = LIMIT_CONTAINERS, .nested = &container_table },
-    { .name = "volumes", .type = FIELD_OBJECTS, .offset = offsetof(struct pod, volumes), .max = LIMIT_VOLUMES,
-      .nested = &volume_table },
-    { .name = "imagePullSecrets", .type = FIELD_OBJECTS, .offset = offsetof(struct pod, pull_secrets),
-      .max = LIMIT_PULL_SECRETS, .nested = &pull_secret_table, .unhashed = true },
-    { .name = "hostNetwork", .type = FIELD_BOOL, .offset = offsetof(struct pod, host_network) },
-    { .name = "restartPolicy", .type = FIELD_WORD, .offset = offsetof(struct pod, restart_policy),
-      .words = restart_words, .fallback = RESTART_ALWAYS },
-    { .name = "terminationGracePeriodSeconds", .type = FIELD_INTEGER, .offset = offsetof(struct pod, grace_seconds),
-      .fallback = 30, .min = 0, .max = 86400 * 366 },
+const struct field_table pod_table = { sizeof(struct pod), (const struct field[]){
+    { FIELD("containers", FIELD_OBJECTS, struct pod, containers), .required = true, .max = LIMIT_CONTAINERS,
+      .nested = &container_table },
+    { FIELD("volumes", FIELD_OBJECTS, struct pod, volumes), .max = LIMIT_VOLUMES, .nested = &volume_table },
+    { FIELD("imagePullSecrets", FIELD_OBJECTS, struct pod, pull_secrets), .max = LIMIT_PULL_SECRETS,
+      .nested = &pull_secret_table, .unhashed = true },
+    { FIELD("hostNetwork", FIELD_BOOL, struct pod, host_network) },
+    { FIELD("restartPolicy", FIELD_WORD, struct pod, restart_policy), .words = restart_words },
+    { FIELD("terminationGracePeriodSeconds", FIELD_INTEGER, struct pod, grace_seconds), .fallback = 30,
+      .max = LIMIT_SECONDS },
+    { FIELD("initContainers", FIELD_OBJECTS, struct pod, init_containers), .max = LIMIT_CONTAINERS,
+      .nested = &init_container_table },
+    { FIELD("hostPID", FIELD_BOOL, struct pod, host_pid) },
+    { FIELD("hostIPC", FIELD_BOOL, struct pod, host_ipc) },
+    { FIELD("activeDeadlineSeconds", FIELD_INTEGER, struct pod, deadline_seconds), .fallback = POD_UNSET, .min = 1,
+      .max = INT32_MAX, .unhashed = true },
+    { FIELD("hostname", FIELD_TEXT, struct pod, hostname), .check = name_is_label, .expected = "DNS label" },
+    { FIELD("subdomain", FIELD_TEXT, struct pod, subdomain), .check = name_is_label, .expected = "DNS label" },
+    { FIELD("setHostnameAsFQDN", FIELD_BOOL, struct pod, fqdn_hostname) },
+    { FIELD("hostAliases", FIELD_OBJECTS, struct pod, host_aliases), .max = LIMIT_HOST_NAMES, .nested = &alias_table },
+    { FIELD("dnsPolicy", FIELD_WORD, struct pod, dns_policy), .words = dns_words },
+    { FIELD("dnsConfig", FIELD_OBJECT, struct pod, dns), .nested = &dns_table },
+    { FIELD("securityContext", FIELD_OBJECT, struct pod, security), .nested = &pod_security_table },
+    { FIELD("nodeSelector", FIELD_JSON, struct pod, node_selector), .check_json = check_labels, .unhashed = true },
     { 0 } } };
-
-/* Kubernetes: a volume without a source is an emptyDir; two sources are one too many. */
-static bool check_volumes(const struct pod *pod, struct error *err)
-{
-    for (size_t i = 0; i < pod->volumes.count; i++) {
-        const struct volume *volume = pod_volume(pod, i);
-        if (volume->host_path != NULL && volume->empty_dir != NULL)
-            return error_set(err, ERROR_INVALID, "spec.volumes[%zu] has more than one source", i);
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(pod_volume(pod, j)->name, volume->name) == 0)
-                return error_set(err, ERROR_INVALID, "spec.volumes has \"%s\" twice", volume->name);
-    }
-    return true;
-}
-
-static bool check_mounts(const struct pod *pod, size_t index, struct error *err)
-{
-    const struct container *container = pod_container(pod, index);
-    const struct volume_mount *mounts = container->mounts.items;
-    for (size_t i = 0; i < container->mounts.count; i++) {
-        bool found = false;
-        for (size_t j = 0; j < pod->volumes.count && !found; j++)
-            found = strcmp(pod_volume(pod, j)->name, mounts[i].name) == 0;
-        if (!found)
-            return error_set(err, ERROR_INVALID, "spec.containers[%zu].volumeMounts[%zu].name \"%s\" is no volume of this pod",
-                             index, i, mounts[i].name);
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(mounts[j].mount_path, mounts[i].mount_path) == 0)
-                return error_set(err, ERROR_INVALID, "spec.containers[%zu].volumeMounts has \"%s\" twice", index,
-                                 mounts[i].mount_path);
-    }
-    return true;
-}
-
-static bool check_pod(const struct pod *pod, struct error *err)
-{
-    for (size_t i = 0; i < pod->containers.count; i++) {
-        for (size_t j = 0; j < i; j++)
-            if (strcmp(pod_container(pod, j)->name, pod_container(pod, i)->name) == 0)
-                return error_set(err, ERROR_INVALID, "spec.containers has \"%s\" twice", pod_container(pod, i)->name);
-        if (!check_mounts(pod, i, err))
-            return false;
-    }
-    return check_volumes(pod, err);
-}
 
 struct pod *pod_read(const struct json *spec, struct ignored_fields *ignored, struct error *err)
 {
     struct pod *pod = mem_alloc(sizeof(*pod));
-    if (!fields_read(&pod_table, spec, "spec", pod, ignored, err)) {
+    if (!volumes_are_known(json_get(spec, "volumes"), err) || !fields_read(&pod_table, spec, "spec", pod, ignored, err)) {
         free(pod);
         return NULL;
     }
-    if (!check_pod(pod, err)) {
+    if (!pod_check(pod, err)) {
         pod_free(pod);
         return NULL;
     }
@@ -167,17 +115,43 @@ void pod_free(struct pod *pod)
 {
     if (pod == NULL)
         return;
+    json_free(pod->labels);
+    json_free(pod->annotations);
     fields_free(&pod_table, pod);
     free(pod);
 }
 
 _Static_assert(POD_HASH_BYTES == 2 + DIGEST_HEX_BYTES, "a version and a digest");
 
+bool resource_is_device(const char *name)
+{
+    static const char *const known[] = { "cpu", "memory", "ephemeral-storage" };
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+        if (strcmp(name, known[i]) == 0)
+            return false;
+    return strchr(name, '/') != NULL;
+}
+
+/* Devices are given when a container is made, so others mean another container; CPU and memory change in place. */
+static void hash_devices(const struct container *container, struct digest *digest)
+{
+    JSON_EACH(value, container->resources != NULL ? container->resources->limits : NULL) {
+        AUTO_FREE char *text = json_print(value);
+        if (!resource_is_device(json_key(value)))
+            continue;
+        digest_add_text(digest, container->name);
+        digest_add_text(digest, json_key(value));
+        digest_add_text(digest, text);
+    }
+}
+
 void pod_hash(const struct pod *pod, char out[POD_HASH_BYTES])
 {
     struct digest digest;
     digest_init(&digest);
     fields_hash(&pod_table, pod, &digest);
+    for (size_t i = 0; i < pod_count(pod); i++)
+        hash_devices(pod_container(pod, i), &digest);
     memcpy(out, "1:", 2);
     digest_hex(&digest, out + 2);
 }
@@ -207,5 +181,9 @@ struct pod *pod_copy(const struct pod *pod)
     AUTO_JSON struct json *spec = pod_write(pod);
     struct pod *copy = pod_read(spec, &ignored, &err);
     ignored_free(&ignored);
+    if (copy != NULL && pod->labels != NULL)
+        copy->labels = json_copy(pod->labels);
+    if (copy != NULL && pod->annotations != NULL)
+        copy->annotations = json_copy(pod->annotations);
     return copy;
 }

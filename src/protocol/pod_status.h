@@ -33,6 +33,8 @@ struct pod_report {
     const char *update_message;
     const char *stale;               /* why nobody could say that an image is the newest; NULL: no need */
     const char *const *image_ids;        /* one a container; NULL: not on this device */
+    const struct text_list *addresses;   /* the pod's own; NULL: none yet */
+    const char *host_address;            /* NULL: not known */
     bool terminating;                    /* nothing is wanted, something still runs */
     bool stored;                         /* accepted, and nothing of it runs: a Secret */
     bool orphan;                         /* it runs, and no document is known: left alone */

@@ -120,6 +120,28 @@ struct json *secret_read(const struct json *document, struct error *err)
     return type_is_kept(secret, err) ? mem_steal(&secret) : NULL;
 }
 
+struct json *config_map_read(const struct json *document, struct error *err)
+{
+    AUTO_JSON struct json *map = json_new_object();
+    const struct json *texts = json_get(document, "data"), *encoded = json_get(document, "binaryData");
+    size_t total = 0;
+    struct json *data = json_set_object(map, "data");
+    if (!map_is_valid(encoded, "binaryData", err) || !map_is_valid(texts, "data", err) ||
+        !add_data(encoded, data, &total, err))
+        return NULL;
+    JSON_EACH(value, texts)
+        if (json_get(encoded, json_key(value)) != NULL) {
+            (void)error_set(err, ERROR_INVALID, "data and binaryData both have \"%s\"", json_key(value));
+            return NULL;
+        }
+    add_texts(texts, data, &total);
+    if (total > DATA_MAX) {
+        (void)error_set(err, ERROR_LIMIT, "a ConfigMap has at most %d bytes", DATA_MAX);
+        return NULL;
+    }
+    return mem_steal(&map);
+}
+
 bool secret_add_auths(const struct json *secret, struct json *auths)
 {
     struct json *document = auths_of(secret);

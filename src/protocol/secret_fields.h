@@ -1,5 +1,5 @@
-/* A v1 Secret: checked as Kubernetes checks it, and its credentials for registries. Pure. What is in it is never repeated:
- * not in a status, an event, a log line or an error.
+/* A v1 Secret or ConfigMap: checked as Kubernetes checks it, and a Secret's credentials for registries. Pure. What is in
+ * one is never repeated: not in a status, an event, a log line or an error.
  */
 #ifndef PROTOCOL_SECRET_FIELDS_H
 #define PROTOCOL_SECRET_FIELDS_H
@@ -8,6 +8,8 @@
 
 /* {"type","data":{KEY: base64}}; stringData is put over data. NULL: *err names the key that is wrong. The caller frees. */
 MUST_CHECK struct json *secret_read(const struct json *document, struct error *err);
+/* {"data":{KEY: base64}} of a ConfigMap's data and binaryData. Likewise. */
+MUST_CHECK struct json *config_map_read(const struct json *document, struct error *err);
 /* Adds the Docker auth.json document in it to the array: of the types kubernetes.io/dockerconfigjson and .../dockercfg.
  * False: it is of another type.
  */

@@ -2,6 +2,7 @@
 
 #include "runtime/call.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +29,23 @@ RUN_WITH_DOCUMENT(remove)
 RUN_WITH_DOCUMENT(release)
 
 static enum davit_result run_unknown(const struct davit_runtime_plugin *plugin, void *ctx, const char *document,
+                                     struct davit_call *call);
+
+/* An older plugin ends before it: `size` says so. */
+#define RUN_IF_THERE(operation)                                                                           \
+    static enum davit_result run_##operation(const struct davit_runtime_plugin *plugin, void *ctx,        \
+                                             const char *document, struct davit_call *call)               \
+    {                                                                                                     \
+        size_t end = offsetof(struct davit_runtime_plugin, operation) + sizeof(plugin->operation);        \
+        if (plugin->size < end || plugin->operation == NULL)                                              \
+            return run_unknown(plugin, ctx, document, call);                                              \
+        return plugin->operation(ctx, document, call);                                                    \
+    }
+
+RUN_IF_THERE(update)
+RUN_IF_THERE(exec)
+
+static enum davit_result run_unknown(const struct davit_runtime_plugin *plugin, void *ctx, const char *document,
                                      struct davit_call *call)
 {
     (void)ctx;
@@ -42,7 +60,7 @@ static const struct {
     call_operation operation;
 } operations[] = {
     {"list", run_list}, {"create", run_create}, {"start", run_start},     {"stop", run_stop},
-    {"remove", run_remove}, {"release", run_release}, {"unknown", run_unknown},
+    {"remove", run_remove}, {"release", run_release}, {"update", run_update}, {"exec", run_exec}, {"unknown", run_unknown},
 };
 
 static void choose_operation(struct davit_call *call, const char *name)
@@ -53,6 +71,7 @@ static void choose_operation(struct davit_call *call, const char *name)
         i++;
     call->name = operations[i].name;
     call->operation = operations[i].operation;
+    call->beside = call->operation == run_exec;
 }
 
 struct davit_call *call_from_frame(struct frame *frame, uint64_t now_boot_ms, struct error *err)

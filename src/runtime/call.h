@@ -20,6 +20,7 @@ struct davit_call {
     const char *name;         /* static */
     call_operation operation;
     char *lane;               /* NULL: runs beside everything */
+    bool beside;              /* it may take long: a thread of its own, not one of the pool */
     char *document;
     uint64_t deadline_ms;     /* how long it may take */
     uint64_t expires_boot_ms;

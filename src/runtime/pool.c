@@ -18,6 +18,8 @@ struct pool {
     struct davit_call *queue; /* oldest first */
     size_t queued;
     struct davit_call *running;
+    size_t besides; /* of them, in threads of their own */
+    pthread_attr_t attributes;
     struct host *host;
     const struct davit_runtime_plugin *plugin;
     void *ctx;
@@ -63,41 +65,84 @@ static void forget_running(struct pool *pool, struct davit_call *done)
     *at = done->next;
 }
 
+/* Lock held on the way in and out, and not between. */
+static void carry_out(struct pool *pool, struct davit_call *call)
+{
+    enum davit_result result;
+    bool late;
+
+    pthread_mutex_unlock(&pool->lock);
+    result = call_run(call, pool->plugin, pool->ctx);
+    pthread_mutex_lock(&pool->lock);
+    late = call->answered;
+    call->answered = true;
+    pthread_mutex_unlock(&pool->lock);
+    if (!late)
+        host_send_result(pool->host, call, result);
+    pthread_mutex_lock(&pool->lock);
+    forget_running(pool, call);
+    if (pool->queue != NULL)
+        pthread_cond_broadcast(&pool->work); /* the lane is free again */
+    call_free(call);
+}
+
 static void *worker(void *arg)
 {
     struct pool *pool = arg;
     struct davit_call *call;
-    enum davit_result result;
-    bool late;
 
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         call = take_next(pool);
-        if (call == NULL) {
+        if (call == NULL)
             pthread_cond_wait(&pool->work, &pool->lock);
-            continue;
-        }
-        pthread_mutex_unlock(&pool->lock);
-        result = call_run(call, pool->plugin, pool->ctx);
-        pthread_mutex_lock(&pool->lock);
-        late = call->answered;
-        call->answered = true;
-        pthread_mutex_unlock(&pool->lock);
-        if (!late)
-            host_send_result(pool->host, call, result);
-        pthread_mutex_lock(&pool->lock);
-        forget_running(pool, call);
-        if (pool->queue != NULL)
-            pthread_cond_broadcast(&pool->work); /* the lane is free again */
-        call_free(call);
+        else
+            carry_out(pool, call);
     }
     return NULL;
+}
+
+struct beside {
+    struct pool *pool;
+    struct davit_call *call;
+};
+
+static void *run_beside(void *arg)
+{
+    struct beside *beside = arg;
+    struct pool *pool = beside->pool;
+
+    pthread_mutex_lock(&pool->lock);
+    carry_out(pool, beside->call);
+    pool->besides--;
+    pthread_mutex_unlock(&pool->lock);
+    free(beside);
+    return NULL;
+}
+
+/* Lock held. A command in a container can take as long as it likes: it holds back nobody. */
+static bool start_beside(struct pool *pool, struct davit_call *call)
+{
+    struct beside *beside;
+    pthread_t thread;
+
+    if (pool->besides >= LIMIT_RUNTIME_BESIDES)
+        return false;
+    beside = mem_alloc(sizeof(*beside));
+    *beside = (struct beside){.pool = pool, .call = call};
+    if (pthread_create(&thread, &pool->attributes, run_beside, beside) != 0) {
+        free(beside);
+        return false;
+    }
+    call->next = pool->running;
+    pool->running = call;
+    pool->besides++;
+    return true;
 }
 
 struct pool *pool_new(struct host *host, const struct davit_runtime_plugin *plugin, void *ctx, struct error *err)
 {
     struct pool *pool = mem_alloc(sizeof(*pool));
-    pthread_attr_t attr;
     pthread_t thread;
     int failed = 0;
 
@@ -106,12 +151,11 @@ struct pool *pool_new(struct host *host, const struct davit_runtime_plugin *plug
     pool->host = host;
     pool->plugin = plugin;
     pool->ctx = ctx;
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
+    pthread_attr_init(&pool->attributes);
+    pthread_attr_setdetachstate(&pool->attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&pool->attributes, THREAD_STACK_BYTES);
     for (int i = 0; i < LIMIT_RUNTIME_THREADS && failed == 0; i++)
-        failed = pthread_create(&thread, &attr, worker, pool);
-    pthread_attr_destroy(&attr);
+        failed = pthread_create(&thread, &pool->attributes, worker, pool);
     if (failed == 0)
         return pool;
     error_set_errno(err, failed, "cannot start %d worker threads", LIMIT_RUNTIME_THREADS);
@@ -123,10 +167,15 @@ void pool_submit(struct pool *pool, struct davit_call *call)
     struct davit_call **end = &pool->queue;
 
     pthread_mutex_lock(&pool->lock);
-    if (pool->queued >= LIMIT_RUNTIME_CALLS) {
+    if (call->beside && start_beside(pool, call)) {
+        pthread_mutex_unlock(&pool->lock);
+        return;
+    }
+    if (call->beside || pool->queued >= LIMIT_RUNTIME_CALLS) {
         pthread_mutex_unlock(&pool->lock);
         snprintf(call->reason, sizeof(call->reason), "TooManyCalls");
-        snprintf(call->message, sizeof(call->message), "%d calls wait already", LIMIT_RUNTIME_CALLS);
+        snprintf(call->message, sizeof(call->message), "%d calls wait already",
+                 call->beside ? LIMIT_RUNTIME_BESIDES : LIMIT_RUNTIME_CALLS);
         host_send_result(pool->host, call, DAVIT_UNAVAILABLE);
         call_free(call);
         return;

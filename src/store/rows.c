@@ -1,6 +1,7 @@
 /* The tables: how a row goes in, and comes out again at start. */
 #include <string.h>
 
+#include "base/memory.h"
 #include "store/txn.h"
 
 static struct txn_step *add_object(struct store_txn *txn, enum statement statement, const struct object_id *id)
@@ -56,6 +57,8 @@ void store_put_incarnation(struct store_txn *txn, const struct incarnation_row *
     txn_integer(step, (int64_t)row->created_ms);
     txn_text(step, row->text);
     txn_text(step, row->previous);
+    txn_text(step, row->end_reason);
+    txn_text(step, row->end_message);
 }
 
 void store_delete_incarnation(struct store_txn *txn, const struct object_id *id)
@@ -79,6 +82,7 @@ void store_put_memory(struct store_txn *txn, const char *uid, const struct conta
     txn_integer(step, (int64_t)memory->last.finished_ms);
     txn_integer(step, (int64_t)memory->last.finished_boot_ms);
     txn_text(step, store_boot_id(txn->store));
+    txn_text(step, memory->last.message);
 }
 
 void store_put_outbox(struct store_txn *txn, const struct outbox_row *row)
@@ -143,6 +147,18 @@ void store_put_layer(struct store_txn *txn, const struct layer_row *row)
     txn_integer(step, row->size_bytes);
 }
 
+void store_put_address(struct store_txn *txn, const char *uid, const char *address)
+{
+    struct txn_step *step = txn_add(txn, PUT_ADDRESS);
+    txn_text(step, uid);
+    txn_text(step, address);
+}
+
+void store_delete_address(struct store_txn *txn, const char *uid)
+{
+    txn_text(txn_add(txn, DELETE_ADDRESS), uid);
+}
+
 void store_delete_layer(struct store_txn *txn, const char *diff_id)
 {
     txn_text(txn_add(txn, DELETE_LAYER), diff_id);
@@ -197,6 +213,7 @@ struct reader {
         void (*image)(void *ctx, const struct image_row *row);
         void (*image_name)(void *ctx, const struct image_name_row *row);
         void (*layer)(void *ctx, const struct layer_row *row);
+        void (*address)(void *ctx, const char *uid, const char *address);
     } call;
     void *ctx;
     const char *boot_id;
@@ -242,7 +259,9 @@ static void incarnation_row(sqlite3_stmt *stmt, void *ctx)
                                    .hash = text(stmt, 4),
                                    .created_ms = (uint64_t)sqlite3_column_int64(stmt, 5),
                                    .text = text(stmt, 6),
-                                   .previous = text(stmt, 7) };
+                                   .previous = text(stmt, 7),
+                                   .end_reason = text(stmt, 8),
+                                   .end_message = text(stmt, 9) };
     reader->call.incarnation(reader->ctx, &row);
 }
 
@@ -270,6 +289,8 @@ static void memory_row(sqlite3_stmt *stmt, void *ctx)
         memory.last.finished_boot_ms = 0;
         memory.backoff = 0;
     }
+    AUTO_FREE char *message = text(stmt, 12)[0] != '\0' ? mem_strdup(text(stmt, 12)) : NULL;
+    memory.last.message = message;
     reader->call.memory(reader->ctx, text(stmt, 0), &memory);
 }
 
@@ -357,4 +378,17 @@ bool store_each_layer(struct store *store, void (*call)(void *, const struct lay
 {
     struct reader reader = { .call.layer = call, .ctx = ctx };
     return each(store, "SELECT * FROM layers", layer_row, &reader, err);
+}
+
+static void address_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    reader->call.address(reader->ctx, text(stmt, 0), text(stmt, 1));
+}
+
+bool store_each_address(struct store *store, void (*call)(void *, const char *, const char *), void *ctx,
+                        struct error *err)
+{
+    struct reader reader = { .call.address = call, .ctx = ctx };
+    return each(store, "SELECT * FROM addresses", address_row, &reader, err);
 }

@@ -67,6 +67,7 @@ struct incarnation_row {
     uint64_t created_ms;
     const char *text;     /* the spec that it runs, while a newer document waits for its images; NULL or "": the ruling one */
     const char *previous; /* JSON array: ids of the images of the incarnation before it; NULL or "": there was none */
+    const char *end_reason, *end_message; /* the pod as a whole is over; NULL or "": it is not */
 };
 void store_put_incarnation(struct store_txn *txn, const struct incarnation_row *row);
 /* With the memories of its containers. */
@@ -79,6 +80,12 @@ void store_put_memory(struct store_txn *txn, const char *uid, const struct conta
 MUST_CHECK bool store_each_memory(struct store *store,
                                   void (*each)(void *ctx, const char *uid, const struct container_memory *memory),
                                   void *ctx, struct error *err);
+
+/* Addresses given to pods, by uid. */
+void store_put_address(struct store_txn *txn, const char *uid, const char *address);
+void store_delete_address(struct store_txn *txn, const char *uid);
+MUST_CHECK bool store_each_address(struct store *store, void (*each)(void *ctx, const char *uid, const char *address),
+                                   void *ctx, struct error *err);
 
 /* Messages that must arrive. `id` is the caller's, and rises. */
 struct outbox_row {

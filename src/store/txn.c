@@ -15,10 +15,10 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [PRUNE_SUPERSEDED] = "DELETE FROM superseded WHERE " SLOT_KEY " AND id NOT IN (SELECT id FROM superseded WHERE "
                          SLOT_KEY " ORDER BY id DESC LIMIT ?6)",
     [DELETE_SUPERSEDED] = "DELETE FROM superseded WHERE " SLOT_KEY,
-    [PUT_INCARNATION] = "INSERT OR REPLACE INTO incarnations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    [PUT_INCARNATION] = "INSERT OR REPLACE INTO incarnations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [DELETE_MEMORIES] = "DELETE FROM memories WHERE uid != ?4 AND uid IN (SELECT uid FROM incarnations WHERE " OBJECT_KEY ")",
     [DELETE_INCARNATION] = "DELETE FROM incarnations WHERE " OBJECT_KEY,
-    [PUT_MEMORY] = "INSERT OR REPLACE INTO memories VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+    [PUT_MEMORY] = "INSERT OR REPLACE INTO memories VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
     [PUT_OUTBOX] = "INSERT OR REPLACE INTO outbox VALUES (?1, ?2, ?3, ?4)",
     [DELETE_OUTBOX] = "DELETE FROM outbox WHERE id = ?1",
     [PUT_REFUSED] = "INSERT OR REPLACE INTO refused VALUES (?1, ?2, ?3)",
@@ -29,6 +29,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [DELETE_IMAGE_NAME] = "DELETE FROM image_names WHERE reference = ?1",
     [DELETE_IMAGE_NAMES] = "DELETE FROM image_names WHERE id = ?1",
     [PUT_LAYER] = "INSERT OR REPLACE INTO layers VALUES (?1, ?2, ?3)",
+    [PUT_ADDRESS] = "INSERT OR REPLACE INTO addresses VALUES (?1, ?2)",
+    [DELETE_ADDRESS] = "DELETE FROM addresses WHERE uid = ?1",
     [DELETE_LAYER] = "DELETE FROM layers WHERE diff_id = ?1",
 };
 

@@ -16,12 +16,13 @@ enum statement {
     PUT_IMAGE, DELETE_IMAGE,
     PUT_IMAGE_NAME, DELETE_IMAGE_NAME, DELETE_IMAGE_NAMES,
     PUT_LAYER, DELETE_LAYER,
+    PUT_ADDRESS, DELETE_ADDRESS,
     STATEMENT_COUNT
 };
 
 extern const char *const statement_sql[STATEMENT_COUNT];
 
-#define TXN_VALUES_MAX 12
+#define TXN_VALUES_MAX 13
 
 struct txn_value {
     char *text; /* NULL: the integer */

@@ -188,7 +188,7 @@ main_pid() { # NUMBER
     pid=$(main_pid "$MARK")
     put l '.metadata.labels = {a: "b"} | .metadata.annotations = {c: "d"}'
     status l '.status.observedGeneration == 2'
-    put l '.spec.priority = 7 | .spec.containers[0].livenessProbe = {exec: {command: ["true"]}}'
+    put l '.spec.priority = 7 | .spec.containers[0].resizePolicy = []'
     status l '.status.observedGeneration == 3'
     put l '.spec |= {terminationGracePeriodSeconds: 0, restartPolicy: "Always", hostNetwork: false} + .'
     status l '.status.observedGeneration == 4'
@@ -211,10 +211,10 @@ none_sleeps_as() {
 }
 
 @test "what no field takes is listed as ignored, with its path" {
-    put i '.spec.nodeSelector = {a: "b"} | .spec.containers[0] += {resources: {limits: {cpu: "1"}}, stdin: true} |
-        .spec.containers[0].ports = [{containerPort: 80}]'
-    status i "$(condition IgnoredFields) | .status == \"True\" and (.fields | sort) == ([\"spec.containers[0].ports\",
-        \"spec.containers[0].resources\", \"spec.containers[0].stdin\", \"spec.nodeSelector\"] | sort)"
+    put i '.spec.affinity = {a: "b"} | .spec.tolerations = [] | .spec.priorityClassName = "high" |
+        .spec.containers[0].ports = [{containerPort: 80, color: "red"}]'
+    status i "$(condition IgnoredFields) | .status == \"True\" and (.fields | sort) == ([\"spec.affinity\",
+        \"spec.containers[0].ports[0].color\", \"spec.priorityClassName\", \"spec.tolerations\"] | sort)"
     running i
     drop i
 }

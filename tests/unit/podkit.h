@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "model/pod_phase.h"
+#include "model/restart.h"
 #include "unit.h"
 
 #define POD_UID "11111111-1111-4111-8111-111111111111"

@@ -65,14 +65,21 @@ static void a_pod_with_its_own_network_and_volumes(void **state)
     AUTO_JSON struct json *args = parse("[\"httpd\",\"-f\"]");
     AUTO_JSON struct json *env = parse("[\"PATH=/bin\",\"A=b\"]");
     struct spec_mount mounts[] = {
-        {(char *)"/state/pods/u/volumes/deep", (char *)"/data/deep", true},
-        {(char *)"/state/pods/u/volumes/data", (char *)"/data", false},
-        {(char *)"/srv/hosts", (char *)"/etc/hosts", true},
+        {(char *)"/state/pods/u/volumes/deep", (char *)"/data/deep", true, "rprivate"},
+        {(char *)"/state/pods/u/volumes/data", (char *)"/data", false, "rslave"},
+        {(char *)"/srv/hosts", (char *)"/etc/hosts", true, "rprivate"},
     };
+    AUTO_JSON struct json *container = parse(
+        "{\"linux\":{\"cpuShares\":512,\"cpuQuotaUs\":50000,\"cpuPeriodUs\":100000,\"memoryLimitBytes\":33554432,"
+        "\"pidsLimit\":256},\"tmpfs\":[\"/tmp\"],\"terminationMessagePath\":\"/dev/termination-log\"}");
+    AUTO_JSON struct json *context = parse(
+        "{\"allowPrivilegeEscalation\":false,\"readOnlyRootFilesystem\":true,"
+        "\"capabilities\":{\"drop\":[\"ALL\"],\"add\":[\"NET_BIND_SERVICE\"]}}");
     struct user user = {.uid = 33, .gid = 44, .groups = {5, 6}, .group_count = 2};
     struct spec spec = {
         .args = args, .env = env, .cwd = "/srv", .user = &user, .hostname = "hello", .netns = "/run/davit/crun/netns/u",
         .cgroups_path = "/davit/u/web-0", .bundle = "/run/davit/crun/bundles/u-web-0", .mounts = mounts, .mount_count = 3,
+        .container = container, .context = context, .oom_score_adj = 999, .message = "/state/upper/u/message",
     };
 
     (void)state;
@@ -83,10 +90,14 @@ static void a_pod_on_the_host_network_under_cgroup_v2(void **state)
 {
     AUTO_JSON struct json *args = parse("[\"sleep\",\"1\"]");
     AUTO_JSON struct json *env = parse("[]");
+    AUTO_JSON struct json *container = parse("{\"linux\":{\"cpuShares\":1024}}");
+    AUTO_JSON struct json *context = parse("{\"privileged\":true}");
+    struct spec_device devices[] = {{(char *)"/dev/ttyS0", "c", 4, 64, 0660, 0, 20}};
     struct user user = {0};
     struct spec spec = {
         .args = args, .env = env, .cwd = "/", .user = &user, .cgroups_path = "/davit/u/web-0", .cgroup_namespace = true,
-        .bundle = "/b",
+        .bundle = "/b", .cgroup_v2 = true, .container = container, .context = context, .devices = devices,
+        .device_count = 1,
     };
 
     (void)state;

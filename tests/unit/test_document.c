@@ -132,14 +132,26 @@ static void what_is_not_honoured_is_named(void **state)
     (void)state;
     struct document document =
         taken("{" HEAD "\"more\":1,\"metadata\":{\"name\":\"hello\",\"finalizers\":[]},\"spec\":{\"priority\":1,"
-              "\"containers\":[{\"name\":\"web\",\"image\":\"a\",\"resources\":{}}],"
-              "\"volumes\":[{\"name\":\"d\",\"emptyDir\":{\"medium\":\"Memory\"}}]}}");
-    static const char *const paths[] = { "more", "metadata.finalizers", "spec.priority", "spec.containers[0].resources",
-                                         "spec.volumes[0].emptyDir.medium" };
+              "\"containers\":[{\"name\":\"web\",\"image\":\"a\",\"resizePolicy\":[]}],"
+              "\"volumes\":[{\"name\":\"d\",\"emptyDir\":{\"strange\":\"Memory\"}}]}}");
+    static const char *const paths[] = { "more", "metadata.finalizers", "spec.priority", "spec.containers[0].resizePolicy",
+                                         "spec.volumes[0].emptyDir.strange" };
     assert_int_equal(document.ignored.count, 5);
     for (size_t i = 0; i < 5; i++)
         assert_string_equal(document.ignored.paths.items[i], paths[i]);
     document_free(&document);
+}
+
+static void a_volume_of_an_unknown_kind_is_refused(void **state)
+{
+    (void)state;
+    struct document document;
+    struct refusal refusal;
+    static const char text[] = POD_OF("{\"containers\":[{\"name\":\"web\",\"image\":\"a\"}],"
+                                      "\"volumes\":[{\"name\":\"d\",\"nfs\":{\"server\":\"x\"}}]}");
+    assert_false(document_read(NULL, text, strlen(text), &document, &refusal));
+    assert_string_equal(refusal.reason, "InvalidPod");
+    assert_non_null(strstr(refusal.message, "spec.volumes[0].nfs is a kind of volume"));
 }
 
 static void a_tombstone_needs_no_spec(void **state)
@@ -328,6 +340,7 @@ int main(void)
         cmocka_unit_test(only_honoured_fields_restart_a_pod),
         cmocka_unit_test(the_hash_of_a_known_pod_never_changes),
         cmocka_unit_test(what_is_not_honoured_is_named),
+        cmocka_unit_test(a_volume_of_an_unknown_kind_is_refused),
         cmocka_unit_test(a_tombstone_needs_no_spec),
         cmocka_unit_test(every_refusal_has_its_reason),
         cmocka_unit_test(generations_are_whole_numbers_to_2_to_the_53),

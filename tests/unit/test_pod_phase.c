@@ -52,7 +52,7 @@ static void phases_are_kubernetes(void **state)
             podkit_begin(&kit, (enum restart_policy)policy, 2);
             show_letter(rows[i].containers[0], &shown[0]);
             show_letter(rows[i].containers[1], &shown[1]);
-            enum pod_phase phase = pod_phase(&kit.pod, shown);
+            enum pod_phase phase = pod_phase(&kit.pod, shown, NULL);
             if (phase != wanted[policy])
                 fail_msg("%s, policy %d: %s", rows[i].containers, policy, pod_phase_name(phase));
         }
@@ -163,14 +163,14 @@ static void a_container_that_does_not_run_again_stays_terminated(void **state)
     assert_int_equal(shown.state, SHOWN_TERMINATED);
     assert_int_equal(shown.ending->exit_code, 4);
     assert_null(shown.last);
-    assert_int_equal(pod_phase(&kit.pod, &shown), PHASE_FAILED);
+    assert_int_equal(pod_phase(&kit.pod, &shown, NULL), PHASE_FAILED);
     kit.pod.restart_policy = RESTART_ON_FAILURE;
     shown = show(&kit);
     assert_int_equal(shown.state, SHOWN_WAITING);
     kit.memory[0].last.exit_code = 0;
     shown = show(&kit);
     assert_int_equal(shown.state, SHOWN_TERMINATED);
-    assert_int_equal(pod_phase(&kit.pod, &shown), PHASE_SUCCEEDED);
+    assert_int_equal(pod_phase(&kit.pod, &shown, NULL), PHASE_SUCCEEDED);
     podkit_end(&kit);
 }
 
@@ -187,7 +187,7 @@ static void what_was_created_again_waits_and_keeps_its_last_state(void **state)
     assert_string_equal(shown.reason, "ContainerCreating");
     assert_int_equal(shown.last->exit_code, 4);
     assert_int_equal(shown.restarts, 1);
-    assert_int_equal(pod_phase(&kit.pod, &shown), PHASE_RUNNING);
+    assert_int_equal(pod_phase(&kit.pod, &shown, NULL), PHASE_RUNNING);
     podkit_end(&kit);
 }
 

@@ -62,8 +62,11 @@ static void a_running_pod_is_told(void **state)
                     "\"containers\":1,\"containersReady\":1,\"createdAt\":1795410900000,\"message\":\"\"}");
     status_is(&told,
               HEAD "\"uid\":\"" POD_UID "\",\"generation\":7,\"creationTimestamp\":\"2026-11-23T05:15:00Z\"},"
-              "\"status\":{\"observedGeneration\":7,\"phase\":\"Running\",\"conditions\":["
+              "\"status\":{\"observedGeneration\":7,\"phase\":\"Running\",\"startTime\":\"2026-11-23T05:15:00Z\","
+              "\"qosClass\":\"BestEffort\",\"conditions\":["
               "{\"type\":\"PodScheduled\",\"status\":\"True\",\"lastTransitionTime\":\"2026-11-23T05:15:00Z\"},"
+              "{\"type\":\"PodReadyToStartContainers\",\"status\":\"True\","
+              "\"lastTransitionTime\":\"2026-11-23T05:15:00Z\"},"
               "{\"type\":\"Initialized\",\"status\":\"True\",\"lastTransitionTime\":\"2026-11-23T05:15:00Z\"},"
               "{\"type\":\"ContainersReady\",\"status\":\"True\",\"lastTransitionTime\":\"2026-11-23T05:15:58Z\"},"
               "{\"type\":\"Ready\",\"status\":\"True\",\"lastTransitionTime\":\"2026-11-23T05:15:58Z\"},"
@@ -71,7 +74,7 @@ static void a_running_pod_is_told(void **state)
               "\"lastTransitionTime\":\"2026-11-23T05:15:00Z\"}],"
               "\"containerStatuses\":[{\"name\":\"web\",\"image\":\"demo:1\",\"imageID\":\"sha256:1\",\"ready\":true,"
               "\"started\":true,\"restartCount\":0,\"state\":{\"running\":{\"startedAt\":\"2026-11-23T05:15:58Z\"}},"
-              "\"lastState\":{}}],\"startTime\":\"2026-11-23T05:15:00Z\",\"source\":\"node\"}}");
+              "\"lastState\":{}}],\"source\":\"node\"}}");
     podkit_end(&told.kit);
 }
 

@@ -200,7 +200,7 @@ static void a_stale_incarnation_ends_first_with_grace_then_by_force(void **state
     assert_string_equal(kit.next.action.uid, OLD_UID);
     assert_int_equal(kit.next.action.attempt, 3);
     assert_false(kit.next.action.force);
-    one->stop_sent_boot_ms = kit.now;
+    one->stop_sent_boot_ms = one->ending_boot_ms = old->ending_boot_ms = kit.now;
     step_is(&kit, POD_NOTHING); /* the new one waits for it */
     assert_int_equal(kit.next.wake_boot_ms, kit.now + 30000);
     kit.now += 30000;

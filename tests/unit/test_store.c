@@ -79,16 +79,18 @@ static void see_slot(void *ctx, const struct slot_row *row)
 static void see_incarnation(void *ctx, const struct incarnation_row *row)
 {
     (void)ctx;
-    strbuf_printf(&seen, "%s %s %s %llu %s %s;", row->id.name, row->uid, row->hash,
-                  (unsigned long long)row->created_ms, row->text, row->previous);
+    strbuf_printf(&seen, "%s %s %s %llu %s %s%s%s%s%s;", row->id.name, row->uid, row->hash,
+                  (unsigned long long)row->created_ms, row->text, row->previous, row->end_reason[0] != '\0' ? " " : "",
+                  row->end_reason, row->end_message[0] != '\0' ? " " : "", row->end_message);
 }
 
 static void see_memory(void *ctx, const char *uid, const struct container_memory *memory)
 {
     (void)ctx;
-    strbuf_printf(&seen, "%s %s %lld %lld %lld %lld %lld %s %llu %llu %llu;", uid, memory->name, (long long)memory->begun,
+    strbuf_printf(&seen, "%s %s %lld %lld %lld %lld %lld %s%s%s %llu %llu %llu;", uid, memory->name, (long long)memory->begun,
                   (long long)memory->ended, (long long)memory->backoff, (long long)memory->last.exit_code,
-                  (long long)memory->last.signal, memory->last.reason, (unsigned long long)memory->last.started_ms,
+                  (long long)memory->last.signal, memory->last.reason, memory->last.message != NULL ? " " : "",
+                  memory->last.message != NULL ? memory->last.message : "", (unsigned long long)memory->last.started_ms,
                   (unsigned long long)memory->last.finished_ms, (unsigned long long)memory->last.finished_boot_ms);
 }
 
@@ -121,6 +123,12 @@ static void see_layer(void *ctx, const struct layer_row *row)
 {
     (void)ctx;
     strbuf_printf(&seen, "%s %lld %lld;", row->diff_id, (long long)row->folder, (long long)row->size_bytes);
+}
+
+static void see_address(void *ctx, const char *uid, const char *address)
+{
+    (void)ctx;
+    strbuf_printf(&seen, "%s %s;", uid, address);
 }
 
 static void slots_are(struct store *store, const char *expected)
@@ -171,15 +179,17 @@ static void every_row_comes_back_after_a_restart(void **state)
     slot.text = NULL;
     store_put_slot(txn, &slot);
     store_put_superseded(txn, &slot, "old");
-    store_put_incarnation(txn, &(struct incarnation_row){ hello, "uid", "1:h", 5, "{}", "[]" });
+    store_put_incarnation(txn, &(struct incarnation_row){ hello, "uid", "1:h", 5, "{}", "[]", "Evicted", "full" });
+    static char message[] = "out";
     struct container_memory memory = { .name = "web", .begun = 3, .ended = 2, .backoff = 4,
-                                       .last = { 137, 9, "OOMKilled", 1, 2, 3 } };
+                                       .last = { 137, 9, "OOMKilled", message, 1, 2, 3 } };
     store_put_memory(txn, "uid", &memory);
     store_put_outbox(txn, &(struct outbox_row){ 4, "t", "", true });
     store_put_refused(txn, &hello);
     store_put_image(txn, &(struct image_row){ "i", "m", "{}", "[]", 6, 7, 8 });
     store_put_image_name(txn, &(struct image_name_row){ "r", "i" });
     store_put_layer(txn, &(struct layer_row){ "d", 8, 9 });
+    store_put_address(txn, "uid", "10.213.0.2");
     store_commit(txn, NULL, NULL);
     assert_int_equal(store_pending(store), 1);
     assert_int_equal(store_fd(store), -1);
@@ -192,9 +202,9 @@ static void every_row_comes_back_after_a_restart(void **state)
     begin_look();
     look(store_each_superseded(store, see_slot, NULL, &err), "default/pods/hello node  0 old  0  0;");
     begin_look();
-    look(store_each_incarnation(store, see_incarnation, NULL, &err), "hello uid 1:h 5 {} [];");
+    look(store_each_incarnation(store, see_incarnation, NULL, &err), "hello uid 1:h 5 {} [] Evicted full;");
     begin_look();
-    look(store_each_memory(store, see_memory, NULL, &err), "uid web 3 2 4 137 9 OOMKilled 1 2 3;");
+    look(store_each_memory(store, see_memory, NULL, &err), "uid web 3 2 4 137 9 OOMKilled out 1 2 3;");
     begin_look();
     look(store_each_outbox(store, see_outbox, NULL, &err), "4 t  1;");
     begin_look();
@@ -205,10 +215,12 @@ static void every_row_comes_back_after_a_restart(void **state)
     look(store_each_image_name(store, see_image_name, NULL, &err), "r i;");
     begin_look();
     look(store_each_layer(store, see_layer, NULL, &err), "d 8 9;");
+    begin_look();
+    look(store_each_address(store, see_address, NULL, &err), "uid 10.213.0.2;");
     store_close(store);
     store = open_store(STORE_MANUAL, "boot-2"); /* a reboot delays no restart */
     begin_look();
-    look(store_each_memory(store, see_memory, NULL, &err), "uid web 3 2 0 137 9 OOMKilled 1 2 0;");
+    look(store_each_memory(store, see_memory, NULL, &err), "uid web 3 2 0 137 9 OOMKilled out 1 2 0;");
     store_close(store);
     store_close(NULL);
 }
@@ -225,7 +237,7 @@ static void what_is_deleted_is_gone(void **state)
     store_put_slot(txn, &other);
     store_put_superseded(txn, &slot, "old");
     store_put_superseded(txn, &other, "older");
-    store_put_incarnation(txn, &(struct incarnation_row){ hello, "uid", "h", 5, NULL, NULL });
+    store_put_incarnation(txn, &(struct incarnation_row){ hello, "uid", "h", 5, NULL, NULL, NULL, NULL });
     store_put_memory(txn, "uid", &memory);
     store_put_memory(txn, "another", &memory);
     store_put_outbox(txn, &(struct outbox_row){ 1, "t", "", true });
@@ -259,9 +271,9 @@ static void a_new_incarnation_forgets_the_memories_of_the_last(void **state)
     struct store *store = open_store(STORE_MANUAL, "b");
     struct store_txn *txn = store_begin(store);
     struct container_memory memory = { .name = "web" };
-    store_put_incarnation(txn, &(struct incarnation_row){ hello, "first", "h", 5, NULL, NULL });
+    store_put_incarnation(txn, &(struct incarnation_row){ hello, "first", "h", 5, NULL, NULL, NULL, NULL });
     store_put_memory(txn, "first", &memory);
-    store_put_incarnation(txn, &(struct incarnation_row){ hello, "second", "h", 5, NULL, NULL });
+    store_put_incarnation(txn, &(struct incarnation_row){ hello, "second", "h", 5, NULL, NULL, NULL, NULL });
     store_commit(txn, NULL, NULL);
     store_dispatch(store);
     begin_look();
@@ -276,7 +288,7 @@ static void a_memory_behind_its_incarnation_is_gone_at_the_next_start(void **sta
     struct store *store = open_store(STORE_MANUAL, "b");
     struct store_txn *txn = store_begin(store);
     struct container_memory memory = { .name = "web" };
-    store_put_incarnation(txn, &(struct incarnation_row){ hello, "second", "h", 5, NULL, NULL });
+    store_put_incarnation(txn, &(struct incarnation_row){ hello, "second", "h", 5, NULL, NULL, NULL, NULL });
     store_put_memory(txn, "second", &memory);
     store_put_memory(txn, "first", &memory); /* it ended while the second was on its way */
     store_commit(txn, NULL, NULL);

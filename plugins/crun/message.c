@@ -1,0 +1,86 @@
+#include "config.h"
+
+#include "message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/strbuf.h"
+
+#define MESSAGE_BYTES 4096
+#define LOG_BYTES 2048
+#define LOG_LINES 80
+#define TAIL_BYTES 16384
+#define FILE_MODE 0666
+
+char *message_path(const struct crun *crun, const char *id)
+{
+    return mem_printf("%s/upper/%s/message", crun->state_dir, id);
+}
+
+bool message_make(const struct crun *crun, const char *id, struct error *err)
+{
+    AUTO_FREE char *path = message_path(crun, id);
+    AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
+
+    return (fd >= 0 && fchmod(fd, FILE_MODE) == 0) || error_set_errno(err, errno, "cannot make %s", path);
+}
+
+/* The last `most` bytes of a file; NULL where there are none. */
+static char *read_tail(const char *path, size_t most)
+{
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat info;
+
+    if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0)
+        return NULL;
+    off_t from = info.st_size > (off_t)most ? info.st_size - (off_t)most : 0;
+    char *text = mem_alloc(most + 1);
+    ssize_t got = pread(fd, text, most, from);
+
+    text[got > 0 ? got : 0] = '\0';
+    return text;
+}
+
+/* "TIME stdout F words" -> "words". */
+static const char *words_of(const char *line)
+{
+    for (int spaces = 0; *line != '\0' && *line != '\n'; line++)
+        if (*line == ' ' && ++spaces == 3)
+            return line + 1;
+    return NULL;
+}
+
+static char *last_lines(const char *log_path)
+{
+    AUTO_FREE char *tail = log_path != NULL ? read_tail(log_path, TAIL_BYTES) : NULL;
+    AUTO_STRBUF struct strbuf all;
+    const char *starts[LOG_LINES];
+    size_t count = 0;
+
+    strbuf_init(&all, TAIL_BYTES);
+    for (char *line = tail; line != NULL && *line != '\0'; line = strchr(line, '\n') != NULL ? strchr(line, '\n') + 1 : NULL)
+        starts[count++ % LOG_LINES] = line;
+    for (size_t i = count > LOG_LINES ? count - LOG_LINES : 0; i < count; i++) {
+        const char *words = words_of(starts[i % LOG_LINES]);
+
+        if (words != NULL)
+            strbuf_printf(&all, "%.*s\n", (int)strcspn(words, "\n"), words);
+    }
+    if (all.len == 0)
+        return NULL;
+    return mem_strdup(all.len > LOG_BYTES ? all.data + all.len - LOG_BYTES : all.data);
+}
+
+char *message_read(const struct crun *crun, const char *id, const char *log_path, bool from_log)
+{
+    AUTO_FREE char *path = message_path(crun, id);
+    char *text = read_tail(path, MESSAGE_BYTES);
+
+    return text != NULL || !from_log ? text : last_lines(log_path);
+}

@@ -1,0 +1,79 @@
+#include "config.h"
+
+#include "subpath.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+
+#define FOLDER_MODE 0750
+
+/* Never out of the volume, whatever links lie in it. */
+static int open_below(int volume, const char *path)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+
+    return (int)syscall(SYS_openat2, volume, path, &how, sizeof(how));
+}
+
+static bool make_folders(int volume, const char *path, struct error *err)
+{
+    AUTO_FREE char *part = mem_strdup(path);
+
+    for (char *slash = part;; slash++) {
+        slash = strchr(slash, '/');
+        if (slash != NULL)
+            *slash = '\0';
+        AUTO_CLOSE int there = open_below(volume, part);
+        AUTO_FREE char *parent = mem_strdup(part);
+        char *last = strrchr(parent, '/');
+        AUTO_CLOSE int above = last != NULL ? (*last = '\0', open_below(volume, parent)) : fcntl(volume, F_DUPFD_CLOEXEC, 0);
+
+        if (there < 0 && (above < 0 || mkdirat(above, last != NULL ? last + 1 : part, FOLDER_MODE) != 0))
+            return error_set_errno(err, errno, "cannot make the subPath %s", path);
+        if (slash == NULL)
+            return true;
+        *slash = '/';
+    }
+}
+
+static bool make_target(const char *target, bool is_folder, struct error *err)
+{
+    if (is_folder)
+        return mkdir(target, 0700) == 0 || errno == EEXIST || error_set_errno(err, errno, "cannot make %s", target);
+    AUTO_CLOSE int fd = open(target, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    return fd >= 0 || error_set_errno(err, errno, "cannot make %s", target);
+}
+
+bool subpath_bind(const char *volume, const char *sub_path, const char *target, struct error *err)
+{
+    AUTO_FREE char *rooted = mem_printf("/%s", sub_path);
+    AUTO_CLOSE int root = open(volume, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct stat info;
+
+    if (root < 0)
+        return error_set_errno(err, errno, "cannot open %s", volume);
+    if (!file_path_is_safe(rooted))
+        return error_set(err, ERROR_INVALID, "subPath %s must be a relative path without ..", sub_path);
+    AUTO_CLOSE int fd = open_below(root, sub_path);
+    if (fd < 0 && errno == ENOENT) {
+        if (!make_folders(root, sub_path, err))
+            return false;
+        fd = open_below(root, sub_path);
+    }
+    if (fd < 0 || fstat(fd, &info) != 0)
+        return error_set_errno(err, errno, "subPath %s leads out of its volume, or cannot be opened", sub_path);
+    AUTO_FREE char *source = mem_printf("/proc/self/fd/%d", fd);
+    if (!make_target(target, S_ISDIR(info.st_mode), err))
+        return false;
+    return mount(source, target, NULL, MS_BIND | MS_REC, NULL) == 0 ||
+           error_set_errno(err, errno, "cannot bind subPath %s", sub_path);
+}

@@ -1,0 +1,12 @@
+/* subPath: a file or a folder below a volume, found and held so that no link in the volume leads out of it. */
+#ifndef CRUN_SUBPATH_H
+#define CRUN_SUBPATH_H
+
+#include "base/error.h"
+
+/* Binds `volume`/`sub_path` to `target`, which is made; where nothing is at the path, a folder is made there first (not
+ * in a read-only volume).
+ */
+MUST_CHECK bool subpath_bind(const char *volume, const char *sub_path, const char *target, struct error *err);
+
+#endif

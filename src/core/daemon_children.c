@@ -1,0 +1,78 @@
+/* davit-probe, started with the first probe that needs it, and davit-net. Wiring only. */
+#include "core/daemon.h"
+
+#include "base/memory.h"
+
+static void on_probe_frame(void *ctx, struct frame *frame)
+{
+    struct daemon *daemon = ctx;
+    struct frame_view view = { .head = frame->head, .body = frame->body, .body_len = frame->body_len };
+    core_probe_frame(daemon->core, &view);
+    daemon_settle(daemon);
+}
+
+/* What was said to one that was not there is said again. */
+static void on_probe_up(void *ctx)
+{
+    struct daemon *daemon = ctx;
+    core_probe_down(daemon->core);
+    daemon_settle(daemon);
+}
+
+static void on_probe_down(void *ctx, const struct error *why)
+{
+    (void)why;
+    on_probe_up(ctx);
+}
+
+void daemon_to_probe(void *ctx, struct json *head)
+{
+    struct daemon *daemon = ctx;
+    if (daemon->probe == NULL) {
+        AUTO_FREE char *program = mem_printf("%s/davit-probe", daemon->config->libexec_dir);
+        const char *const argv[] = { program, NULL };
+        struct peer_options options = { .name = "davit-probe", .argv = argv, .stdin_fd = -1, .on_up = on_probe_up,
+                                        .on_frame = on_probe_frame, .on_down = on_probe_down };
+        daemon->probe = peer_new(daemon->loop, &options, daemon);
+    }
+    peer_send(daemon->probe, head, NULL, 0);
+}
+
+static void on_net_frame(void *ctx, struct frame *frame)
+{
+    struct daemon *daemon = ctx;
+    struct frame_view view = { .head = frame->head, .body = frame->body, .body_len = frame->body_len };
+    core_net_frame(daemon->core, &view);
+    daemon_settle(daemon);
+}
+
+static void on_net_up(void *ctx)
+{
+    struct daemon *daemon = ctx;
+    core_net_up(daemon->core);
+    daemon_settle(daemon);
+}
+
+static void on_net_down(void *ctx, const struct error *why)
+{
+    struct daemon *daemon = ctx;
+    core_net_down(daemon->core, why->message);
+    daemon_settle(daemon);
+}
+
+static void net_start(struct daemon *daemon)
+{
+    AUTO_FREE char *program = mem_printf("%s/davit-net", daemon->config->libexec_dir);
+    const char *const argv[] = { program, NULL };
+    struct peer_options options = { .name = "davit-net", .argv = argv, .stdin_fd = -1, .on_up = on_net_up,
+                                    .on_frame = on_net_frame, .on_down = on_net_down };
+    daemon->net = peer_new(daemon->loop, &options, daemon);
+}
+
+void daemon_to_net(void *ctx, struct json *head)
+{
+    struct daemon *daemon = ctx;
+    if (daemon->net == NULL)
+        net_start(daemon); /* what it missed is said when it is up */
+    peer_send(daemon->net, head, NULL, 0);
+}

@@ -1,0 +1,68 @@
+/* The network of pods, as davitd decides it: addresses (kept in the store), what davit-net is to make, names, /etc/hosts
+ * and resolv.conf. Deciding thread only.
+ */
+#ifndef CORE_NETWORK_H
+#define CORE_NETWORK_H
+
+#include <uthash.h>
+
+#include "model/object_id.h"
+#include "model/pod_step.h"
+
+struct core;
+struct object;
+struct frame_view;
+struct json;
+struct store_txn;
+
+struct network {
+    bool enabled;          /* there is a davit-net */
+    bool asked;            /* it was started: somebody needs it */
+    bool open;             /* it is ready */
+    bool names;            /* it answers for names */
+    char problem[256];     /* why it is not; "" */
+    char *host_address;    /* of this device; NULL: not known */
+    struct address *table; /* by uid */
+    uint32_t base, mask;   /* of the subnet, host order */
+    uint32_t last;         /* given last */
+    bool names_owed;       /* a pod came or went since its names were said */
+    bool owed;             /* what there is to keep has not been said yet */
+    struct attaching *attaching;
+    uint64_t sweep_due_ms; /* an incarnation ended: its address may be free then; 0: none did */
+};
+
+void network_init(struct core *core);
+void network_free(struct core *core);
+/* Gives a pod that is to be its address, in the same commit. Nothing where it has one, or needs none. */
+void network_assign(struct core *core, const char *uid, const struct pod *pod, struct store_txn *txn);
+/* From the store, at start. */
+void network_load(struct core *core, const char *uid, const char *address);
+
+bool network_has(const struct core *core, const char *uid);
+/* Borrowed texts, at most two; how many. */
+size_t network_addresses(const struct core *core, const char *uid, char *out[2]);
+
+/* The view of one object for a step: NULL, it needs none of its own. */
+const struct pod_network *network_view(const struct core *core, const struct object *object, const struct pod *pod);
+/* POD_CONNECT and POD_DISCONNECT. object->calling until the answer. */
+void network_act(struct core *core, struct object *object, const struct pod_action *action, const struct pod *pod);
+
+/* The child. */
+void network_up(struct core *core);
+void network_down(struct core *core, const char *why);
+void network_frame(struct core *core, const struct frame_view *frame);
+/* An incarnation ended: its address is free a while later. */
+void network_ended(struct core *core);
+/* What is due: addresses of pods that are gone are given back. */
+void network_settle(struct core *core);
+
+/* For the create document; the caller frees. NULL: as the runtime does it by itself. */
+char *network_hostname(const struct object_id *id, const struct pod *pod);
+char *network_namespace(const struct core *core, const char *uid, const struct pod *pod);
+char *network_hosts(const struct object_id *id, const struct pod *pod, const char *hostname,
+                    const struct text_list *addresses);
+char *network_resolv(const struct core *core, const struct object_id *id, const struct pod *pod);
+/* A port by number or by name; 0: it has none of that name. */
+int64_t network_port(const struct container *container, const char *port);
+
+#endif

@@ -1,0 +1,85 @@
+#include "core/policy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+/* The next part of a path, its end in *end; "//" and "/./" are nothing. */
+static const char *next_part(const char *path, const char **end)
+{
+    for (;;) {
+        path += strspn(path, "/");
+        *end = path + strcspn(path, "/");
+        if (*end - path != 1 || path[0] != '.')
+            return path;
+        path = *end;
+    }
+}
+
+static bool is_within(const char *path, const char *folder)
+{
+    for (;;) {
+        const char *folder_end, *path_end;
+        folder = next_part(folder, &folder_end);
+        path = next_part(path, &path_end);
+        if (folder == folder_end)
+            return true;
+        if (path_end - path != folder_end - folder || memcmp(path, folder, (size_t)(folder_end - folder)) != 0)
+            return false;
+        folder = folder_end;
+        path = path_end;
+    }
+}
+
+bool policy_host_path_allowed(const struct config *config, const char *path)
+{
+    if (is_within(path, config->state_dir) || is_within(path, config->run_dir))
+        return false;
+    if (!config->host_paths_set)
+        return true;
+    for (size_t i = 0; i < config->host_paths.count; i++)
+        if (is_within(path, config->host_paths.items[i]))
+            return true;
+    return false;
+}
+
+char *policy_claim_path(const struct core *core, const char *namespace, const char *claim)
+{
+    struct object_id id = { .resource = "persistentvolumeclaims" };
+    snprintf(id.namespace, sizeof(id.namespace), "%s", namespace);
+    snprintf(id.name, sizeof(id.name), "%s", claim);
+    const struct object *object = objects_find(&core->objects, &id);
+    if (object == NULL || object_ruling(object) == NULL)
+        return NULL;
+    return mem_printf("%s/claims/%s/%s", core->config->state_dir, namespace, claim);
+}
+
+/* Kubernetes would send it to another node; there is none here. */
+static bool labels_match(const struct config *config, const struct pod *pod, struct refusal *refusal)
+{
+    JSON_EACH(wanted, pod->node_selector) {
+        const char *has = json_get_text(config->labels, json_key(wanted));
+        bool known = strcmp(json_key(wanted), "kubernetes.io/hostname") == 0 && strcmp(json_text(wanted), config->node) == 0;
+        if (known || (has != NULL && strcmp(has, json_text(wanted)) == 0))
+            continue;
+        refusal_set(refusal, "NodeSelectorMismatch", "nodeSelector wants %.100s=%.100s, and this node's label is %.100s",
+                    json_key(wanted), json_text(wanted), has != NULL ? has : "not set");
+        return false;
+    }
+    return true;
+}
+
+bool policy_takes(const struct config *config, struct document *document, struct refusal *refusal)
+{
+    struct error err;
+    if (document->pod == NULL)
+        return true;
+    bool good = security_allows(config->profile, document->pod, &err);
+    if (!good)
+        refusal_set(refusal, "Forbidden", "%s", err.message);
+    if (good && labels_match(config, document->pod, refusal))
+        return true;
+    document_free(document);
+    return false;
+}

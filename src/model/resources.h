@@ -1,0 +1,34 @@
+/* What a container may use: requests and limits, as the kernel has them. Kubernetes: Resource management for pods, QoS
+ * classes; kubelet's oom_score_adj. Pure.
+ */
+#ifndef MODEL_RESOURCES_H
+#define MODEL_RESOURCES_H
+
+#include "model/pod.h"
+
+enum qos { QOS_GUARANTEED, QOS_BURSTABLE, QOS_BEST_EFFORT };
+
+/* POD_UNSET where nothing is said. A limit alone is a request too. */
+struct container_resources {
+    int64_t cpu_limit_m, cpu_request_m; /* thousandths of a CPU */
+    int64_t memory_limit, memory_request; /* bytes */
+};
+
+/* cgroup v1's numbers; on v2 they are translated by who sets them. 0: not set. */
+struct kernel_limits {
+    int64_t cpu_shares;
+    int64_t cpu_quota_us, cpu_period_us;
+    int64_t memory_bytes;
+    int64_t oom_score_adj;
+};
+
+void container_resources(const struct container *container, struct container_resources *out);
+/* The value of one name in limits or requests times `scale`, rounded up; POD_UNSET: not there. */
+int64_t resource_value(const struct json *map, const char *name, int64_t scale);
+enum qos pod_qos(const struct pod *pod);
+const char *qos_name(enum qos qos);
+/* `capacity_bytes`: the machine's memory. */
+void container_limits(const struct pod *pod, const struct container *container, int64_t capacity_bytes,
+                      struct kernel_limits *out);
+
+#endif

@@ -1,0 +1,18 @@
+/* A container's fields. Pure. */
+#ifndef PROTOCOL_CONTAINER_FIELDS_H
+#define PROTOCOL_CONTAINER_FIELDS_H
+
+#include "protocol/fields.h"
+
+extern const struct field_table container_table;      /* struct container */
+extern const struct field_table init_container_table; /* the same, with restartPolicy */
+extern const struct field_table seccomp_table;        /* struct security_profile */
+extern const struct field_table field_ref_table;
+extern const struct field_table resource_ref_table;
+extern const char *const pull_words[];
+
+/* A path without ".." that is not absolute. */
+bool path_is_relative(const char *text);
+bool image_name_is_valid(const char *text);
+
+#endif

@@ -1,0 +1,208 @@
+#include "protocol/pod_check.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "davit/limits.h"
+#include "model/resources.h"
+#include "protocol/names.h"
+#include "protocol/volume_fields.h"
+
+/* "spec.containers[1]"; the caller frees. */
+static char *path_of(const struct pod *pod, size_t index)
+{
+    size_t inits = pod_init_count(pod);
+    return index < inits ? mem_printf("spec.initContainers[%zu]", index)
+                         : mem_printf("spec.containers[%zu]", index - inits);
+}
+
+static const struct volume *volume_named(const struct pod *pod, const char *name)
+{
+    for (size_t i = 0; i < pod->volumes.count; i++)
+        if (strcmp(pod_volume(pod, i)->name, name) == 0)
+            return pod_volume(pod, i);
+    return NULL;
+}
+
+static bool check_volumes(const struct pod *pod, struct error *err)
+{
+    for (size_t i = 0; i < pod->volumes.count; i++) {
+        AUTO_FREE char *path = mem_printf("spec.volumes[%zu]", i);
+        if (!volume_check(pod_volume(pod, i), path, err))
+            return false;
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(pod_volume(pod, j)->name, pod_volume(pod, i)->name) == 0)
+                return error_set(err, ERROR_INVALID, "spec.volumes has \"%s\" twice", pod_volume(pod, i)->name);
+    }
+    return true;
+}
+
+static bool check_mounts(const struct pod *pod, const struct container *container, const char *path, struct error *err)
+{
+    const struct volume_mount *mounts = container->mounts.items;
+    for (size_t i = 0; i < container->mounts.count; i++) {
+        if (volume_named(pod, mounts[i].name) == NULL)
+            return error_set(err, ERROR_INVALID, "%s.volumeMounts[%zu].name \"%s\" is no volume of this pod", path, i,
+                             mounts[i].name);
+        if (mounts[i].sub_path != NULL && mounts[i].sub_path[0] != '\0' && mounts[i].sub_path_expr != NULL)
+            return error_set(err, ERROR_INVALID, "%s.volumeMounts[%zu]: subPathExpr and subPath are mutually exclusive",
+                             path, i);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(mounts[j].mount_path, mounts[i].mount_path) == 0)
+                return error_set(err, ERROR_INVALID, "%s.volumeMounts has \"%s\" twice", path, mounts[i].mount_path);
+    }
+    const struct volume_device *devices = container->devices.items;
+    for (size_t i = 0; i < container->devices.count; i++)
+        if (volume_named(pod, devices[i].name) == NULL)
+            return error_set(err, ERROR_INVALID, "%s.volumeDevices[%zu].name \"%s\" is no volume of this pod", path, i,
+                             devices[i].name);
+    return true;
+}
+
+static bool check_env(const struct container *container, const char *path, struct error *err)
+{
+    const struct env_var *vars = container->env.items;
+    for (size_t i = 0; i < container->env.count; i++) {
+        const struct env_source *from = vars[i].from;
+        if (from == NULL)
+            continue;
+        int sources = (from->config_map != NULL) + (from->secret != NULL) + (from->field != NULL) +
+                      (from->resource != NULL);
+        if (sources != 1)
+            return error_set(err, ERROR_INVALID, "%s.env[%zu].valueFrom must have exactly one source", path, i);
+        if (vars[i].value != NULL && vars[i].value[0] != '\0')
+            return error_set(err, ERROR_INVALID, "%s.env[%zu]: valueFrom may not be specified when value is not empty",
+                             path, i);
+    }
+    const struct env_from *sources = container->env_from.items;
+    for (size_t i = 0; i < container->env_from.count; i++)
+        if ((sources[i].config_map != NULL) == (sources[i].secret != NULL))
+            return error_set(err, ERROR_INVALID, "%s.envFrom[%zu] must have one of configMapRef and secretRef", path, i);
+    return true;
+}
+
+static bool port_is_known(const struct container *container, const char *port)
+{
+    const struct container_port *ports = container->ports.items;
+    if (port[strspn(port, "0123456789")] == '\0')
+        return true;
+    for (size_t i = 0; i < container->ports.count; i++)
+        if (ports[i].name != NULL && strcmp(ports[i].name, port) == 0)
+            return true;
+    return false;
+}
+
+static bool check_handler(const struct container *container, const struct handler *handler, const char *path,
+                          const char *what, struct error *err)
+{
+    int count = (handler->exec != NULL) + (handler->http != NULL) + (handler->tcp != NULL) + (handler->grpc != NULL) +
+                (handler->sleep != NULL);
+    const char *port = handler->http != NULL ? handler->http->port : handler->tcp != NULL ? handler->tcp->port : NULL;
+    if (count != 1)
+        return error_set(err, ERROR_INVALID, "%s.%s must have exactly one handler type", path, what);
+    if (port != NULL && !port_is_known(container, port))
+        return error_set(err, ERROR_INVALID, "%s.%s names the port \"%s\", which the container does not have", path, what,
+                         port);
+    return true;
+}
+
+static bool check_probes(const struct container *container, const char *path, struct error *err)
+{
+    const struct {
+        const struct probe *probe;
+        const char *name;
+        bool kills;
+    } probes[] = { { container->startup, "startupProbe", true },
+                   { container->liveness, "livenessProbe", true },
+                   { container->readiness, "readinessProbe", false } };
+    for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]); i++) {
+        const struct probe *probe = probes[i].probe;
+        if (probe == NULL)
+            continue;
+        if (!check_handler(container, &probe->handler, path, probes[i].name, err))
+            return false;
+        if (probes[i].kills && probe->success_threshold > 1)
+            return error_set(err, ERROR_INVALID, "%s.%s.successThreshold must be 1", path, probes[i].name);
+        if (!probes[i].kills && probe->grace_s != POD_UNSET)
+            return error_set(err, ERROR_INVALID, "%s.%s.terminationGracePeriodSeconds must not be set for readinessProbes",
+                             path, probes[i].name);
+    }
+    return true;
+}
+
+static bool check_lifecycle(const struct container *container, const char *path, struct error *err)
+{
+    const struct lifecycle *lifecycle = container->lifecycle;
+    if (lifecycle == NULL)
+        return true;
+    if (lifecycle->post_start != NULL &&
+        !check_handler(container, lifecycle->post_start, path, "lifecycle.postStart", err))
+        return false;
+    return lifecycle->pre_stop == NULL || check_handler(container, lifecycle->pre_stop, path, "lifecycle.preStop", err);
+}
+
+/* Kubernetes: what runs to its end has no probes and no hooks, unless it is a sidecar. */
+static bool check_init(const struct container *container, const char *path, struct error *err)
+{
+    static const char *const words[] = { "startupProbe", "livenessProbe", "readinessProbe", "lifecycle" };
+    const void *const parts[] = { container->startup, container->liveness, container->readiness, container->lifecycle };
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (parts[i] != NULL)
+            return error_set(err, ERROR_INVALID, "%s.%s may not be set for init containers without restartPolicy=Always",
+                             path, words[i]);
+    return true;
+}
+
+static bool check_ports(const struct pod *pod, const struct container *container, const char *path, struct error *err)
+{
+    const struct container_port *ports = container->ports.items;
+    for (size_t i = 0; i < container->ports.count; i++) {
+        if (pod->host_network && ports[i].host_port != 0 && ports[i].host_port != ports[i].port)
+            return error_set(err, ERROR_INVALID, "%s.ports[%zu].hostPort must be containerPort when hostNetwork is true",
+                             path, i);
+        for (size_t j = 0; j < i; j++)
+            if (ports[i].name != NULL && ports[j].name != NULL && strcmp(ports[i].name, ports[j].name) == 0)
+                return error_set(err, ERROR_INVALID, "%s.ports has the name \"%s\" twice", path, ports[i].name);
+    }
+    return true;
+}
+
+static bool check_requests(const struct container *container, const char *path, struct error *err)
+{
+    struct container_resources said;
+    container_resources(container, &said);
+    if (said.cpu_limit_m != POD_UNSET && said.cpu_request_m > said.cpu_limit_m)
+        return error_set(err, ERROR_INVALID, "%s.resources.requests: cpu must be less than or equal to cpu limit", path);
+    if (said.memory_limit != POD_UNSET && said.memory_request > said.memory_limit)
+        return error_set(err, ERROR_INVALID, "%s.resources.requests: memory must be less than or equal to memory limit",
+                         path);
+    return true;
+}
+
+static bool check_container(const struct pod *pod, size_t index, struct error *err)
+{
+    const struct container *container = pod_container(pod, index);
+    AUTO_FREE char *path = path_of(pod, index);
+    for (size_t j = 0; j < index; j++)
+        if (strcmp(pod_container(pod, j)->name, container->name) == 0)
+            return error_set(err, ERROR_INVALID, "%s has the name \"%s\", which another container has", path,
+                             container->name);
+    if (pod_role(pod, index) == ROLE_INIT && !check_init(container, path, err))
+        return false;
+    return check_mounts(pod, container, path, err) && check_env(container, path, err) &&
+           check_probes(container, path, err) && check_lifecycle(container, path, err) &&
+           check_ports(pod, container, path, err) && check_requests(container, path, err);
+}
+
+bool pod_check(const struct pod *pod, struct error *err)
+{
+    if (pod_count(pod) > LIMIT_CONTAINERS)
+        return error_set(err, ERROR_LIMIT, "spec has more than %d containers, init containers included", LIMIT_CONTAINERS);
+    for (size_t i = 0; i < pod_count(pod); i++)
+        if (!check_container(pod, i, err))
+            return false;
+    if (pod->dns_policy == DNS_NONE && (pod->dns == NULL || pod->dns->servers.count == 0))
+        return error_set(err, ERROR_INVALID, "spec.dnsConfig.nameservers must have one when dnsPolicy is None");
+    return check_volumes(pod, err);
+}

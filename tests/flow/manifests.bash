@@ -1,0 +1,113 @@
+# shellcheck shell=bash
+# Manifests as Kubernetes has them, each run for real: what its first lines say must come true, in their order.
+#
+#   # until: JQ                  the pod's status comes to say so
+#   # log: CONTAINER REGEX       its log holds that
+#   # exec: CONTAINER CMD => RE  a command in it writes that
+#   # event: REGEX               "Reason message" of an event of this pod
+#   # pub: RESOURCE/NAME JSON    a document is published
+#   # delete: NAME, file: NAME TEXT, refused: TEXT, cgroup: CONTAINER FILE VALUE…, resize: JQ, fetch: PORT TEXT
+
+# The words of the pod's status that the tests wait for come within so many seconds.
+MANIFEST_SECONDS=25
+
+manifest() { # NAME
+    local file=$OUT/$1.yaml line verb rest
+    sed "s|OUTDIR|$OUT|" "$BATS_TEST_DIRNAME/manifests/$1.yaml" >"$file"
+    node davit apply -f "$file" >"$OUT/apply" 2>&1 || cat "$OUT/apply"
+    while IFS= read -r line; do
+        verb=${line%%: *} rest=${line#*: }
+        "manifest_${verb#\# }" "$1" "$rest" || { echo "# $line"; status_of "$1"; return 1; }
+    done < <(grep '^# [a-z]*: ' "$file")
+    node davit delete -f "$file" --wait >/dev/null 2>&1 || true
+}
+
+status_of() {
+    said "$T/status/default/pods/$1"
+}
+
+manifest_until() {
+    status "$1" "$2" "$MANIFEST_SECONDS"
+}
+
+log_has() { # POD CONTAINER REGEX
+    cat "$N"/state/logs/default_"$1"_*/"$2"/*.log 2>/dev/null | cut -d' ' -f4- | tr '\n' ' ' | grep -qE -- "$3"
+}
+
+manifest_log() {
+    within 5 log_has "$1" "${2%% *}" "${2#* }" || { cat "$N"/state/logs/default_"$1"_*/*/*.log; return 1; }
+}
+
+# The id that crun knows the newest attempt of a container by.
+crun_id() { # POD CONTAINER
+    local uid
+    uid=$(status_of "$1" | jq -r .metadata.uid | tr -d -)
+    find "$N/run/crun/bundles" -maxdepth 1 -name "${uid:0:12}-$2-*" -printf '%f\n' | sort -V | tail -1
+}
+
+exec_has() { # POD CONTAINER CMD REGEX
+    # shellcheck disable=SC2086 # a command's words
+    "$TOP/scripts/devnode.sh" exec "$N" crun --root "$N/run/crun/crun" --cgroup-manager=cgroupfs exec \
+        "$(crun_id "$1" "$2")" $3 2>&1 | grep -v '^Defaulting' | tr -d '\n' | grep -qE -- "$4"
+}
+
+manifest_exec() {
+    local rest=${2#* }
+    within 10 exec_has "$1" "${2%% *}" "${rest%% => *}" "${rest#* => }"
+}
+
+event_has() { # POD REGEX
+    grep -aF "$T/events " "$DIR/record" | cut -d' ' -f2- |
+        jq -r --arg pod "$1" 'select(.involvedObject.name == $pod) | "\(.reason) \(.message)"' | grep -qE -- "$2"
+}
+
+manifest_event() {
+    within 10 event_has "$1" "$2"
+}
+
+manifest_pub() {
+    mosquitto_pub -V 5 -h 127.0.0.1 -p "$(port)" -q 1 -r -t "$T/desired/default/${2%% *}" -m "${2#* }"
+}
+
+manifest_delete() {
+    drop "$2"
+}
+
+manifest_file() {
+    local name=${2%% *}
+    [ "$(cat "$OUT/$name")" = "${2#* }" ] || { cat "$OUT/$name"; return 1; }
+}
+
+manifest_refused() {
+    status "$1" '.status.conditions[] | select(.type == "Accepted") | .status == "False"'
+    status_of "$1" | jq -r '.status.conditions[] | select(.type == "Accepted") | .message' | grep -qF -- "$2"
+}
+
+# The file of a cgroup v1 hierarchy, as the node's own view has it.
+cgroup_has() { # POD CONTAINER FILE VALUE
+    local uid id
+    uid=$(status_of "$1" | jq -r .metadata.uid)
+    id=$(crun_id "$1" "$2")
+    "$TOP/scripts/devnode.sh" exec "$N" sh -c "cat /sys/fs/cgroup/*/davit/$uid/$2-${id##*-}/$3" 2>/dev/null | grep -qx -- "$4"
+}
+
+manifest_cgroup() {
+    local words
+    read -ra words <<<"$2"
+    for ((i = 1; i < ${#words[@]}; i += 2)); do
+        within 10 cgroup_has "$1" "${words[0]}" "${words[i]}" "${words[i + 1]}" || return 1
+    done
+}
+
+manifest_resize() {
+    held "$T/desired/default/pods/$1" | jq -c "$2"' | .metadata.annotations["davit/generation"] |= (tonumber + 1 | tostring)' |
+        mosquitto_pub -V 5 -h 127.0.0.1 -p "$(port)" -q 1 -r -t "$T/desired/default/pods/$1" -s
+}
+
+fetches() { # PORT TEXT
+    [ "$(curl -s --max-time 2 "http://127.0.0.1:$1/")" = "$2" ]
+}
+
+manifest_fetch() {
+    within 5 fetches "${2%% *}" "${2#* }"
+}

@@ -1,0 +1,274 @@
+#!/usr/bin/env bats
+# Pods as Kubernetes means them: one manifest a test, run for real, its status held against what Kubernetes reports.
+
+bats_require_minimum_version 1.5.0
+load davitd
+load manifests
+
+setup_file() {
+    flow_dir
+    flow_node
+}
+
+teardown_file() {
+    flow_end
+}
+
+setup() {
+    flow_test
+}
+
+@test "manifest: capabilities" {
+    manifest capabilities
+}
+
+@test "manifest: claim" {
+    manifest claim
+}
+
+@test "manifest: command-and-args" {
+    manifest command-and-args
+}
+
+@test "manifest: configmap-volume" {
+    manifest configmap-volume
+}
+
+@test "manifest: deadline" {
+    manifest deadline
+}
+
+@test "manifest: device-missing" {
+    manifest device-missing
+}
+
+@test "manifest: dns-none" {
+    manifest dns-none
+}
+
+@test "manifest: downward-env" {
+    manifest downward-env
+}
+
+@test "manifest: emptydir-memory" {
+    manifest emptydir-memory
+}
+
+@test "manifest: env-expansion" {
+    manifest env-expansion
+}
+
+@test "manifest: env-from-configmap" {
+    manifest env-from-configmap
+}
+
+@test "manifest: env-from-secret" {
+    manifest env-from-secret
+}
+
+@test "manifest: env-missing-configmap" {
+    manifest env-missing-configmap
+}
+
+@test "manifest: env-missing-key" {
+    manifest env-missing-key
+}
+
+@test "manifest: exit-by-signal" {
+    manifest exit-by-signal
+}
+
+@test "manifest: fs-group" {
+    manifest fs-group
+}
+
+@test "manifest: host-port" {
+    manifest host-port
+}
+
+@test "manifest: hostname-and-aliases" {
+    manifest hostname-and-aliases
+}
+
+@test "manifest: init-fails-again" {
+    manifest init-fails-again
+}
+
+@test "manifest: init-fails-never" {
+    manifest init-fails-never
+}
+
+@test "manifest: init-order" {
+    manifest init-order
+}
+
+@test "manifest: init-waits" {
+    manifest init-waits
+}
+
+@test "manifest: liveness-exec" {
+    manifest liveness-exec
+}
+
+@test "manifest: multi-container" {
+    manifest multi-container
+}
+
+@test "manifest: names" {
+    manifest names
+}
+
+@test "manifest: no-escalation" {
+    manifest no-escalation
+}
+
+@test "manifest: node-selector" {
+    manifest node-selector
+}
+
+@test "manifest: oom-killed" {
+    manifest oom-killed
+}
+
+@test "manifest: plain" {
+    manifest plain
+}
+
+@test "manifest: post-start" {
+    manifest post-start
+}
+
+@test "manifest: post-start-fails" {
+    manifest post-start-fails
+}
+
+@test "manifest: post-start-http" {
+    manifest post-start-http
+}
+
+@test "manifest: pre-stop" {
+    manifest pre-stop
+}
+
+@test "manifest: privileged-refused" {
+    manifest privileged-refused
+}
+
+@test "manifest: probe-grpc-refused" {
+    manifest probe-grpc-refused
+}
+
+@test "manifest: probe-http" {
+    manifest probe-http
+}
+
+@test "manifest: probe-http-fails" {
+    manifest probe-http-fails
+}
+
+@test "manifest: probe-tcp" {
+    manifest probe-tcp
+}
+
+@test "manifest: probe-tcp-refused" {
+    manifest probe-tcp-refused
+}
+
+@test "manifest: projected-volume" {
+    manifest projected-volume
+}
+
+@test "manifest: read-only-root" {
+    manifest read-only-root
+}
+
+@test "manifest: readiness-exec" {
+    manifest readiness-exec
+}
+
+@test "manifest: resize" {
+    manifest resize
+}
+
+@test "manifest: resources-guaranteed" {
+    manifest resources-guaranteed
+}
+
+@test "manifest: run-as-non-root" {
+    manifest run-as-non-root
+}
+
+@test "manifest: run-as-user" {
+    manifest run-as-user
+}
+
+@test "manifest: secret-volume" {
+    manifest secret-volume
+}
+
+@test "manifest: sidecar-job" {
+    manifest sidecar-job
+}
+
+@test "manifest: sidecar-runs" {
+    manifest sidecar-runs
+}
+
+@test "manifest: startup-fails" {
+    manifest startup-fails
+}
+
+@test "manifest: startup-gates" {
+    manifest startup-gates
+}
+
+@test "manifest: stop-signal" {
+    manifest stop-signal
+}
+
+@test "manifest: subpath" {
+    manifest subpath
+}
+
+@test "manifest: sysctl" {
+    manifest sysctl
+}
+
+@test "manifest: termination-from-log" {
+    manifest termination-from-log
+}
+
+@test "manifest: termination-message" {
+    manifest termination-message
+}
+
+@test "manifest: tty" {
+    manifest tty
+}
+
+@test "manifest: volume-device" {
+    manifest volume-device
+}
+
+@test "manifest: volume-missing-configmap" {
+    manifest volume-missing-configmap
+}
+
+@test "every manifest has its test" {
+    local file
+    for file in "$BATS_TEST_DIRNAME"/manifests/*.yaml; do
+        grep -qx "    manifest $(basename "$file" .yaml)" "$BATS_TEST_FILENAME"
+    done
+}
+
+@test "nothing is left of all these pods: no mount, namespace, address, cgroup or file" {
+    node "$TOP/scripts/devnode.sh" exec "$N" sh -c "! grep -E ' - (overlay|tmpfs|nsfs) .*|$N/run' /proc/self/mountinfo |
+        grep -E '$N/(run/crun/(bundles|pods)|run/netns)/'"
+    [ -z "$(find "$N/run/crun/bundles" "$N/run/crun/netns" "$N/run/crun/exits" "$N/run/crun/pods" "$N/run/netns" \
+        "$N/run/netns.state" "$N/state/crun/upper" "$N/state/crun/pods" -mindepth 1 2>/dev/null)" ]
+    local bridge rest
+    # shellcheck disable=SC2034 # the rest of the line
+    read -r bridge rest <"$N/.net"
+    [ -z "$(ip -o link show master "$bridge")" ]
+    ! nft list map inet "$bridge" ports4 | grep -q elements
+}
