@@ -39,17 +39,21 @@ static bool result_check(const struct json *head, struct error *err)
                      message != NULL ? message : "it gives no message");
 }
 
+/* `brought` NULL: no descriptor is expected. */
 static struct json *read_result(int fd, void (*on_progress)(void *ctx, const struct json *progress), void *ctx,
-                                struct error *err)
+                                int *brought, struct error *err)
 {
     struct json *result = NULL;
     struct frame_reader *reader = frame_reader_new();
     struct frame frame = {0};
     while (result == NULL && frame_receive(fd, reader, &frame, err)) {
         const char *op = json_get_text(frame.head, "op");
-        if (op != NULL && strcmp(op, "result") == 0)
+        if (op != NULL && strcmp(op, "result") == 0) {
             result = json_copy(frame.head);
-        else if (op != NULL && strcmp(op, "progress") == 0 && on_progress != NULL)
+            if (brought != NULL)
+                *brought = frame_take_fd(&frame, 0);
+        }
+        if (op != NULL && strcmp(op, "progress") == 0 && on_progress != NULL)
             on_progress(ctx, frame.head);
         frame_free(&frame);
     }
@@ -57,18 +61,31 @@ static struct json *read_result(int fd, void (*on_progress)(void *ctx, const str
     return result;
 }
 
-struct json *control_call(const char *path, const struct json *request, int fd,
-                          void (*on_progress)(void *ctx, const struct json *progress), void *ctx, struct error *err)
+static struct json *ask(const char *path, const struct json *request, int fd,
+                        void (*on_progress)(void *ctx, const struct json *progress), void *ctx, int *brought,
+                        struct error *err)
 {
     AUTO_CLOSE int socket_fd = -1;
     AUTO_JSON struct json *result = NULL;
     if (!control_connect(path, &socket_fd, err))
         return NULL;
     if (frame_send(socket_fd, request, NULL, 0, fd >= 0 ? &fd : NULL, fd >= 0 ? 1 : 0, err))
-        result = read_result(socket_fd, on_progress, ctx, err);
+        result = read_result(socket_fd, on_progress, ctx, brought, err);
     if (result == NULL) {
         (void)error_wrap(err, "davitd at %s gave no result", path);
         return NULL;
     }
     return result_check(result, err) ? mem_steal(&result) : NULL;
+}
+
+struct json *control_call(const char *path, const struct json *request, int fd,
+                          void (*on_progress)(void *ctx, const struct json *progress), void *ctx, struct error *err)
+{
+    return ask(path, request, fd, on_progress, ctx, NULL, err);
+}
+
+struct json *control_open(const char *path, const struct json *request, int *fd, struct error *err)
+{
+    *fd = -1;
+    return ask(path, request, -1, NULL, NULL, fd, err);
 }

@@ -12,4 +12,7 @@ MUST_CHECK struct json *control_call(const char *path, const struct json *reques
                                      void (*on_progress)(void *ctx, const struct json *progress), void *ctx,
                                      struct error *err);
 
+/* The same, for an answer that brings a descriptor: the caller's to close; -1: it brought none. */
+MUST_CHECK struct json *control_open(const char *path, const struct json *request, int *fd, struct error *err);
+
 #endif

@@ -47,6 +47,13 @@ static const struct flag FLAGS[] = {
      NULL},
     {"client", 0, FLAG_KIND_SWITCH, FLAG_CLIENT, AT(client), NULL, "only the version of this program", NULL, NULL},
     {"name", 0, FLAG_KIND_TEXT, FLAG_NAME, AT(name), "REF", "what the image is to be called, as demo:1", NULL, NULL},
+    {"follow", 'f', FLAG_KIND_SWITCH, FLAG_LOGS, AT(follow), NULL, "go on until the container ends", NULL, NULL},
+    {"container", 'c', FLAG_KIND_TEXT, FLAG_LOGS, AT(container), "NAME", "of the pod's containers this one", NULL, NULL},
+    {"previous", 'p', FLAG_KIND_SWITCH, FLAG_LOGS, AT(previous), NULL, "the one before its last restart", NULL, NULL},
+    {"tail", 0, FLAG_KIND_TEXT, FLAG_LOGS, AT(tail), "LINES", "only the last lines", NULL, NULL},
+    {"since", 0, FLAG_KIND_TEXT, FLAG_LOGS, AT(since), "TIME", "only what is newer: 90s, 5m, 2h", NULL, NULL},
+    {"timestamps", 0, FLAG_KIND_SWITCH, FLAG_LOGS, AT(timestamps), NULL, "each line with its time", NULL, NULL},
+    {"limit-bytes", 0, FLAG_KIND_TEXT, FLAG_LOGS, AT(limit_bytes), "N", "no more than that", NULL, NULL},
     {"control", 0, FLAG_KIND_TEXT, FLAG_CONTROL, AT(control), "SOCKET", "davitd's control socket", "DAVIT_CONTROL",
      "/run/davit/control.sock"},
     {"broker", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(broker), "URL", "mqtt, mqtts, ws or wss", "DAVIT_BROKER",
@@ -107,14 +114,19 @@ const char *options_nearest(const char *word, const void *first, size_t count, s
     return best;
 }
 
-static const struct flag *flag_find(const char *name, size_t len, char letter)
+/* -f is a file here and following there: what the verb takes comes first. */
+static const struct flag *flag_find(const char *name, size_t len, char letter, unsigned groups)
 {
+    const struct flag *other = NULL;
     for (size_t i = 0; i < FLAG_COUNT; i++) {
         bool is_name = name != NULL && strlen(FLAGS[i].name) == len && strncmp(FLAGS[i].name, name, len) == 0;
-        if (is_name || (letter != 0 && FLAGS[i].letter == letter))
+        if (!is_name && (letter == 0 || FLAGS[i].letter != letter))
+            continue;
+        if ((FLAGS[i].group & (groups | FLAG_ANY)) != 0)
             return &FLAGS[i];
+        other = &FLAGS[i];
     }
-    return NULL;
+    return other;
 }
 
 static bool flag_unknown(const char *arg, const char *name, size_t len, struct error *err)
@@ -147,7 +159,7 @@ static bool flag_store(const struct flag *flag, const char *value, struct option
 static const char *switches_read(const char *letters, unsigned groups, struct options *options)
 {
     for (; letters[0] != '\0' && letters[1] != '\0' && letters[1] != '='; letters++) {
-        const struct flag *flag = flag_find(NULL, 0, letters[0]);
+        const struct flag *flag = flag_find(NULL, 0, letters[0], groups);
         if (flag == NULL || flag->kind != FLAG_KIND_SWITCH || (flag->group & (groups | FLAG_ANY)) == 0)
             break;
         *(bool *)(void *)((char *)options + flag->offset) = true;
@@ -162,7 +174,7 @@ static bool flag_read(int argc, char **argv, int *index, unsigned groups, struct
     bool is_long = arg[1] == '-';
     const char *name = is_long ? arg + 2 : switches_read(arg + 1, groups, options);
     size_t len = is_long ? strcspn(name, "=") : 1;
-    const struct flag *flag = flag_find(is_long ? name : NULL, len, is_long ? 0 : name[0]);
+    const struct flag *flag = flag_find(is_long ? name : NULL, len, is_long ? 0 : name[0], groups);
     if (flag == NULL)
         return flag_unknown(arg, name, is_long ? len : strlen(name), err);
     if ((flag->group & (groups | FLAG_ANY)) == 0)

@@ -32,7 +32,8 @@ enum flag_group {
     FLAG_CLIENT = 1 << 9,
     FLAG_CONTROL = 1 << 10,
     FLAG_NAME = 1 << 11,
-    FLAG_ANY = 1 << 12 /* --help */
+    FLAG_LOGS = 1 << 12, /* -f, -c, -p, --tail … */
+    FLAG_ANY = 1 << 13 /* --help */
 };
 
 /* Texts belong to argv and the environment; NULL and false where absent. */
@@ -52,6 +53,13 @@ struct options {
     const char *output;
     const char *wait; /* "" for a bare --wait */
     const char *name;
+    const char *container;
+    const char *tail;
+    const char *since;
+    const char *limit_bytes;
+    bool follow;
+    bool previous;
+    bool timestamps;
     bool all_namespaces;
     bool watch;
     bool client;

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/control_images.h"
+#include "core/control_logs.h"
 #include "core/importer.h"
 #include "core/placing.h"
 #include "core/puller.h"
@@ -121,6 +122,14 @@ static void pull_image(struct client *client, struct frame *frame)
     pulls_ask(daemon->core, reference, json_get(frame->head, "auths"));
 }
 
+static void open_log(struct client *client, struct frame *frame)
+{
+    int fd = -1;
+    struct json *answer = control_log(client->control->daemon->core, frame->head, &fd);
+    conn_send_fds(client->conn, answer, NULL, 0, &fd, fd >= 0 ? 1 : 0);
+    fd_close_at(&fd);
+}
+
 static const struct {
     const char *op;
     void (*answer)(struct client *client, struct frame *frame);
@@ -128,6 +137,7 @@ static const struct {
     { "version", say_version },
     { "image-import", import_image },
     { "image-pull", pull_image },
+    { "log", open_log },
 };
 
 /* Answered at once. */
