@@ -60,6 +60,9 @@ bool pod_prepare(const struct crun *crun, const struct document *document, bool 
         return error_set_errno(err, errno, "cannot make %s", folder);
     if (!document->host_network && document->netns == NULL && !netns_make(netns, &netns_made, err))
         return false;
+    /* As the kubelet: the log of the attempt before stays, older ones go. */
+    AUTO_FREE char *older = mem_printf("%s/%lld.log", logs, (long long)document->attempt - 2);
+    unlink(older);
     return file_make_dirs(logs, FOLDER_MODE, err);
 }
 

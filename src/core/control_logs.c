@@ -60,6 +60,16 @@ static struct json *answer(const struct pod *pod, const struct container *contai
     return head;
 }
 
+static int64_t newest_attempt(const struct object *object, const struct instance *newest, const char *container)
+{
+    if (newest != NULL)
+        return newest->attempt;
+    for (size_t i = 0; i < object->memory_count; i++)
+        if (strcmp(object->memory[i].name, container) == 0)
+            return object->memory[i].begun;
+    return -1;
+}
+
 struct json *control_log(struct core *core, const struct json *request, int *fd)
 {
     const char *name = NULL, *wanted = json_get_text(request, "container");
@@ -73,13 +83,7 @@ struct json *control_log(struct core *core, const struct json *request, int *fd)
     if (container == NULL)
         return refuse("NotFound", mem_printf("container %.63s is not valid for pod %s", wanted != NULL ? wanted : "", name));
     const struct instance *newest = run_newest(object_run(object, object->uid), container->name);
-    const struct container_memory *memory = &object->memory[0];
-    for (size_t i = 0; i < object->memory_count; i++)
-        if (strcmp(object->memory[i].name, container->name) == 0)
-            memory = &object->memory[i];
-    int64_t attempt = newest != NULL ? newest->attempt : memory->begun;
-    if (previous)
-        attempt--;
+    int64_t attempt = newest_attempt(object, newest, container->name) - previous;
     *fd = attempt >= 0 ? open_attempt(core, object, container->name, attempt) : -1;
     if (*fd < 0 && previous)
         return refuse("NotFound", mem_printf("previous terminated container \"%s\" in pod \"%s\" not found", container->name, name));

@@ -10,6 +10,7 @@
 #include "core/change.h"
 #include "core/handler.h"
 #include "core/inbox.h"
+#include "core/owners.h"
 #include "core/reconcile.h"
 #include "core/report.h"
 #include "core/runtime.h"
@@ -143,9 +144,12 @@ static void settle_objects(struct core *core)
     for (size_t i = 0; i < count; i++) {
         list[i]->dirty = false;
         reconcile_object(core, list[i]);
+        if (owners_is_one(list[i]))
+            owners_step(core, list[i]);
     }
     for (size_t i = 0; i < count; i++) {
         report_object(core, list[i]);
+        owners_child_told(core, list[i]);
         objects_drop_if_empty(&core->objects, list[i]);
     }
     free(list);

@@ -321,6 +321,16 @@ bool inbox_manifest(struct core *core, const struct json *json, struct object_id
     return false;
 }
 
+void inbox_owned(struct core *core, struct object *object, const char *owner, const struct json *json)
+{
+    const struct slot_key key = { .source = SOURCE_OWNER, .group = owner };
+    struct document document;
+    struct refusal refusal;
+    if (!document_read_json(&object->id, json, &document, &refusal) || !policy_takes(core->config, &document, &refusal) ||
+        !take_document(core, object, &key, &document, true, -1, &refusal))
+        refuse(core, object, &key, &refusal);
+}
+
 void inbox_empty_slot(struct core *core, struct object *object, const struct slot_key *key)
 {
     if (object->committing)
@@ -334,7 +344,7 @@ void inbox_flood_over(struct core *core)
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
         for (size_t i = 0; i < object->slot_count; i++) {
             struct slot *slot = &object->slots[i];
-            if (slot->source == SOURCE_MANIFESTS || slot->retained != RETAINED_UNKNOWN || slot->tombstone)
+            if (slot->source >= SOURCE_MANIFESTS || slot->retained != RETAINED_UNKNOWN || slot->tombstone)
                 continue;
             slot->retained = RETAINED_NO;
         }

@@ -10,6 +10,8 @@ void inbox_message(struct core *core, const char *topic, const char *data, size_
 MUST_CHECK bool inbox_manifest(struct core *core, const struct json *document, struct object_id *id,
                                struct refusal *refusal);
 /* Takes an object out of a slot: its file is gone, its group was left. */
+/* An owner's word for one of its pods; what is refused is in the pod's status. */
+void inbox_owned(struct core *core, struct object *object, const char *owner, const struct json *json);
 void inbox_empty_slot(struct core *core, struct object *object, const struct slot_key *key);
 /* The end of the retained flood: what the broker did not show is not retained, refused documents that are gone are
  * forgotten.

@@ -20,7 +20,8 @@ struct loading {
 
 static bool source_of(const struct slot_row *row, struct slot_key *key)
 {
-    static const enum slot_source sources[] = { SOURCE_NODE, SOURCE_GROUP, SOURCE_ALL, SOURCE_MANIFESTS };
+    static const enum slot_source sources[] = { SOURCE_NODE, SOURCE_GROUP, SOURCE_ALL, SOURCE_MANIFESTS,
+                                                SOURCE_OWNER };
     for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
         if (strcmp(slot_source_word(sources[i]), row->source) == 0) {
             *key = (struct slot_key){ .source = sources[i], .group = row->group };

@@ -147,7 +147,7 @@ void slot_supersede(struct slot *slot, const char *content)
 
 const char *slot_source_word(enum slot_source source)
 {
-    static const char *const words[] = { "node", "group", "all", "manifests" };
+    static const char *const words[] = { "node", "group", "all", "manifests", "owner" };
     return words[source];
 }
 
@@ -155,6 +155,8 @@ char *slot_name(const struct slot *slot)
 {
     if (slot->source == SOURCE_GROUP)
         return mem_printf("group/%s", slot->group);
+    if (slot->source == SOURCE_OWNER)
+        return mem_strdup(slot->group);
     return mem_strdup(slot_source_word(slot->source));
 }
 

@@ -12,11 +12,11 @@
 #include "store/store.h"
 
 /* The order is the order of ruling; groups among themselves in the order of the configuration. */
-enum slot_source { SOURCE_NODE, SOURCE_GROUP, SOURCE_ALL, SOURCE_MANIFESTS };
+enum slot_source { SOURCE_NODE, SOURCE_GROUP, SOURCE_ALL, SOURCE_MANIFESTS, SOURCE_OWNER };
 
 struct slot_key {
     enum slot_source source;
-    const char *group; /* "" unless SOURCE_GROUP */
+    const char *group; /* SOURCE_GROUP; SOURCE_OWNER: "deployments/web"; else "" */
     size_t rank;       /* among groups */
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/owners.h"
 #include "core/reconcile.h"
 #include "protocol/topic.h"
 
@@ -217,6 +218,10 @@ void report_object(struct core *core, struct object *object)
         return;
     }
     remember_topics(core, object);
+    if (owners_is_told(object)) {
+        owners_report(core, object);
+        return;
+    }
     struct telling telling;
     telling_fill(core, object, &telling);
     const struct slot *ruling = object_ruling(object);
@@ -230,7 +235,7 @@ void report_object(struct core *core, struct object *object)
         .shadows = shadows_of(object, ruling, &shadows),
         .refusal = object->refused ? &object->refusal : NULL,
         .ignored = ruling != NULL ? &ruling->ignored : NULL,
-        .retained = ruling != NULL && ruling->source != SOURCE_MANIFESTS ? ruling->retained : RETAINED_UNKNOWN,
+        .retained = ruling != NULL && ruling->source < SOURCE_MANIFESTS ? ruling->retained : RETAINED_UNKNOWN,
         .accepted_ms = object->created_ms,
         .view = &telling.view,
         .shown = telling.shown,

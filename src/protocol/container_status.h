@@ -8,6 +8,8 @@ void conditions_write(const struct pod_report *report, struct json *conditions);
 /* initContainerStatuses and containerStatuses. */
 void container_statuses_write(const struct pod_report *report, struct json *status);
 
+/* The condition IgnoredFields, where there are some. */
+void ignored_write(const struct ignored_fields *ignored, struct json *conditions);
 const char *status_ending_reason(const struct ending *ending);
 void status_set_time(struct json *object, const char *key, uint64_t wall_ms); /* RFC 3339; 0: nothing is set */
 

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "model/quantity.h"
 #include "protocol/names.h"
+#include "protocol/owner.h"
 #include "protocol/secret_fields.h"
 
 void refusal_set(struct refusal *refusal, const char *reason, const char *format, ...)
@@ -128,7 +129,7 @@ static void ignore_metadata(const struct json *json, struct document *document)
 {
     static const char *const known_metadata[] = { "name", "namespace", "labels", "annotations", "deletionTimestamp",
                                                   "uid", "resourceVersion", "managedFields", "generation",
-                                                  "creationTimestamp", "selfLink", NULL };
+                                                  "creationTimestamp", "selfLink", "ownerReferences", NULL };
     ignore_unknown(json_get(json, "metadata"), "metadata.", known_metadata, &document->ignored);
 }
 
@@ -206,13 +207,26 @@ static bool read_claim(const struct json *json, struct document *document, struc
     return true;
 }
 
+static bool read_owner(const struct json *json, struct document *document, struct refusal *refusal)
+{
+    static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", "status", NULL };
+    struct error err;
+    ignore_unknown(json, "", known, &document->ignored);
+    ignore_metadata(json, document);
+    document->data = owner_read(document->id.resource, json, &document->ignored, &err);
+    if (document->data == NULL)
+        refusal_set(refusal, "InvalidOwner", "%s", err.message);
+    return document->data != NULL;
+}
+
 static bool read_content(const struct json *json, struct document *document, struct refusal *refusal)
 {
     static const struct {
         const char *resource;
         bool (*read)(const struct json *json, struct document *document, struct refusal *refusal);
     } readers[] = { { "pods", read_pod }, { "secrets", read_secret }, { "configmaps", read_config_map },
-                  { "persistentvolumeclaims", read_claim } };
+                  { "persistentvolumeclaims", read_claim },
+                  { "deployments", read_owner }, { "daemonsets", read_owner } };
     for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
         if (strcmp(readers[i].resource, document->id.resource) == 0)
             return readers[i].read(json, document, refusal);
@@ -246,6 +260,14 @@ static bool read_parts(const struct object_id *id, const struct json *json, stru
         !read_identity(id, metadata, document, refusal))
         return false;
     return read_deletion(metadata, document, refusal) && (document->tombstone || read_content(json, document, refusal));
+}
+
+void document_content(const struct json *json, char content[DIGEST_HEX_BYTES])
+{
+    AUTO_JSON struct json *copy = json_copy(json);
+    document_strip(copy);
+    AUTO_FREE char *text = json_print_canonical(copy);
+    digest_of(text, strlen(text), content);
 }
 
 bool document_read_json(const struct object_id *id, const struct json *json, struct document *document,

@@ -19,7 +19,8 @@ struct document {
     char content[DIGEST_HEX_BYTES]; /* digest of the content */
     char *text;             /* canonical JSON of the content; it reads as the same document again */
     struct pod *pod;        /* NULL for a tombstone, and what is no pod */
-    struct json *data;      /* of a Secret or ConfigMap (secret_fields.h), {"storageBytes"} of a claim; NULL */
+    struct json *data;      /* of a Secret or ConfigMap (secret_fields.h), {"storageBytes"} of a claim,
+                             * of an owner (owner.h); NULL */
     char hash[POD_HASH_BYTES]; /* of a pod; "" is nothing to run */
     struct ignored_fields ignored;
 };
@@ -37,13 +38,15 @@ void refusal_set(struct refusal *refusal, const char *reason, const char *format
 /* `id` is the address it came to, and must be its own; NULL: a file, which says its own address. False: refused. What
  * was read is then freed. The reasons: InvalidJSON TooLarge UnsupportedKind NameMismatch InvalidName
  * InvalidGeneration InvalidDocument InvalidPod InvalidSecret InvalidConfigMap
- * InvalidClaim.
+ * InvalidClaim InvalidOwner.
  */
 MUST_CHECK bool document_read(const struct object_id *id, const char *data, size_t len, struct document *document,
                               struct refusal *refusal);
 /* The same for JSON that is parsed already (YAML files). */
 MUST_CHECK bool document_read_json(const struct object_id *id, const struct json *json, struct document *document,
                                    struct refusal *refusal);
+/* The digest of a document's content: what it would be read with. */
+void document_content(const struct json *json, char content[DIGEST_HEX_BYTES]);
 void document_free(struct document *document);
 
 /* Strips what a cluster wrote, and the generation, in place. */

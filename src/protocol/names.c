@@ -67,8 +67,8 @@ static const struct {
     const char *shorts;
 } resources[] = {
     { { "pods", "pod", "Pod", "v1", true }, "po" },
-    { { "deployments", "deployment", "Deployment", "apps/v1", false }, "deploy" },
-    { { "daemonsets", "daemonset", "DaemonSet", "apps/v1", false }, "ds" },
+    { { "deployments", "deployment", "Deployment", "apps/v1", true }, "deploy" },
+    { { "daemonsets", "daemonset", "DaemonSet", "apps/v1", true }, "ds" },
     { { "statefulsets", "statefulset", "StatefulSet", "apps/v1", false }, "sts" },
     { { "jobs", "job", "Job", "batch/v1", false }, "job" },
     { { "cronjobs", "cronjob", "CronJob", "batch/v1", false }, "cj" },

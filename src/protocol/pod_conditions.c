@@ -94,7 +94,7 @@ static void write_readiness(const struct pod_report *report, struct json *condit
     add_timed(conditions, "Ready", ready, why, which, turned);
 }
 
-static void write_ignored(const struct ignored_fields *ignored, struct json *conditions)
+void ignored_write(const struct ignored_fields *ignored, struct json *conditions)
 {
     if (ignored == NULL || ignored->count == 0)
         return;
@@ -145,5 +145,5 @@ void conditions_write(const struct pod_report *report, struct json *conditions)
     if (report->view->pod != NULL)
         write_readiness(report, conditions);
     write_acceptance(report, conditions);
-    write_ignored(report->ignored, conditions);
+    ignored_write(report->ignored, conditions);
 }

@@ -1,0 +1,18 @@
+/* Deployments and DaemonSets: the pods they mean, each an object of its own with a slot that the owner fills. Deciding
+ * thread only.
+ */
+#ifndef CORE_OWNERS_H
+#define CORE_OWNERS_H
+
+#include "core/core.h"
+
+bool owners_is_one(const struct object *object);
+/* Fills and empties the slots of its children, as far as it is their turn. Law 1: it may be called any time. */
+void owners_step(struct core *core, struct object *object);
+/* Its state and status; where it has one (a refusal of it is told as any other). */
+bool owners_is_told(const struct object *object);
+void owners_report(struct core *core, struct object *object);
+/* A pod was told of: whoever owns it looks again. */
+void owners_child_told(struct core *core, const struct object *child);
+
+#endif
