@@ -207,6 +207,11 @@ load runtime-lib.bash
             echo "wait all"
         } | play "$CRUN" > "$NODE/out" 2> "$NODE/err" || { cat "$NODE/out" "$NODE/err" >&2; return 1; }
         assert_all_ok "$NODE/out" || { cat "$NODE/err" >&2; echo "round $round after $pause ms" >&2; return 1; }
+        # `crun start` answers just before the container's own program takes the place of crun's.
+        for _ in $(seq 40); do
+            [ "$(pgrep -fxc "sleep $alone")" != 2 ] || break
+            sleep 0.05
+        done
         [ "$(pgrep -fxc "sleep $alone")" = 2 ] || { echo "round $round after $pause ms: not one copy each" >&2; return 1; }
         [ "$(processes_of_node | wc -l)" = 2 ] || { echo "round $round after $pause ms: not one conmon each" >&2; return 1; }
         clear_instances "$round"
