@@ -75,7 +75,8 @@ static bool is_held(const struct change *change, const struct pod *pod)
     const struct pod *wanted = object_wanted(object);
     if (object->hash[0] == '\0' || wanted == NULL || pod == NULL || pulls_ready(change->core, object, pod))
         return false;
-    return object_has_begun(object) || (object->runs != NULL && pulls_ready(change->core, object, wanted));
+    bool may_run = !change->core->runtime.listed; /* what runs is not known yet */
+    return may_run || object_has_begun(object) || (object->runs != NULL && pulls_ready(change->core, object, wanted));
 }
 
 static void plan_incarnation(struct change *change)
@@ -171,12 +172,14 @@ static void committed(void *ctx, const struct error *err)
     struct change *change = ctx;
     struct core *core = change->core;
     struct object *object = change->object;
+    object->replacing = false;
     if (err != NULL) {
         core_store_failed(core, err);
         change->retry_ms = core_boot_ms(core) + CORE_DISK_RETRY_MS;
         change->next = core->changes;
         core->changes = change;
         core_wake_at(core, change->retry_ms);
+        core_touch(core, object);
         return;
     }
     core_store_worked(core);
@@ -252,6 +255,7 @@ void change_commit(struct change *change)
     json_free(mem_steal(&change->previous));
     object->committing = true;
     plan_incarnation(change);
+    object->replacing = change->uid[0] != '\0' || change->ends;
     if (change->uid[0] != '\0')
         change->previous = collect_ids(core, object);
     struct store_txn *txn = store_begin(core->store);

@@ -222,6 +222,19 @@ static struct asking *taken(struct core *core, int64_t id)
     return asking;
 }
 
+/* Kubernetes: a probe that could not be carried out says nothing of the container. It is asked again when it is due. */
+static void undecided(struct core *core, struct asking *asking, const char *message)
+{
+    struct object *object;
+    struct instance *one = instance_of(core, asking, &object);
+    if (one != NULL) {
+        one->probes[asking->probe].asked = false;
+        core_event(core, object, true, "Unhealthy", "%s probe errored: %.400s", probe_name(asking->probe), message);
+        core_touch(core, object);
+    }
+    free(asking);
+}
+
 bool handler_exec_answered(struct core *core, const struct frame_view *frame)
 {
     struct asking *asking = taken(core, json_get_integer(frame->head, "id", 0));
@@ -240,7 +253,10 @@ bool handler_exec_answered(struct core *core, const struct frame_view *frame)
         message = mem_printf("command exited with %" PRId64 ": %s", code, said != NULL ? said : "");
     else
         message = mem_strdup(said != NULL ? said : "");
-    answered(core, asking, ran && code == 0 && !late, message);
+    if (ran || asking->is_hook)
+        answered(core, asking, ran && code == 0 && !late, message);
+    else
+        undecided(core, asking, message);
     return true;
 }
 

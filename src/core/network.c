@@ -72,6 +72,7 @@ void network_free(struct core *core)
         free(one);
     }
     free(core->network.host_address);
+    json_free(core->network.attached);
 }
 
 static bool is_given(const struct core *core, uint32_t value)
@@ -226,7 +227,7 @@ void network_act(struct core *core, struct object *object, const struct pod_acti
     struct run *run = object_run(object, action->uid);
     if (!core->network.asked)
         network_up(core);
-    if (!core->network.open) {
+    if (!core->network.open || core->network.owed) {
         const char *why = core->network.problem;
         if (why[0] == '\0') /* it is on its way, and touches everyone when it is there */
             return;
@@ -285,9 +286,52 @@ void network_down(struct core *core, const char *why)
     core->node_dirty = true;
 }
 
+static struct run *run_of(const struct core *core, const char *uid)
+{
+    struct run *run = NULL;
+    for (const struct object *object = core->objects.table; object != NULL && run == NULL; object = object->hh.next)
+        run = object_run(object, uid);
+    return run;
+}
+
+static void give_back(struct core *core, struct address *address, struct store_txn *txn)
+{
+    store_delete_address(txn, address->uid);
+    HASH_DEL(core->network.table, address);
+    free(address);
+}
+
+/* What runs has the address that it was made with, also where the database was lost, or was restored from a copy. Who was given
+ * it since has nothing made yet, and is given another one.
+ */
+static void take_over(struct core *core)
+{
+    struct store_txn *txn = store_begin(core->store);
+    JSON_EACH(pod, core->network.attached) {
+        const char *uid = json_get_text(pod, "uid"), *text = json_text(json_first(json_get(pod, "addresses")));
+        struct in_addr in;
+        struct run *run = uid != NULL ? run_of(core, uid) : NULL;
+        if (run == NULL || text == NULL || inet_pton(AF_INET, text, &in) != 1)
+            continue;
+        run->connected = true;
+        struct address *own = find(core, uid), *other, *next;
+        if (own != NULL && strcmp(own->text, text) == 0)
+            continue;
+        if (own != NULL)
+            give_back(core, own, txn);
+        HASH_ITER(hh, core->network.table, other, next)
+            if (strcmp(other->text, text) == 0)
+                give_back(core, other, txn);
+        network_load(core, uid, text);
+        store_put_address(txn, uid, text);
+    }
+    store_commit(txn, NULL, NULL);
+}
+
 /* What lives keeps its network, whatever was lost on the way: everything is said once more. */
 static void say_everything(struct core *core)
 {
+    take_over(core);
     struct json *keep = json_new_texts("op", "keep", NULL);
     struct json *uids = json_set_array(keep, "uids");
     struct address *address, *next;
@@ -321,35 +365,52 @@ static void opened(struct core *core, const struct json *head)
         log_error("no network for pods: %s", network->problem);
     }
     network->owed = network->names_owed = network->open;
+    json_free(network->attached);
+    network->attached = json_copy(json_get(head, "pods"));
     core->node_dirty = true;
     core_touch_all(core);
 }
 
-static void attached(struct core *core, struct attaching *one, const struct json *head)
+static void detached(struct core *core, struct object *object, struct run *run, bool good)
 {
-    struct object *object = one->object;
+    run->connected = !good;
+    if (!good)
+        run->retry_boot_ms = core_boot_ms(core) + NETWORK_RETRY_MS;
+    else if (run->count == 0 && !run->shared)
+        object_run_remove(object, run);
+    network_ended(core);
+}
+
+static void attached(struct core *core, struct object *object, const char *uid, bool good, const struct json *head)
+{
     const char *reason = json_get_text(head, "reason"), *message = json_get_text(head, "message");
+    bool is_wanted = strcmp(object->uid, uid) == 0; /* else another incarnation is by now */
+    if (good) {
+        object_run_make(object, uid)->connected = true;
+        core->network.names_owed = true;
+    }
+    if (good && is_wanted)
+        object->network.state = NETWORK_READY;
+    else if (is_wanted)
+        failed(core, object, reason != NULL ? reason : "NetworkError", message != NULL ? message : "");
+}
+
+static void answered(struct core *core, const struct attaching *one, const struct json *head)
+{
     bool good = json_get_boolean(head, "ok", false);
+    struct object *object = one->object;
     if (object == NULL) {
+        const char *message = json_get_text(head, "message");
         if (!good)
-            log_warn("the network of pod %s: %s: %s", one->uid, reason != NULL ? reason : "?", message != NULL ? message : "");
+            log_warn("the network of pod %s: %s", one->uid, message != NULL ? message : "it failed");
         return;
     }
     object->calling = false;
     struct run *run = object_run(object, one->uid);
-    if (one->detach && run != NULL) {
-        run->connected = !good;
-        if (!good)
-            run->retry_boot_ms = core_boot_ms(core) + NETWORK_RETRY_MS;
-        else if (run->count == 0 && !run->shared)
-            object_run_remove(object, run);
-    } else if (!one->detach && good) {
-        object_run_make(object, one->uid)->connected = true;
-        object->network.state = NETWORK_READY;
-        core->network.names_owed = true;
-    } else if (!one->detach) {
-        failed(core, object, reason != NULL ? reason : "NetworkError", message != NULL ? message : "");
-    }
+    if (!one->detach)
+        attached(core, object, one->uid, good, head);
+    else if (run != NULL)
+        detached(core, object, run, good);
     core_touch(core, object);
 }
 
@@ -366,7 +427,7 @@ void network_frame(struct core *core, const struct frame_view *frame)
     if (one == NULL)
         return;
     LL_DELETE(core->network.attaching, one);
-    attached(core, one, frame->head);
+    answered(core, one, frame->head);
     free(one);
 }
 
@@ -440,6 +501,7 @@ void network_settle(struct core *core)
     if (network->owed) {
         network->owed = false;
         say_everything(core);
+        core_touch_all(core);
     }
     if (network->names_owed) {
         network->names_owed = false;

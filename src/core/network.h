@@ -22,6 +22,7 @@ struct network {
     bool names;            /* it answers for names */
     char problem[256];     /* why it is not; "" */
     char *host_address;    /* of this device; NULL: not known */
+    struct json *attached; /* what davit-net had when it was opened */
     struct address *table; /* by uid */
     uint32_t base, mask;   /* of the subnet, host order */
     uint32_t last;         /* given last */

@@ -69,6 +69,7 @@ struct object {
     struct run *runs;
     /* Work in flight: at most one of each. */
     bool committing; /* a document */
+    bool replacing;  /* one after which this incarnation is not wanted any more: nothing more of it begins */
     struct arrival *arrivals;
     bool calling;    /* a runtime call */
     uint64_t acted;  /* number of the newest answer of the runtime about it */

@@ -342,6 +342,9 @@ static bool carry_out(struct core *core, struct object *object, const struct pod
         break;
     case POD_CREATE:
     case POD_START:
+        if (!object->replacing) /* else it is looked at again behind the commit */
+            runtime_act(core, object, action, pod);
+        break;
     case POD_STOP:
     case POD_REMOVE:
     case POD_RELEASE:

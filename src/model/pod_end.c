@@ -89,9 +89,16 @@ static const struct instance *last_sidecar(const struct run *run)
 static uint64_t begun_ms(const struct run *run, uint64_t now)
 {
     uint64_t last = 0;
-    for (size_t i = 0; i < run->count && run->ending_boot_ms == 0; i++)
-        last = later(last, run->instances[i].ending_boot_ms);
-    return run->ending_boot_ms != 0 ? run->ending_boot_ms : last != 0 ? last : now;
+    if (run->ending_boot_ms != 0)
+        return run->ending_boot_ms;
+    for (size_t i = 0; i < run->count; i++) {
+        const struct instance *one = &run->instances[i];
+        if (one->state != INSTANCE_EXITED && one->ending_boot_ms == 0)
+            return now;
+        if (one->state != INSTANCE_EXITED)
+            last = later(last, one->ending_boot_ms);
+    }
+    return last != 0 ? last : now;
 }
 
 /* One that was being ended by itself before goes on with that. */

@@ -95,6 +95,18 @@ static bool open_net(struct net *net, const struct json *head, struct error *err
     return true;
 }
 
+/* What is there already: whoever lost his database reads it here. */
+static void say_pods(const struct net *net, struct json *list)
+{
+    for (const struct net_pod *pod = net->pods; pod != NULL; pod = pod->next) {
+        const struct json *addresses = json_get(pod->attached, "addresses");
+        struct json *one = json_add_object(list);
+        json_set_text(one, "uid", pod->uid);
+        if (addresses != NULL)
+            json_set(one, "addresses", json_copy(addresses));
+    }
+}
+
 static void do_open(struct net *net, const struct json *head)
 {
     struct error err = { 0 };
@@ -104,6 +116,7 @@ static void do_open(struct net *net, const struct json *head)
     json_set_boolean(said, "ok", ok);
     json_set_boolean(said, "names", net->names != NULL);
     json_set_text(said, "hostAddress", address);
+    say_pods(net, json_set_array(said, "pods"));
     if (!ok) {
         json_set_text(said, "reason", err.code == ERROR_CONFLICT ? "SubnetInUse" : "NetworkNotReady");
         json_set_text(said, "message", err.message);

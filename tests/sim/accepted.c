@@ -188,7 +188,8 @@ static void check_change(struct sim *sim, int pod, enum source source, struct sl
 
 static void check_gone(struct sim *sim, int pod, enum source source, struct slot_seen *old)
 {
-    bool purged = old->content == SIM_TOMBSTONE && sim_wall_ms(sim) >= old->accepted_ms + TOMBSTONE_AGE_MS;
+    uint64_t wall = sim_wall_ms(sim) > sim->latest_wall_ms ? sim_wall_ms(sim) : sim->latest_wall_ms;
+    bool purged = old->content == SIM_TOMBSTONE && wall >= old->accepted_ms + TOMBSTONE_AGE_MS;
     struct delivery *file_gone;
     LL_SEARCH_SCALAR(old->delivered, file_gone, content, NOTHING);
     if (file_gone != NULL)

@@ -10,8 +10,10 @@
 #include "broker.h"
 #include "device.h"
 #include "files.h"
+#include "health.h"
 #include "host.h"
 #include "link.h"
+#include "net.h"
 #include "node.h"
 #include "operator.h"
 #include "status.h"
@@ -41,6 +43,7 @@ static void reboot(struct sim *sim)
     bool was_up = sim->node.up;
     node_reboot(sim);
     device_reboot(sim);
+    net_reboot(sim);
     if (was_up)
         node_start_after(sim, 5 * SECOND + sim_below(sim, 20 * SECOND));
 }
@@ -50,6 +53,8 @@ static void step_wall(struct sim *sim)
     static const int64_t steps[] = { 1000, 3600000, 86400000, 86400000ll * 200 };
     int64_t step = steps[sim_below(sim, 4)];
     sim->counters[N_WALL_STEPS]++;
+    if (sim_wall_ms(sim) > sim->latest_wall_ms)
+        sim->latest_wall_ms = sim_wall_ms(sim);
     sim->wall_offset_ms += sim_chance(sim, 500) ? step : -step;
     sim_note(sim, "clock: the wall clock steps");
 }
@@ -86,6 +91,15 @@ static void disk_freed(struct sim *sim, struct event *event)
 {
     (void)event;
     sim->disk_full = false;
+}
+
+/* davit-net or davit-probe. */
+static void crash_helper(struct sim *sim)
+{
+    if (sim_chance(sim, 500))
+        net_crash(sim);
+    else
+        health_crash(sim);
 }
 
 static void fill_disk(struct sim *sim)
@@ -139,7 +153,8 @@ static void something_goes_wrong(struct sim *sim)
     const struct fault faults[] = {
         { 25, temper->crashes, crash },      { 50, temper->broker, hurt_broker }, { 62, temper->hosts, host_crash },
         { 66, temper->reboots, reboot },     { 72, temper->disk, fill_disk },     { 76, true, step_wall },
-        { 79, temper->groups, reconfigure }, { 80, temper->wipes, wipe },         { 100, true, device_strike },
+        { 79, temper->groups, reconfigure }, { 80, temper->wipes, wipe },         { 86, temper->nets, crash_helper },
+        { 100, true, device_strike },
     };
     uint64_t dice = sim_below(sim, 100);
     size_t chosen = 0;
@@ -199,6 +214,9 @@ static void draw_temper(struct sim *sim)
     temper->files = sim_chance(sim, 600);
     temper->pull_fails = (unsigned)sim_below(sim, 700);
     sim->images = sim_chance(sim, 600);
+    sim->networks = sim_chance(sim, 700);
+    temper->nets = sim_chance(sim, 700);
+    temper->sick = sim_chance(sim, 600) ? (unsigned)sim_below(sim, 200) : 0;
 }
 
 static void run_until(struct sim *sim, uint64_t until_ms)
@@ -296,6 +314,7 @@ void chaos_free(struct sim *sim)
     sim->calm = true;
     host_end(sim);
     device_free(sim);
+    net_free(sim);
     broker_free(sim);
     while (sim->link.wire != NULL) {
         struct message *message = sim->link.wire;

@@ -20,6 +20,16 @@ static uint64_t mix(uint64_t a, uint64_t b, uint64_t c)
     return sim_random(&dice);
 }
 
+static void draw_health(struct sim *dice, struct shape *shape, size_t i)
+{
+    for (enum probe_kind kind = 0; kind < PROBE_KINDS; kind++)
+        shape->container[i].probed[kind] = sim_below(dice, 3) == 0;
+    shape->container[i].by_exec = sim_below(dice, 2) == 0;
+    shape->container[i].failures = 1 + sim_below(dice, 3);
+    shape->container[i].post_start = sim_below(dice, 5) == 0;
+    shape->container[i].pre_stop = sim_below(dice, 4) == 0;
+}
+
 struct shape content_shape(const struct sim *sim, int pod, int variant)
 {
     struct sim dice = { .random = mix(sim->seed, (uint64_t)pod, (uint64_t)variant) };
@@ -35,7 +45,30 @@ struct shape content_shape(const struct sim *sim, int pod, int variant)
         shape.container[i].after_ms = 100 + sim_below(&dice, 2) * sim_below(&dice, MINUTE);
     }
     shape.always = sim_below(&dice, 3) == 0;
+    shape.host_network = sim_below(&dice, 4) == 0;
+    for (size_t i = 0; i < SIM_CONTAINERS; i++)
+        draw_health(&dice, &shape, i);
     return shape;
+}
+
+/* Port and command say which probe of which container it is: see health.c. */
+static void write_health(struct strbuf *text, const struct shape *shape, int pod, size_t i)
+{
+    static const char *const words[] = { "startupProbe", "livenessProbe", "readinessProbe" };
+    for (int kind = 0; kind < PROBE_KINDS; kind++) {
+        if (!shape->container[i].probed[kind])
+            continue;
+        strbuf_printf(text, ",\"%s\":{\"periodSeconds\":%d,\"failureThreshold\":%" PRIu64 ",", words[kind], 2 + kind,
+                      shape->container[i].failures);
+        if (shape->container[i].by_exec)
+            strbuf_printf(text, "\"exec\":{\"command\":[\"probe\",\"%d\"]}}", kind);
+        else
+            strbuf_printf(text, "\"tcpSocket\":{\"port\":%zu}}", 1000 + (size_t)pod * 100 + i * 10 + (size_t)kind);
+    }
+    const char *post = shape->container[i].post_start ? "\"postStart\":{\"exec\":{\"command\":[\"post\"]}}" : "";
+    const char *pre = shape->container[i].pre_stop ? "\"preStop\":{\"exec\":{\"command\":[\"pre\"]}}" : "";
+    if (post[0] != '\0' || pre[0] != '\0')
+        strbuf_printf(text, ",\"lifecycle\":{%s%s%s}", post, post[0] != '\0' && pre[0] != '\0' ? "," : "", pre);
 }
 
 char *content_write(const struct sim *sim, int pod, int content, int64_t generation)
@@ -55,10 +88,13 @@ char *content_write(const struct sim *sim, int pod, int content, int64_t generat
     strbuf_printf(&text, "},\"spec\":{\"restartPolicy\":\"%s\",\"terminationGracePeriodSeconds\":%" PRIu64 ",\"containers\":[",
                   policies[shape.policy], shape.grace_s);
     AUTO_FREE char *image = image_name(sim, pod, content_variant(content));
-    for (size_t i = 0; i < shape.containers; i++)
-        strbuf_printf(&text, "%s{\"name\":\"c%zu\",\"image\":\"%s\",\"imagePullPolicy\":\"%s\",\"command\":[\"v%d\"]}",
+    for (size_t i = 0; i < shape.containers; i++) {
+        strbuf_printf(&text, "%s{\"name\":\"c%zu\",\"image\":\"%s\",\"imagePullPolicy\":\"%s\",\"command\":[\"v%d\"]",
                       i > 0 ? "," : "", i, image, shape.always ? "Always" : "IfNotPresent", content_variant(content));
-    strbuf_add(&text, "]}}");
+        write_health(&text, &shape, pod, i);
+        strbuf_add(&text, "}");
+    }
+    strbuf_printf(&text, "],\"hostNetwork\":%s}}", shape.host_network ? "true" : "false");
     return strbuf_steal(&text);
 }
 

@@ -13,9 +13,14 @@ struct shape {
     enum restart_policy policy;
     uint64_t grace_s;
     bool always; /* imagePullPolicy */
+    bool host_network;
     struct {
         enum behaviour behaviour;
         uint64_t after_ms;
+        bool probed[PROBE_KINDS];
+        bool by_exec;       /* its probes; else by TCP */
+        uint64_t failures;  /* failureThreshold */
+        bool post_start, pre_stop;
     } container[SIM_CONTAINERS];
 };
 

@@ -5,7 +5,9 @@
 #include <utlist.h>
 
 #include "base/memory.h"
+#include "health.h"
 #include "host.h"
+#include "net.h"
 #include "registry.h"
 
 struct box *device_find(const struct sim *sim, const char *uid, int container, int64_t attempt)
@@ -88,6 +90,8 @@ bool device_create(struct sim *sim, const struct call *call)
         return false;
     }
     registry_check_create(sim, call->document, made.pod, made.variant);
+    if (!net_check_create(sim, call, &made))
+        return false;
     share(sim, made.uid, made.pod);
     if (device_find(sim, made.uid, made.container, made.attempt) != NULL)
         return true;
@@ -188,10 +192,24 @@ void device_end(struct sim *sim, struct box *box, int64_t exit_code)
 static void check_asked(struct sim *sim, const struct box *box, const char *what)
 {
     const struct pod_seen *seen = &sim->seen[box->pod];
-    if (box->turn != seen->turn || box->variant != seen->ruling)
+    if (box->turn != seen->turn || box->variant != seen->ruling || health_ends(sim, box))
         return;
     sim_fail(sim, "unasked", "%s of p%d/c%d attempt %" PRId64 " of %.8s, and nobody asked for it (v%d is wanted, and runs)",
              what, box->pod, box->container, box->attempt, box->uid, box->variant);
+}
+
+/* An end that has begun goes on, whatever is wanted by then: of all of it, unless this one alone is to begin again. */
+void device_told(struct sim *sim, const struct call *call)
+{
+    bool pre_stop = strcmp(call->name, "exec") == 0 && strcmp(json_text(json_first(json_get(call->document, "command"))), "pre") == 0;
+    struct box *box = pre_stop || strcmp(call->name, "stop") == 0 ? box_of(sim, call) : NULL;
+    if (box != NULL && pre_stop)
+        box->pre_stop_asked = true;
+    if (box == NULL || box->life != RUNNING || health_ends(sim, box))
+        return;
+    registry_check_stop(sim, box);
+    for (struct box *other = sim->device.boxes; other != NULL; other = other->next)
+        other->told_to_stop = other->told_to_stop || strcmp(other->uid, box->uid) == 0;
 }
 
 bool device_stop(struct sim *sim, const struct call *call)
@@ -204,8 +222,7 @@ bool device_stop(struct sim *sim, const struct call *call)
         return true;
     if (box->life == RUNNING) {
         check_asked(sim, box, force ? "kill" : "stop");
-        registry_check_stop(sim, box);
-        box->told_to_stop = true;
+        health_check_stop(sim, box, force);
     }
     sim->counters[force ? N_KILLS : N_STOPS]++;
     if (box->life == MADE) {

@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "device.h"
+#include "health.h"
 #include "node.h"
 
 struct operation {
@@ -137,6 +138,10 @@ static void effect(struct sim *sim, struct call *call)
         call->answer = device_list(sim);
         return;
     }
+    if (strcmp(call->name, "exec") == 0) {
+        call->answer = health_exec(sim, call->document);
+        return;
+    }
     for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
         const struct operation *operation = &operations[i];
         if (strcmp(operation->name, call->name) != 0)
@@ -179,11 +184,14 @@ static void begin(struct sim *sim, struct call *call)
 {
     call->begun = true;
     uint64_t takes = sim_below(sim, 50);
+    bool is_exec = strcmp(call->name, "exec") == 0; /* it brings its own, longer time limit */
     if (!sim->calm && sim_chance(sim, sim->temper.call_slow))
-        takes = sim_chance(sim, 100) ? LIMIT_CALL_MS + sim_below(sim, MINUTE) : sim_below(sim, 20 * SECOND);
+        takes = !is_exec && sim_chance(sim, 100) ? LIMIT_CALL_MS + sim_below(sim, MINUTE) : sim_below(sim, 20 * SECOND);
     struct event *event = sim_after(sim, takes, do_effect);
     event->epoch = sim->host.epoch;
     event->number = call->id;
+    if (is_exec)
+        return;
     struct event *over = sim_after(sim, LIMIT_CALL_MS, deadline);
     over->epoch = sim->host.epoch;
     over->number = call->id;
@@ -227,6 +235,7 @@ static void take_call(struct sim *sim, const struct json *head, const char *body
     call->turn = pod >= 0 ? sim->seen[pod].turn : 0;
     if (call_find(sim, call->id) != NULL)
         sim_fail(sim, "orders", "call %" PRId64 " is made twice", call->id);
+    device_told(sim, call);
     LL_APPEND(sim->host.calls, call);
     pump(sim);
 }

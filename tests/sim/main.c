@@ -42,7 +42,8 @@ static const struct {
     [LIE_CONVERGE] = { "converge", { "converge" } }, [LIE_STATUS] = { "status", { "status" } },
     [LIE_LEAK] = { "leak", { "leak" } },           [LIE_DURABLE] = { "durable", { "durable" } },
     [LIE_QUIET] = { "quiet", { "quiet" } },        [LIE_REPLAY] = { "replay", { NULL } },
-    [LIE_IMAGE] = { "image", { "image" } },
+    [LIE_IMAGE] = { "image", { "image" } },        [LIE_NET] = { "net", { "net", "leak" } },
+    [LIE_ADDRESS] = { "address", { "address" } },   [LIE_HEALTH] = { "health", { "unasked" } },
 };
 
 static const char *const counter_names[N_COUNTERS] = {
@@ -50,7 +51,8 @@ static const char *const counter_names[N_COUNTERS] = {
     "half-made creates", "reboots", "wall steps", "reconfigured", "databases lost", "broker restarts", "brokers emptied",
     "brokers restored", "disconnects", "replayed documents", "live again", "cut floods", "late wills", "link ends",
     "published", "tombstones", "refusable", "emptied topics", "files", "accepted", "creates", "starts", "stops", "kills",
-    "ends", "failed calls", "deadlines", "lost notices", "statuses", "pulls", "failed pulls"
+    "ends", "failed calls", "deadlines", "lost notices", "statuses", "pulls", "failed pulls",
+    "attached pods", "detached pods", "davit-net crashes", "probes", "failed probes", "hooks", "davit-probe crashes"
 };
 
 static uint64_t totals[N_COUNTERS];

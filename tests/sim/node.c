@@ -15,8 +15,10 @@
 #include "core/manifests.h"
 #include "core/report.h"
 #include "files.h"
+#include "health.h"
 #include "host.h"
 #include "link.h"
+#include "net.h"
 #include "registry.h"
 
 #define SETTLES_AT_ONCE 2000 /* more of them without time going by is a loop that eats the device */
@@ -63,6 +65,24 @@ static void env_to_runtime(void *ctx, struct json *head, const void *body, size_
         json_free(head);
     else
         host_frame(sim, head, body, len);
+}
+
+static void env_to_probe(void *ctx, struct json *head)
+{
+    struct sim *sim = ctx;
+    if (sim->node.deaf)
+        json_free(head);
+    else
+        health_frame(sim, head);
+}
+
+static void env_to_net(void *ctx, struct json *head)
+{
+    struct sim *sim = ctx;
+    if (sim->node.deaf)
+        json_free(head);
+    else
+        net_frame(sim, head);
 }
 
 static void env_pause_link(void *ctx, bool paused)
@@ -244,6 +264,7 @@ void node_start(struct sim *sim)
     }
     node->env = (struct core_env){ .ctx = sim, .boot_id = node->boot_id, .boot_ms = env_boot_ms, .wall_ms = env_wall_ms,
                                    .random = env_random, .to_link = env_to_link, .to_runtime = env_to_runtime,
+                                   .to_probe = env_to_probe, .to_net = sim->networks ? env_to_net : NULL,
                                    .pause_link = env_pause_link, .pull = env_pull,
                                    .cancel_pull = env_cancel_pull };
     node->core = core_new(node->config, &node->env, node->store, &err);
@@ -308,6 +329,8 @@ void node_crash(struct sim *sim, bool committed)
     node->epoch++;
     link_end(sim);
     host_end(sim);
+    net_end(sim);
+    health_end(sim);
     end_core(sim, committed);
 }
 
@@ -398,5 +421,45 @@ void node_runtime_down(struct sim *sim)
     if (!sim->node.up)
         return;
     core_runtime_down(sim->node.core, "it crashed");
+    settle(sim);
+}
+
+void node_net_up(struct sim *sim)
+{
+    core_net_up(sim->node.core);
+    settle(sim);
+}
+
+void node_net_frame(struct sim *sim, const struct json *head)
+{
+    struct frame_view view = { .head = head };
+    AUTO_FREE char *text = json_print(head);
+    sim_note(sim, "net -> davitd: %s", text);
+    sim->counters[N_FRAMES]++;
+    core_net_frame(sim->node.core, &view);
+    settle(sim);
+}
+
+void node_net_down(struct sim *sim)
+{
+    if (!sim->node.up)
+        return;
+    core_net_down(sim->node.core, "it crashed");
+    settle(sim);
+}
+
+void node_probe_frame(struct sim *sim, const struct json *head)
+{
+    struct frame_view view = { .head = head };
+    sim->counters[N_FRAMES]++;
+    core_probe_frame(sim->node.core, &view);
+    settle(sim);
+}
+
+void node_probe_down(struct sim *sim)
+{
+    if (!sim->node.up)
+        return;
+    core_probe_down(sim->node.core);
     settle(sim);
 }

@@ -21,6 +21,11 @@ void node_link_down(struct sim *sim, const char *why);
 void node_runtime_up(struct sim *sim);
 void node_runtime_frame(struct sim *sim, const struct json *head, const char *body);
 void node_runtime_down(struct sim *sim);
+void node_net_up(struct sim *sim);
+void node_net_frame(struct sim *sim, const struct json *head);
+void node_net_down(struct sim *sim);
+void node_probe_frame(struct sim *sim, const struct json *head);
+void node_probe_down(struct sim *sim);
 /* After something came in. */
 void node_settle(struct sim *sim);
 void node_read_files(struct sim *sim);

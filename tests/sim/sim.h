@@ -25,7 +25,7 @@ enum source { FROM_NODE, FROM_LINE1, FROM_LINE2, FROM_ALL, FROM_FILES, SOURCES }
 /* Lies that a self-test has the simulated world tell: each must be found by its invariant. */
 enum lie {
     LIE_NONE, LIE_TWICE, LIE_BACK, LIE_UNASKED, LIE_ONCE, LIE_CONVERGE, LIE_STATUS, LIE_LEAK, LIE_DURABLE, LIE_QUIET,
-    LIE_REPLAY, LIE_IMAGE, LIE_COUNT
+    LIE_REPLAY, LIE_IMAGE, LIE_NET, LIE_ADDRESS, LIE_HEALTH, LIE_COUNT
 };
 
 enum counter {
@@ -33,7 +33,7 @@ enum counter {
     N_WALL_STEPS, N_RECONFIGURED, N_WIPED, N_BROKER_RESTARTS, N_BROKER_LOST, N_BROKER_RESTORED, N_DISCONNECTS, N_REPLAYS,
     N_LIVE_AGAIN, N_TRUNCATED, N_LATE_WILLS, N_LINK_ENDS, N_PUBLISHED, N_TOMBSTONES, N_REFUSABLE, N_EMPTIED, N_FILES,
     N_ACCEPTED, N_CREATES, N_STARTS, N_STOPS, N_KILLS, N_EXITS, N_CALLS_FAILED, N_DEADLINES, N_NOTIFY_LOST, N_STATUSES, N_PULLS,
-    N_PULLS_FAILED,
+    N_PULLS_FAILED, N_ATTACHES, N_DETACHES, N_NET_CRASHES, N_PROBES, N_PROBES_FAILED, N_HOOKS, N_PROBE_CRASHES,
     N_COUNTERS
 };
 
@@ -95,6 +95,9 @@ struct box {
     enum life life;
     bool supervised;
     bool told_to_stop;
+    size_t failed[PROBE_KINDS]; /* answers of its probes that said so */
+    bool hook_failed;           /* its postStart */
+    bool pre_stop_asked;
     int64_t exit_code;
     uint64_t started_ms, finished_ms, finished_boot_ms;
     uint64_t serial; /* of its life: late ends of an earlier one are void */
@@ -144,6 +147,34 @@ struct host {
     uint64_t epoch;
     uint64_t last_out_ms;
     struct call *calls; /* oldest first */
+};
+
+/* ---- davit-net, and the namespaces that outlive it */
+struct attached {
+    char uid[POD_UID_BYTES];
+    char *address;
+    struct attached *next;
+};
+
+struct net_call {
+    int64_t serial;
+    struct json *head;
+    struct net_call *next;
+};
+
+struct net {
+    bool starting, up;
+    uint64_t epoch;
+    uint64_t last_out_ms;
+    int64_t last_serial;
+    struct net_call *calls; /* oldest first: one after the other */
+    struct attached *attached;
+};
+
+/* ---- davit-probe */
+struct asker {
+    bool starting, up;
+    uint64_t epoch;
 };
 
 /* ---- the broker, and the link to it */
@@ -214,9 +245,9 @@ struct pulling {
 
 /* How wild a seed is; chances are in 1/1000, gaps in ms. */
 struct temper {
-    unsigned call_fails, notify_lost, call_slow, flood_cut, commit_slow, commit_crash, ack_lost, half, pull_fails;
+    unsigned call_fails, notify_lost, call_slow, flood_cut, commit_slow, commit_crash, ack_lost, half, pull_fails, sick;
     uint64_t operator_gap, chaos_gap;
-    bool crashes, broker, hosts, reboots, disk, wipes, groups, files;
+    bool crashes, broker, hosts, reboots, disk, wipes, groups, files, nets;
 };
 
 struct sim {
@@ -227,6 +258,7 @@ struct sim {
     uint64_t hash;
     uint64_t now_ms;
     int64_t wall_offset_ms;
+    uint64_t latest_wall_ms; /* it may have been set back since */
     bool calm; /* faults have ended */
     bool disk_full;
     const char *folder;
@@ -236,11 +268,14 @@ struct sim {
     struct pod_seen seen[SIM_PODS];
     struct device device;
     struct host host;
+    struct net net;
+    struct asker asker;
     struct broker broker;
     struct link link;
     struct node node;
     struct pulling pulls[LIMIT_PULLS];
     uint64_t last_pull;
+    bool networks; /* pods have their own; else there is no davit-net */
     bool images; /* they come from a registry; else every one is here */
     enum source groups[2]; /* as configured, in their order */
     size_t group_count;

@@ -8,6 +8,7 @@
 #include "broker.h"
 #include "content.h"
 #include "device.h"
+#include "net.h"
 
 static const char status_topic[] = SIM_ROOT "/nodes/" SIM_NODE "/status/default/pods/";
 
@@ -228,5 +229,6 @@ void status_check_end(struct sim *sim)
     for (int pod = 0; pod < SIM_PODS; pod++)
         check_pod(sim, pod);
     check_leaks(sim);
+    net_check_end(sim);
     check_node(sim);
 }
