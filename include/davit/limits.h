@@ -46,6 +46,24 @@
 #define LIMIT_SYNC_MS 10000       /* the end-of-flood nonce must be back by then: else BrokerTruncated */
 #define LIMIT_LIVE_ACK_MS 5000    /* a live message waits so long for davitd to store it, then the link ends itself */
 
+/* Requests. */
+#define LIMIT_REQUEST_BYTES (64 * 1024) /* of its payload; more is refused */
+#define LIMIT_REQUEST_NAME_BYTES 64     /* of the requester's name; more is refused */
+#define LIMIT_REQUESTS_RUNNING 64       /* that wait for their answer; one more is refused as TooManyRequests */
+#define LIMIT_REQUESTS_KNOWN 512        /* what was carried out, and answered; the oldest is forgotten */
+#define LIMIT_REQUESTS_KNOWN_EACH 128   /* the same, of one requester */
+#define LIMIT_REQUESTS_KNOWN_DAYS 8     /* longer than a broker's session keeps a request */
+#define LIMIT_REQUEST_ANSWER_BYTES 4096 /* of an answer that is remembered whole; of a longer one, how it ended */
+#define LIMIT_ANSWERS 64                /* waiting for the broker; then the next request waits there */
+#define LIMIT_ANSWERS_BYTES (4 * 1024 * 1024) /* the same */
+#define LIMIT_ANSWER_TEXT_BYTES (128 * 1024)  /* of a log, or of what a command wrote, in one answer; it is truncated */
+#define LIMIT_STREAMS 16                /* at a time; one more is refused as TooManyStreams */
+#define LIMIT_STREAMS_EACH 8            /* the same, of one requester */
+#define LIMIT_CHUNK_BYTES (16 * 1024)
+#define LIMIT_CHUNKS 32                 /* of a stream, not acknowledged by the requester: it waits */
+#define LIMIT_CHUNKS_BYTES (1024 * 1024) /* the same, as they are sent */
+#define LIMIT_STREAM_INPUT_BYTES (256 * 1024) /* that the command has not read; one more byte ends the stream */
+
 /* Runtime. */
 #define LIMIT_RUNTIME_THREADS 4
 #define LIMIT_RUNTIME_CALLS 4096  /* calls that wait for a thread; one more is answered as unavailable */

@@ -231,6 +231,7 @@ uint64_t core_settle(struct core *core)
         settle_objects(core);
     if (core->dirty_count > 0)
         core_wake_at(core, now);
+    requests_settle(core);
     settle_sync(core, now);
     settle_presence(core, now);
     settle_outbox(core, now);
@@ -266,6 +267,7 @@ static void link_connected(struct core *core, const struct json *head)
     core->node_dirty = true;
     outbox_first(core->outbox, topic, link->nonce);
     outbox_connected(core->outbox, json_get_integer(head, "receiveMaximum", 0));
+    requests_connected(core);
 }
 
 static void link_disconnected(struct core *core, const char *why)
@@ -310,7 +312,7 @@ static void link_message(struct core *core, const struct frame_view *frame)
     const char *text = json_get_text(frame->head, "topic");
     int64_t seq = json_get_integer(frame->head, "seq", -1);
     struct topic topic;
-    struct error ignored; /* inbox_message tells of it */
+    struct error ignored = { .message = "" }; /* inbox_message tells of it */
     if (seq >= 0) {
         seq += core->link.base_seq;
         core->link.last_seq = seq;
@@ -320,6 +322,13 @@ static void link_message(struct core *core, const struct frame_view *frame)
         return;
     }
     bool known = topic_parse(core->config->root, core->config->node, text, &topic, &ignored);
+    if (topic.kind == TOPIC_REQUEST) {
+        if (known)
+            requests_message(core, &topic, frame, seq);
+        else
+            requests_misdirected(core, text, ignored.message, seq);
+        return;
+    }
     if (known && topic.kind == TOPIC_SYNC)
         link_sync(core, frame);
     else if (known && topic.kind == TOPIC_PRESENCE)

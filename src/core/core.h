@@ -10,6 +10,7 @@
 #include "core/object.h"
 #include "core/outbox.h"
 #include "core/pulls.h"
+#include "core/requests.h"
 
 /* The world outside. Heads are taken. */
 struct core_env {
@@ -30,6 +31,10 @@ struct core_env {
     void (*cancel_pull)(void *ctx, const char *reference);
     /* A layer's folder that no row knows any more. */
     void (*drop_layer)(void *ctx, int64_t folder);
+    /* Carries out what reads files or pumps descriptors: ends in requests_answer. NULL: it cannot be done. */
+    void (*serve)(void *ctx, const struct request_call *call);
+    /* For the stream WHO/ID: what its requester has received, or gives its command to read. */
+    void (*stream_input)(void *ctx, const char *key, const struct json *input);
 };
 
 /* Of the layers that a pull has to bring: bytes as stored at the registry. */
@@ -88,6 +93,7 @@ struct core {
     struct images images;
     struct pulls pulls;
     struct network network;
+    struct requests requests;
     struct asking *askings; /* hooks and probes that are being asked */
     struct link_state link;
     struct runtime_state runtime;

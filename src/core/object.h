@@ -54,6 +54,8 @@ struct object {
     char uid[POD_UID_BYTES];
     char hash[POD_HASH_BYTES];
     uint64_t created_ms;
+    char restart_uid[POD_UID_BYTES]; /* this incarnation, if it is the wanted one, is to be replaced when its turn comes */
+    bool replaces;          /* one of the same kind, by a restart: what ran before is not taken for its own */
     uint64_t since_boot_ms; /* when it became the wanted one, in this life of davitd */
     struct pod *held;       /* what the incarnation runs, while the ruling document waits for its images; NULL: no update waits */
     struct json *previous;  /* ids of the images of the incarnation before; NULL: none */

@@ -265,7 +265,7 @@ static bool runs_unasked(const struct run *run)
 /* The database was lost, and documents came before it was known what runs: what they ask for may run already. */
 static const struct run *run_to_keep(const struct object *object)
 {
-    if (!never_began(object))
+    if (object->replaces || !never_began(object))
         return NULL;
     for (const struct run *run = object->runs; run != NULL; run = run->next)
         if (strcmp(run->hash, object->hash) == 0 && runs_unasked(run))
