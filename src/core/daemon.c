@@ -345,7 +345,7 @@ int daemon_run(struct config *config)
             peer_send(daemon.link, json_new_texts("op", "disconnect", NULL), NULL, 0);
         peer_free(daemon.link);
     }
-    exec_end_all(daemon.core, "Ending", "davitd ends, and the command with it");
+    exec_end_all(daemon.core, "Unavailable", "davitd ends, and the command with it");
     peer_free(daemon.runtime);
     peer_free(daemon.probe);
     peer_free(daemon.net);

@@ -16,7 +16,7 @@ struct exec {
     struct exec *next;
 };
 
-static const char *const fd_names[EXEC_FDS] = { "stdin", "stdout", "stderr", "control" };
+const char *const exec_fd_names[EXEC_FDS] = { "stdin", "stdout", "stderr", "control" };
 
 static struct json *document_new(const struct choice *choice, const struct json *request)
 {
@@ -71,7 +71,7 @@ static size_t pack(const int fds[EXEC_FDS], int packed[EXEC_FDS], const char *na
     size_t packed_count = 0;
     for (size_t i = 0; i < EXEC_FDS; i++)
         if (fds[i] >= 0) {
-            names[packed_count] = fd_names[i];
+            names[packed_count] = exec_fd_names[i];
             packed[packed_count++] = fds[i];
         }
     return packed_count;

@@ -14,6 +14,8 @@
  *      closed the command is ended: SIGHUP, and what is left a second later is killed.
  */
 enum exec_fd { EXEC_STDIN, EXEC_STDOUT, EXEC_STDERR, EXEC_CONTROL, EXEC_FDS };
+/* "stdin", "stdout", "stderr", "control": as heads of frames name them. */
+extern const char *const exec_fd_names[EXEC_FDS];
 
 /* {"ok":true,"exitCode":N} (128 + the signal that ended it), or {"ok":false,"reason","message"}. `result` lives as long
  * as the call. Everything that the command itself wrote is in its descriptors by then.

@@ -455,6 +455,6 @@ void runtime_lost(struct core *core)
         call_free(call);
     }
     handler_lost(core, true);
-    exec_end_all(core, "RuntimeLost", "the runtime host ended while the command ran; the command is ended with it");
+    exec_end_all(core, "Unavailable", "the runtime host ended while the command ran; the command is ended with it");
     core->node_dirty = true;
 }

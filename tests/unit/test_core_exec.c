@@ -143,7 +143,7 @@ static void a_runtime_that_dies_ends_them_and_refuses_the_next(void **state)
     int64_t id = run_hello(kit, &ended);
     core_runtime_down(kit->core, "signal 9");
     assert_int_equal(ended.times, 1);
-    assert_non_null(strstr(ended.result, "\"reason\":\"RuntimeLost\""));
+    assert_non_null(strstr(ended.result, "\"reason\":\"Unavailable\""));
     refused(kit, LIST, "{\"reason\":\"Unavailable\",\"message\":\"the runtime host is not there yet: try again in a moment\","
                        "\"ok\":false}");
     kit->runtime_waits = false;
