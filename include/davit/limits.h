@@ -37,7 +37,7 @@
 #define LIMIT_FRAME_FDS 8
 /* Bytes that wait for a peer that does not read. One more: the peer is ended and started again. */
 #define LIMIT_PEER_QUEUE_BYTES (32 * 1024 * 1024)
-#define LIMIT_CONTROL_CLIENTS 16 /* connections on the control socket; one more is closed with a reason */
+#define LIMIT_CONTROL_CLIENTS (LIMIT_EXECS + 16) /* connections on the control socket; one more is closed with a reason */
 
 /* MQTT. */
 #define LIMIT_INFLIGHT 16         /* own window of unacknowledged publishes; Mosquitto's own is 20 */
@@ -67,7 +67,9 @@
 /* Runtime. */
 #define LIMIT_RUNTIME_THREADS 4
 #define LIMIT_RUNTIME_CALLS 4096  /* calls that wait for a thread; one more is answered as unavailable */
-#define LIMIT_RUNTIME_BESIDES 64  /* commands in containers at a time; one more is answered as unavailable */
+#define LIMIT_EXECS 64            /* commands that people run in containers at a time; one more is refused */
+#define LIMIT_RUNTIME_BESIDES (LIMIT_EXECS + 64) /* and those of probes and hooks; one more is answered as unavailable */
+#define LIMIT_EXEC_MS (365 * 24 * 3600 * 1000LL) /* a terminal stays open as long as somebody holds it */
 #define LIMIT_CALL_MS 120000      /* deadline of a runtime call, unless it names its own */
 #define LIMIT_FENCE_MS 5000       /* a successor waits so long for a holder's lock, then ends the holder */
 

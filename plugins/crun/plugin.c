@@ -2,7 +2,9 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@
 #include "pod.h"
 #include "record.h"
 #include "spawn.h"
+#include "stream.h"
 #include "volume.h"
 #include "watch.h"
 
@@ -115,6 +118,7 @@ static enum davit_result plugin_open(const struct davit_runtime_host *host, cons
 static void plugin_close(void *ctx)
 {
     (void)ctx; /* the process ends, and what runs needs nothing from it */
+    stream_end_all();
 }
 
 static enum davit_result plugin_list(void *ctx, struct davit_call *call)
@@ -368,6 +372,56 @@ static enum davit_result plugin_update(void *ctx, const char *text, struct davit
     return result;
 }
 
+static int call_fd(const struct crun *crun, struct davit_call *call, const char *name)
+{
+    bool known = crun->host->size >= offsetof(struct davit_runtime_host, call_fd) + sizeof(crun->host->call_fd);
+
+    return known ? crun->host->call_fd(call, name) : -1;
+}
+
+/* The instance may be removed meanwhile: what is needed of it is held. -1: it has ended. */
+static int hold_init(struct crun *crun, const char *id)
+{
+    const struct instance *instance;
+    int fd = -1;
+
+    pthread_mutex_lock(&crun->lock);
+    instance = instance_find(crun, id);
+    if (instance != NULL && process_is_alive(&instance->init))
+        fd = fcntl(instance->init.pidfd, F_DUPFD_CLOEXEC, 0);
+    pthread_mutex_unlock(&crun->lock);
+    return fd;
+}
+
+static enum davit_result run_stream(struct crun *crun, const struct address *address, struct davit_call *call)
+{
+    AUTO_CLOSE int init_pidfd = hold_init(crun, address->id);
+    const struct json *document = address->json;
+    const struct stream_request request = {
+        .command = json_get(document, "command"),
+        .in = json_get_boolean(document, "stdin", false) ? call_fd(crun, call, "stdin") : -1,
+        .out = call_fd(crun, call, "stdout"),
+        .err = call_fd(crun, call, "stderr"),
+        .control = call_fd(crun, call, "control"),
+        .init_pidfd = init_pidfd,
+        .cancel_fd = crun->host->cancel_fd(call),
+        .tty = json_get_boolean(document, "tty", false),
+        .terminal = {json_get_integer(document, "columns", 0), json_get_integer(document, "rows", 0)},
+    };
+    struct json *answer;
+    struct error err;
+    int exit_code;
+
+    if (init_pidfd < 0)
+        return crun->host->fail(call, DAVIT_NOT_FOUND, "NotRunning", "the container has ended");
+    if (!stream_run(crun, address->id, &request, &exit_code, &err))
+        return fail(crun, call, "ExecError", &err);
+    answer = json_new_object();
+    json_set_integer(answer, "exitCode", exit_code);
+    answer_taken(crun, call, answer);
+    return DAVIT_OK;
+}
+
 static enum davit_result run_exec(struct crun *crun, const struct address *address, struct davit_call *call)
 {
     struct exec_result result;
@@ -394,7 +448,8 @@ static enum davit_result plugin_exec(void *ctx, const char *text, struct davit_c
     enum davit_result result;
 
     if (find_named(crun, text, &address, &instance, call, &result))
-        result = run_exec(crun, &address, call);
+        result = json_get_boolean(address.json, "stream", false) ? run_stream(crun, &address, call)
+                                                                  : run_exec(crun, &address, call);
     else if (result == DAVIT_OK)
         result = crun->host->fail(call, DAVIT_NOT_FOUND, "NotFound", "no such instance runs");
     address_free(&address);

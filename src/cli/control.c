@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "wire/frame.h"
 
-static bool control_connect(const char *path, int *socket_fd, struct error *err)
+bool control_connect(const char *path, int *socket_fd, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof(address.sun_path))
@@ -28,7 +28,7 @@ static bool control_connect(const char *path, int *socket_fd, struct error *err)
                      path, strerror(failed), help);
 }
 
-static bool result_check(const struct json *head, struct error *err)
+bool control_check_result(const struct json *head, struct error *err)
 {
     const char *reason = json_get_text(head, "reason");
     const char *message = json_get_text(head, "message");
@@ -75,7 +75,7 @@ static struct json *ask(const char *path, const struct json *request, int fd,
         (void)error_wrap(err, "davitd at %s gave no result", path);
         return NULL;
     }
-    return result_check(result, err) ? mem_steal(&result) : NULL;
+    return control_check_result(result, err) ? mem_steal(&result) : NULL;
 }
 
 struct json *control_call(const char *path, const struct json *request, int fd,

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "core/control_images.h"
 #include "core/control_logs.h"
+#include "core/exec.h"
 #include "core/importer.h"
 #include "core/placing.h"
 #include "core/puller.h"
@@ -38,6 +39,7 @@ struct client {
     struct conn *conn;
     struct importer *importer;
     struct pull_watch *pull;
+    int64_t exec; /* a command in a container; 0: none */
     struct client *next;
 };
 
@@ -54,6 +56,8 @@ static void client_drop(struct client *client)
         importer_detach(client->importer);
     if (client->pull != NULL)
         puller_unwatch(client->pull);
+    if (client->exec != 0)
+        exec_forget(control->daemon->core, client->exec);
     conn_free(client->conn);
     free(client);
 }
@@ -130,6 +134,40 @@ static void open_log(struct client *client, struct frame *frame)
     fd_close_at(&fd);
 }
 
+static void on_command_ended(void *ctx, const struct json *result)
+{
+    struct client *client = ctx;
+    struct json *answer = json_copy(result);
+    client->exec = 0;
+    json_set_text(answer, "op", "result");
+    conn_send(client->conn, answer, NULL, 0);
+}
+
+/* Those that the head names, in its order. */
+static void take_streams(struct frame *frame, int fds[EXEC_FDS])
+{
+    size_t at = 0;
+    for (size_t i = 0; i < EXEC_FDS; i++)
+        fds[i] = -1;
+    JSON_EACH(name, json_get(frame->head, "fds")) {
+        const char *text = json_text(name);
+        for (size_t i = 0; text != NULL && i < EXEC_FDS; i++)
+            if (fds[i] < 0 && strcmp(exec_fd_names[i], text) == 0)
+                fds[i] = frame_take_fd(frame, at);
+        at++;
+    }
+}
+
+static void run_command(struct client *client, struct frame *frame)
+{
+    struct json *said = NULL;
+    int fds[EXEC_FDS];
+    take_streams(frame, fds);
+    client->exec = exec_begin(client->control->daemon->core, frame->head, fds, on_command_ended, client, &said);
+    json_set_text(said, "op", client->exec != 0 ? "begun" : "result");
+    conn_send(client->conn, said, NULL, 0);
+}
+
 static const struct {
     const char *op;
     void (*answer)(struct client *client, struct frame *frame);
@@ -138,6 +176,7 @@ static const struct {
     { "image-import", import_image },
     { "image-pull", pull_image },
     { "log", open_log },
+    { "exec", run_command },
 };
 
 /* Answered at once. */
@@ -168,7 +207,7 @@ static void on_frame(void *ctx, struct frame *frame)
 {
     struct client *client = ctx;
     const char *op = json_get_text(frame->head, "op");
-    if (client->importer != NULL || client->pull != NULL) {
+    if (client->importer != NULL || client->pull != NULL || client->exec != 0) {
         fail(client, "Busy", "one request a connection");
         return;
     }

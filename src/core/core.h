@@ -21,6 +21,8 @@ struct core_env {
     void (*random)(void *ctx, void *out, size_t len);
     void (*to_link)(void *ctx, struct json *head, const void *body, size_t len);
     void (*to_runtime)(void *ctx, struct json *head, const void *body, size_t len);
+    /* The same with descriptors; they stay the caller's. */
+    void (*to_runtime_fds)(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count);
     void (*to_probe)(void *ctx, struct json *head);
     void (*to_net)(void *ctx, struct json *head); /* NULL: pods have no network but the loopback */
     int64_t cpu_m, memory_bytes; /* of this machine */
@@ -95,6 +97,7 @@ struct core {
     struct network network;
     struct requests requests;
     struct asking *askings; /* hooks and probes that are being asked */
+    struct exec *execs;     /* commands that people run in containers */
     struct link_state link;
     struct runtime_state runtime;
     struct change *changes; /* whose commit failed */

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/control.h"
+#include "core/exec.h"
 #include "core/manifests.h"
 #include "core/placing.h"
 #include "core/puller.h"
@@ -57,6 +58,12 @@ static void env_to_runtime(void *ctx, struct json *head, const void *body, size_
 {
     struct daemon *daemon = ctx;
     peer_send(daemon->runtime, head, body, len);
+}
+
+static void env_to_runtime_fds(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count)
+{
+    struct daemon *daemon = ctx;
+    peer_send_fds(daemon->runtime, head, body, len, fds, fd_count);
 }
 
 static void env_pause_link(void *ctx, bool paused)
@@ -297,6 +304,7 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .random = env_random,
                                      .to_link = env_to_link,
                                      .to_runtime = env_to_runtime,
+                                     .to_runtime_fds = env_to_runtime_fds,
                                      .to_probe = daemon_to_probe,
                                      .to_net = daemon_to_net,
                                      .cpu_m = sysconf(_SC_NPROCESSORS_ONLN) * 1000,
@@ -337,6 +345,7 @@ int daemon_run(struct config *config)
             peer_send(daemon.link, json_new_texts("op", "disconnect", NULL), NULL, 0);
         peer_free(daemon.link);
     }
+    exec_end_all(daemon.core, "Unavailable", "davitd ends, and the command with it");
     peer_free(daemon.runtime);
     peer_free(daemon.probe);
     peer_free(daemon.net);

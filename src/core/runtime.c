@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "core/collect.h"
 #include "core/create.h"
+#include "core/exec.h"
 #include "core/handler.h"
 #include "core/observed.h"
 #include "davit/limits.h"
@@ -51,13 +52,19 @@ static struct json *instance_document(const struct pod_action *action)
     return json;
 }
 
-static void send_call(struct core *core, int64_t id, const char *name, const char *lane, uint64_t deadline_ms,
-                      const struct json *document)
+static struct json *call_head(int64_t id, const char *name, uint64_t deadline_ms)
 {
     struct json *head = json_new_texts("op", "call", "call", name, NULL);
     json_set_integer(head, "id", id);
-    json_set_text(head, "lane", lane);
     json_set_integer(head, "deadlineMs", (int64_t)deadline_ms);
+    return head;
+}
+
+static void send_call(struct core *core, int64_t id, const char *name, const char *lane, uint64_t deadline_ms,
+                      const struct json *document)
+{
+    struct json *head = call_head(id, name, deadline_ms);
+    json_set_text(head, "lane", lane);
     AUTO_FREE char *body = document != NULL ? json_print(document) : NULL;
     core->env->to_runtime(core->env->ctx, head, body, body != NULL ? strlen(body) : 0);
 }
@@ -65,6 +72,17 @@ static void send_call(struct core *core, int64_t id, const char *name, const cha
 void runtime_send(struct core *core, int64_t id, const char *name, uint64_t deadline_ms, const struct json *document)
 {
     send_call(core, id, name, NULL, deadline_ms, document);
+}
+
+void runtime_send_fds(struct core *core, int64_t id, const char *name, uint64_t deadline_ms, const struct json *document,
+                      const int *fds, const char *const *names, size_t fd_count)
+{
+    struct json *head = call_head(id, name, deadline_ms);
+    struct json *list = json_set_array(head, "fds");
+    for (size_t i = 0; i < fd_count; i++)
+        json_add_text(list, names[i]);
+    AUTO_FREE char *body = json_print(document);
+    core->env->to_runtime_fds(core->env->ctx, head, body, strlen(body), fds, fd_count);
 }
 
 static void call_failed(struct core *core, struct object *object, const struct pod_action *action, const char *reason,
@@ -374,7 +392,8 @@ void runtime_result(struct core *core, const struct frame_view *frame)
     struct runtime_call *call;
     LL_SEARCH_SCALAR(runtime->calls, call, id, id);
     if (call == NULL) {
-        handler_exec_answered(core, frame);
+        if (!handler_exec_answered(core, frame))
+            exec_answered(core, frame);
         return;
     }
     LL_DELETE(runtime->calls, call);
@@ -436,5 +455,6 @@ void runtime_lost(struct core *core)
         call_free(call);
     }
     handler_lost(core, true);
+    exec_end_all(core, "Unavailable", "the runtime host ended while the command ran; the command is ended with it");
     core->node_dirty = true;
 }

@@ -74,6 +74,23 @@ static void choose_operation(struct davit_call *call, const char *name)
     call->beside = call->operation == run_exec;
 }
 
+static bool take_fds(struct davit_call *call, struct frame *frame, struct error *err)
+{
+    const struct json *names = json_get(frame->head, "fds");
+
+    if (json_size(names) != frame->fd_count)
+        return error_set(err, ERROR_INVALID, "call %lld names %zu descriptors and brings %zu", (long long)call->id,
+                         json_size(names), frame->fd_count);
+    JSON_EACH(name, names) {
+        const char *text = json_text(name);
+
+        call->fds[call->fd_count].fd = frame_take_fd(frame, call->fd_count);
+        snprintf(call->fds[call->fd_count].name, CALL_FD_NAME_BYTES, "%s", text != NULL ? text : "");
+        call->fd_count++;
+    }
+    return true;
+}
+
 struct davit_call *call_from_frame(struct frame *frame, uint64_t now_boot_ms, struct error *err)
 {
     const char *name = json_get_text(frame->head, "call");
@@ -97,7 +114,10 @@ struct davit_call *call_from_frame(struct frame *frame, uint64_t now_boot_ms, st
     call->deadline_ms = (uint64_t)deadline_ms;
     call->expires_boot_ms = now_boot_ms + call->deadline_ms;
     call->cancel_fd = -1;
-    return call;
+    if (take_fds(call, frame, err))
+        return call;
+    call_free(call);
+    return NULL;
 }
 
 enum davit_result call_run(struct davit_call *call, const struct davit_runtime_plugin *plugin, void *ctx)
@@ -105,10 +125,18 @@ enum davit_result call_run(struct davit_call *call, const struct davit_runtime_p
     return call->operation(plugin, ctx, call->document, call);
 }
 
+void call_close_fds(struct davit_call *call)
+{
+    for (size_t i = 0; i < call->fd_count; i++)
+        fd_close_at(&call->fds[i].fd);
+    call->fd_count = 0;
+}
+
 void call_free(struct davit_call *call)
 {
     if (call == NULL)
         return;
+    call_close_fds(call);
     fd_close_at(&call->cancel_fd);
     free(call->lane);
     free(call->document);
