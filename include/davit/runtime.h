@@ -77,6 +77,8 @@ struct davit_runtime_plugin {
     enum davit_result (*update)(void *ctx, const char *document, struct davit_call *call);
     /* Runs a command in an instance, waits for it and answers how it ended, and what it wrote. Beside every lane. */
     enum davit_result (*exec)(void *ctx, const char *document, struct davit_call *call);
+    /* What instances use, and what is in their folders where that is asked. Beside every lane. */
+    enum davit_result (*stats)(void *ctx, const char *document, struct davit_call *call);
 };
 
 /* The symbol a plugin exports. */

@@ -20,6 +20,7 @@
 #include "pod.h"
 #include "record.h"
 #include "spawn.h"
+#include "stats.h"
 #include "volume.h"
 #include "watch.h"
 
@@ -401,6 +402,18 @@ static enum davit_result plugin_exec(void *ctx, const char *text, struct davit_c
     return result;
 }
 
+static enum davit_result plugin_stats(void *ctx, const char *text, struct davit_call *call)
+{
+    struct crun *crun = ctx;
+    struct error err;
+    AUTO_JSON struct json *asked = json_parse(text, strlen(text), &err);
+
+    if (asked == NULL)
+        return fail(crun, call, "InvalidDocument", &err);
+    answer_taken(crun, call, stats_read(crun, asked, crun->host->cancel_fd(call)));
+    return DAVIT_OK;
+}
+
 __attribute__((visibility("default"))) const struct davit_runtime_plugin davit_runtime_plugin = {
     .abi = DAVIT_RUNTIME_ABI,
     .size = sizeof(davit_runtime_plugin),
@@ -415,4 +428,5 @@ __attribute__((visibility("default"))) const struct davit_runtime_plugin davit_r
     .release = plugin_release,
     .update = plugin_update,
     .exec = plugin_exec,
+    .stats = plugin_stats,
 };

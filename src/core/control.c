@@ -17,6 +17,7 @@
 #include "core/importer.h"
 #include "core/placing.h"
 #include "core/puller.h"
+#include "core/stats.h"
 #include "davit/limits.h"
 #include "image/reference.h"
 #include "wire/conn.h"
@@ -38,6 +39,7 @@ struct client {
     struct conn *conn;
     struct importer *importer;
     struct pull_watch *pull;
+    bool asks_stats;
     struct client *next;
 };
 
@@ -54,6 +56,7 @@ static void client_drop(struct client *client)
         importer_detach(client->importer);
     if (client->pull != NULL)
         puller_unwatch(client->pull);
+    stats_forget(control->daemon->core, client);
     conn_free(client->conn);
     free(client);
 }
@@ -130,6 +133,21 @@ static void open_log(struct client *client, struct frame *frame)
     fd_close_at(&fd);
 }
 
+static void on_stats(void *ctx, struct json *answer_taken)
+{
+    struct client *client = ctx;
+    client->asks_stats = false;
+    conn_send(client->conn, answer_taken, NULL, 0);
+}
+
+static void ask_stats(struct client *client, struct frame *frame)
+{
+    struct daemon *daemon = client->control->daemon;
+    client->asks_stats = true;
+    stats_ask(daemon->core, frame->head, on_stats, client);
+    daemon_settle(daemon);
+}
+
 static const struct {
     const char *op;
     void (*answer)(struct client *client, struct frame *frame);
@@ -138,6 +156,7 @@ static const struct {
     { "image-import", import_image },
     { "image-pull", pull_image },
     { "log", open_log },
+    { "stats", ask_stats },
 };
 
 /* Answered at once. */
@@ -168,7 +187,7 @@ static void on_frame(void *ctx, struct frame *frame)
 {
     struct client *client = ctx;
     const char *op = json_get_text(frame->head, "op");
-    if (client->importer != NULL || client->pull != NULL) {
+    if (client->importer != NULL || client->pull != NULL || client->asks_stats) {
         fail(client, "Busy", "one request a connection");
         return;
     }

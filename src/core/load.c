@@ -9,6 +9,7 @@
 #include "core/handler.h"
 #include "core/inbox.h"
 #include "core/runtime.h"
+#include "core/stats.h"
 
 #define AGE_MAX_MS (400ull * 24 * 3600 * 1000)
 
@@ -240,6 +241,7 @@ void core_free(struct core *core)
         return;
     change_free_all(core);
     runtime_lost(core);
+    stats_free(core);
     handler_free_all(core);
     network_free(core);
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)

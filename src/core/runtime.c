@@ -10,6 +10,7 @@
 #include "core/create.h"
 #include "core/handler.h"
 #include "core/observed.h"
+#include "core/stats.h"
 #include "davit/limits.h"
 #include "model/probe.h"
 #include "model/restart.h"
@@ -374,7 +375,7 @@ void runtime_result(struct core *core, const struct frame_view *frame)
     struct runtime_call *call;
     LL_SEARCH_SCALAR(runtime->calls, call, id, id);
     if (call == NULL) {
-        handler_exec_answered(core, frame);
+        (void)(handler_exec_answered(core, frame) || stats_answered(core, frame));
         return;
     }
     LL_DELETE(runtime->calls, call);
@@ -436,5 +437,6 @@ void runtime_lost(struct core *core)
         call_free(call);
     }
     handler_lost(core, true);
+    stats_lost(core);
     core->node_dirty = true;
 }
