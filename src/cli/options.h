@@ -33,7 +33,8 @@ enum flag_group {
     FLAG_CONTROL = 1 << 10,
     FLAG_NAME = 1 << 11,
     FLAG_LOGS = 1 << 12, /* -f, -c, -p, --tail … */
-    FLAG_ANY = 1 << 13 /* --help */
+    FLAG_ANY = 1 << 13, /* --help */
+    FLAG_TOP = 1 << 18  /* --containers, --sort-by */
 };
 
 /* Texts belong to argv and the environment; NULL and false where absent. */
@@ -57,6 +58,8 @@ struct options {
     const char *tail;
     const char *since;
     const char *limit_bytes;
+    const char *sort_by;
+    bool containers;
     bool follow;
     bool previous;
     bool timestamps;
