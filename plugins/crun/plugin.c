@@ -327,7 +327,8 @@ static enum davit_result plugin_release(void *ctx, const char *text, struct davi
         result = fail(crun, call, "InvalidDocument", &err);
     else if (has_instances(crun, address.uid))
         result = crun->host->fail(call, DAVIT_FAILED, "StillInUse", "the pod has instances: remove them first");
-    else if (!pod_release(crun, address.uid, &err))
+    else if (json_get_boolean(address.json, "keep", false) ? !pod_empty(crun, address.uid, &err)
+                                                           : !pod_release(crun, address.uid, &err))
         result = fail(crun, call, "ReleaseError", &err);
     address_free(&address);
     return result;

@@ -64,6 +64,13 @@ struct link_state {
     bool paused;
 };
 
+/* The look at what pods with a limit have on the disk. */
+struct eviction {
+    int64_t call;      /* in flight; 0: none */
+    uint64_t asked_ms; /* boot */
+    uint64_t due_ms;   /* 0: nothing to look at */
+};
+
 struct runtime_call;
 
 struct runtime_state {
@@ -92,6 +99,7 @@ struct core {
     struct pulls pulls;
     struct network network;
     struct asking *askings; /* hooks and probes that are being asked */
+    struct eviction eviction;
     struct stats *stats;    /* NULL: nobody has asked yet */
     struct link_state link;
     struct runtime_state runtime;

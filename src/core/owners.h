@@ -15,4 +15,7 @@ void owners_report(struct core *core, struct object *object);
 /* A pod was told of: whoever owns it looks again. */
 void owners_child_told(struct core *core, const struct object *child);
 
+/* A pod that was ended as a whole, and whose owner wants another one in its place. */
+bool owners_replaces(const struct object *object);
+
 #endif
