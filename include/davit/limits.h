@@ -73,6 +73,13 @@
 #define LIMIT_CALL_MS 120000      /* deadline of a runtime call, unless it names its own */
 #define LIMIT_FENCE_MS 5000       /* a successor waits so long for a holder's lock, then ends the holder */
 
+/* Folders whose bytes are counted. Over a cap: counted as far as that, and said to be partial. */
+#define LIMIT_USAGE_ENTRIES 1000000
+#define LIMIT_USAGE_DEPTH 256
+#define LIMIT_USAGE_MS 20000
+/* Who asks for stats at a time; one more is refused. */
+#define LIMIT_STATS_ASKERS 32
+
 /* Networks. */
 #define LIMIT_CNI_BYTES (256 * 1024) /* a conflist, and what a CNI plugin answers */
 

@@ -82,6 +82,8 @@ struct davit_runtime_plugin {
     /* Runs a command in an instance, waits for it and answers how it ended: with what it wrote, or, as a stream, with
      * the call's descriptors for its own. Beside every lane. */
     enum davit_result (*exec)(void *ctx, const char *document, struct davit_call *call);
+    /* What instances use, and what is in their folders where that is asked. Beside every lane. */
+    enum davit_result (*stats)(void *ctx, const char *document, struct davit_call *call);
 };
 
 /* The symbol a plugin exports. */

@@ -23,6 +23,7 @@
 #include "record.h"
 #include "spawn.h"
 #include "stream.h"
+#include "stats.h"
 #include "volume.h"
 #include "watch.h"
 
@@ -330,7 +331,8 @@ static enum davit_result plugin_release(void *ctx, const char *text, struct davi
         result = fail(crun, call, "InvalidDocument", &err);
     else if (has_instances(crun, address.uid))
         result = crun->host->fail(call, DAVIT_FAILED, "StillInUse", "the pod has instances: remove them first");
-    else if (!pod_release(crun, address.uid, &err))
+    else if (json_get_boolean(address.json, "keep", false) ? !pod_empty(crun, address.uid, &err)
+                                                           : !pod_release(crun, address.uid, &err))
         result = fail(crun, call, "ReleaseError", &err);
     address_free(&address);
     return result;
@@ -456,6 +458,18 @@ static enum davit_result plugin_exec(void *ctx, const char *text, struct davit_c
     return result;
 }
 
+static enum davit_result plugin_stats(void *ctx, const char *text, struct davit_call *call)
+{
+    struct crun *crun = ctx;
+    struct error err;
+    AUTO_JSON struct json *asked = json_parse(text, strlen(text), &err);
+
+    if (asked == NULL)
+        return fail(crun, call, "InvalidDocument", &err);
+    answer_taken(crun, call, stats_read(crun, asked, crun->host->cancel_fd(call)));
+    return DAVIT_OK;
+}
+
 __attribute__((visibility("default"))) const struct davit_runtime_plugin davit_runtime_plugin = {
     .abi = DAVIT_RUNTIME_ABI,
     .size = sizeof(davit_runtime_plugin),
@@ -470,4 +484,5 @@ __attribute__((visibility("default"))) const struct davit_runtime_plugin davit_r
     .release = plugin_release,
     .update = plugin_update,
     .exec = plugin_exec,
+    .stats = plugin_stats,
 };

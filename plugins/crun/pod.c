@@ -94,6 +94,14 @@ bool pod_release(const struct crun *crun, const char *uid, struct error *err)
     return netns_remove(netns, err) && volume_release(crun, uid, err) && remove_logs(crun, uid, err) && file_remove_tree(folder, err);
 }
 
+bool pod_empty(const struct crun *crun, const char *uid, struct error *err)
+{
+    AUTO_FREE char *folder = pod_folder(crun, uid);
+    AUTO_FREE char *volumes = mem_printf("%s/volumes", folder);
+
+    return volume_release(crun, uid, err) && file_remove_tree(volumes, err);
+}
+
 void pod_list(const struct crun *crun, struct json *array)
 {
     AUTO_FREE char *path = mem_printf("%s/pods", crun->state_dir);

@@ -35,7 +35,8 @@ enum flag_group {
     FLAG_LOGS = 1 << 12, /* -f, -c, -p, --tail … */
     FLAG_ANY = 1 << 13, /* --help */
     FLAG_CONTAINER = 1 << 14,
-    FLAG_EXEC = 1 << 15 /* -i, -t */
+    FLAG_EXEC = 1 << 15, /* -i, -t */
+    FLAG_TOP = 1 << 18  /* --containers, --sort-by */
 };
 
 /* Texts belong to argv and the environment; NULL and false where absent. */
@@ -61,6 +62,8 @@ struct options {
     const char *limit_bytes;
     bool interactive;
     bool tty;
+    const char *sort_by;
+    bool containers;
     bool follow;
     bool previous;
     bool timestamps;

@@ -18,6 +18,7 @@
 #include "core/importer.h"
 #include "core/placing.h"
 #include "core/puller.h"
+#include "core/stats.h"
 #include "davit/limits.h"
 #include "image/reference.h"
 #include "wire/conn.h"
@@ -40,6 +41,7 @@ struct client {
     struct importer *importer;
     struct pull_watch *pull;
     int64_t exec; /* a command in a container; 0: none */
+    bool asks_stats;
     struct client *next;
 };
 
@@ -58,6 +60,7 @@ static void client_drop(struct client *client)
         puller_unwatch(client->pull);
     if (client->exec != 0)
         exec_forget(control->daemon->core, client->exec);
+    stats_forget(control->daemon->core, client);
     conn_free(client->conn);
     free(client);
 }
@@ -168,6 +171,21 @@ static void run_command(struct client *client, struct frame *frame)
     conn_send(client->conn, said, NULL, 0);
 }
 
+static void on_stats(void *ctx, struct json *answer_taken)
+{
+    struct client *client = ctx;
+    client->asks_stats = false;
+    conn_send(client->conn, answer_taken, NULL, 0);
+}
+
+static void ask_stats(struct client *client, struct frame *frame)
+{
+    struct daemon *daemon = client->control->daemon;
+    client->asks_stats = true;
+    stats_ask(daemon->core, frame->head, on_stats, client);
+    daemon_settle(daemon);
+}
+
 static const struct {
     const char *op;
     void (*answer)(struct client *client, struct frame *frame);
@@ -177,6 +195,7 @@ static const struct {
     { "image-pull", pull_image },
     { "log", open_log },
     { "exec", run_command },
+    { "stats", ask_stats },
 };
 
 /* Answered at once. */
@@ -207,7 +226,7 @@ static void on_frame(void *ctx, struct frame *frame)
 {
     struct client *client = ctx;
     const char *op = json_get_text(frame->head, "op");
-    if (client->importer != NULL || client->pull != NULL || client->exec != 0) {
+    if (client->importer != NULL || client->pull != NULL || client->exec != 0 || client->asks_stats) {
         fail(client, "Busy", "one request a connection");
         return;
     }

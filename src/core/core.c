@@ -8,12 +8,14 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/change.h"
+#include "core/eviction.h"
 #include "core/handler.h"
 #include "core/inbox.h"
 #include "core/owners.h"
 #include "core/reconcile.h"
 #include "core/report.h"
 #include "core/runtime.h"
+#include "core/stats.h"
 #include "protocol/event.h"
 #include "protocol/topic.h"
 
@@ -243,6 +245,10 @@ uint64_t core_settle(struct core *core)
     uint64_t next = core->purge_due_ms;
     uint64_t look = runtime_look(core);
     next = look != 0 && look < next ? look : next;
+    uint64_t disk = eviction_settle(core);
+    next = disk != 0 && disk < next ? disk : next;
+    uint64_t sample = stats_settle(core);
+    next = sample != 0 && sample < next ? sample : next;
     next = core->objects_wake_ms != 0 && core->objects_wake_ms < next ? core->objects_wake_ms : next;
     return core->wake_ms != 0 && core->wake_ms < next ? core->wake_ms : next;
 }

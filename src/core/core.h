@@ -6,6 +6,7 @@
 
 #include "core/config.h"
 #include "core/images.h"
+#include "core/machine.h"
 #include "core/network.h"
 #include "core/object.h"
 #include "core/outbox.h"
@@ -26,6 +27,8 @@ struct core_env {
     void (*to_probe)(void *ctx, struct json *head);
     void (*to_net)(void *ctx, struct json *head); /* NULL: pods have no network but the loopback */
     int64_t cpu_m, memory_bytes; /* of this machine */
+    /* What all of it uses now. NULL: not known. */
+    void (*machine)(void *ctx, struct machine *out);
     /* Stop reading from the link until it is false again: too much waits for the disk. */
     void (*pause_link)(void *ctx, bool paused);
     /* Brings an image; core_pull_ended follows, also after cancel_pull. `auths`: an array of Docker's auth.json documents. */
@@ -68,6 +71,13 @@ struct link_state {
     bool paused;
 };
 
+/* The look at what pods with a limit have on the disk. */
+struct eviction {
+    int64_t call;      /* in flight; 0: none */
+    uint64_t asked_ms; /* boot */
+    uint64_t due_ms;   /* 0: nothing to look at */
+};
+
 struct runtime_call;
 
 struct runtime_state {
@@ -98,6 +108,8 @@ struct core {
     struct requests requests;
     struct asking *askings; /* hooks and probes that are being asked */
     struct exec *execs;     /* commands that people run in containers */
+    struct eviction eviction;
+    struct stats *stats;    /* NULL: nobody has asked yet */
     struct link_state link;
     struct runtime_state runtime;
     struct change *changes; /* whose commit failed */

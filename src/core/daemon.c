@@ -85,6 +85,12 @@ static void env_cancel_pull(void *ctx, const char *reference)
     puller_cancel(daemon->puller, reference);
 }
 
+static void env_machine(void *ctx, struct machine *out)
+{
+    const struct daemon *daemon = ctx;
+    machine_look(daemon->config->state_dir, out);
+}
+
 static void env_drop_layer(void *ctx, int64_t folder)
 {
     struct daemon *daemon = ctx;
@@ -309,6 +315,7 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .to_net = daemon_to_net,
                                      .cpu_m = sysconf(_SC_NPROCESSORS_ONLN) * 1000,
                                      .memory_bytes = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
+                                     .machine = env_machine,
                                      .pause_link = env_pause_link,
                                      .pull = env_pull,
                                      .cancel_pull = env_cancel_pull,

@@ -10,6 +10,7 @@
 #include "core/inbox.h"
 #include "core/restart.h"
 #include "core/runtime.h"
+#include "core/stats.h"
 
 #define AGE_MAX_MS (400ull * 24 * 3600 * 1000)
 
@@ -249,6 +250,7 @@ void core_free(struct core *core)
     change_free_all(core);
     requests_free(core);
     runtime_lost(core);
+    stats_free(core);
     handler_free_all(core);
     network_free(core);
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)

@@ -257,6 +257,8 @@ void object_renewed(struct object *object)
     memory_clear(object);
     object->end.reason[0] = '\0';
     object->replaces = false;
+    object->verdict.reason[0] = '\0';
+    object->uncounted = false;
     object->network = (struct pod_network){ .state = NETWORK_WANTED };
     object_fit_memory(object, object_wanted(object));
 }

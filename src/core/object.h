@@ -61,6 +61,8 @@ struct object {
     struct json *previous;  /* ids of the images of the incarnation before; NULL: none */
     bool pulling;           /* an image is waited for */
     struct pod_end end;     /* the wanted incarnation is over as a whole */
+    struct pod_end verdict; /* it must be */
+    bool uncounted;         /* it has more on the disk than was counted */
     struct pod_network network; /* of the wanted incarnation */
     uint64_t age_before_ms; /* how old it was then, by the wall clock */
     uint64_t wake_boot_ms;  /* look at it again then; 0: no need */

@@ -120,6 +120,14 @@ void owners_step(struct core *core, struct object *object)
         restart_child(core, object, owner, i);
 }
 
+/* A Job counts its failures; whoever wants pods that run gets new ones. */
+bool owners_replaces(const struct object *object)
+{
+    const struct slot *ruling = object_ruling(object);
+    return object->end.reason[0] != '\0' && ruling != NULL && ruling->source == SOURCE_OWNER &&
+           strncmp(ruling->group, "jobs/", 5) != 0 && strcmp(object->id.resource, "pods") == 0;
+}
+
 /* ---- what is told */
 
 /* The name of a child is taken by a pod of somebody else: said, and left alone. */

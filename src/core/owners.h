@@ -16,4 +16,7 @@ struct json *owners_describe(struct core *core, struct object *object); /* its s
 /* A pod was told of: whoever owns it looks again. */
 void owners_child_told(struct core *core, const struct object *child);
 
+/* A pod that was ended as a whole, and whose owner wants another one in its place. */
+bool owners_replaces(const struct object *object);
+
 #endif

@@ -9,8 +9,10 @@
 #include "core/collect.h"
 #include "core/create.h"
 #include "core/exec.h"
+#include "core/eviction.h"
 #include "core/handler.h"
 #include "core/observed.h"
+#include "core/stats.h"
 #include "davit/limits.h"
 #include "model/probe.h"
 #include "model/restart.h"
@@ -36,14 +38,17 @@ struct runtime_call {
 static const char *call_name(enum pod_action_kind kind)
 {
     static const char *const names[] = { [POD_CREATE] = "create", [POD_START] = "start",     [POD_STOP] = "stop",
-                                         [POD_REMOVE] = "remove", [POD_RELEASE] = "release" };
+                                         [POD_REMOVE] = "remove", [POD_RELEASE] = "release",
+                                         [POD_EMPTY] = "release" };
     return names[kind];
 }
 
 static struct json *instance_document(const struct pod_action *action)
 {
     struct json *json = json_new_texts("uid", action->uid, NULL);
-    if (action->kind == POD_RELEASE)
+    if (action->kind == POD_EMPTY)
+        json_set_boolean(json, "keep", true);
+    if (action->kind == POD_RELEASE || action->kind == POD_EMPTY)
         return json;
     json_set_text(json, "container", action->container);
     json_set_integer(json, "attempt", action->attempt);
@@ -287,6 +292,8 @@ static void call_succeeded(struct core *core, struct object *object, const struc
         instance_stopped(core, object, action, run);
     else if (action->kind == POD_REMOVE && run != NULL)
         run_remove(run, action->container, action->attempt);
+    else if (action->kind == POD_EMPTY && run != NULL)
+        run->emptied = true;
     else if (action->kind == POD_RELEASE && run != NULL && run->count == 0) {
         run->shared = false;
         if (!run->connected)
@@ -392,8 +399,8 @@ void runtime_result(struct core *core, const struct frame_view *frame)
     struct runtime_call *call;
     LL_SEARCH_SCALAR(runtime->calls, call, id, id);
     if (call == NULL) {
-        if (!handler_exec_answered(core, frame))
-            exec_answered(core, frame);
+        (void)(handler_exec_answered(core, frame) || exec_answered(core, frame) || stats_answered(core, frame) ||
+               eviction_answered(core, frame));
         return;
     }
     LL_DELETE(runtime->calls, call);
@@ -456,5 +463,7 @@ void runtime_lost(struct core *core)
     }
     handler_lost(core, true);
     exec_end_all(core, "Unavailable", "the runtime host ended while the command ran; the command is ended with it");
+    stats_lost(core);
+    eviction_lost(core);
     core->node_dirty = true;
 }

@@ -44,6 +44,7 @@ static enum davit_result run_unknown(const struct davit_runtime_plugin *plugin, 
 
 RUN_IF_THERE(update)
 RUN_IF_THERE(exec)
+RUN_IF_THERE(stats)
 
 static enum davit_result run_unknown(const struct davit_runtime_plugin *plugin, void *ctx, const char *document,
                                      struct davit_call *call)
@@ -60,7 +61,8 @@ static const struct {
     call_operation operation;
 } operations[] = {
     {"list", run_list}, {"create", run_create}, {"start", run_start},     {"stop", run_stop},
-    {"remove", run_remove}, {"release", run_release}, {"update", run_update}, {"exec", run_exec}, {"unknown", run_unknown},
+    {"remove", run_remove}, {"release", run_release}, {"update", run_update}, {"exec", run_exec},
+    {"stats", run_stats}, {"unknown", run_unknown},
 };
 
 static void choose_operation(struct davit_call *call, const char *name)
@@ -71,7 +73,7 @@ static void choose_operation(struct davit_call *call, const char *name)
         i++;
     call->name = operations[i].name;
     call->operation = operations[i].operation;
-    call->beside = call->operation == run_exec;
+    call->beside = call->operation == run_exec || call->operation == run_stats;
 }
 
 static bool take_fds(struct davit_call *call, struct frame *frame, struct error *err)
