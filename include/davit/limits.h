@@ -80,6 +80,9 @@
 /* Who asks for stats at a time; one more is refused. */
 #define LIMIT_STATS_ASKERS 32
 
+#define LIMIT_LOG_BYTES (1024LL * 1024 * 1024) /* of one log while nobody puts it aside (davit-runtime is away); then conmon throws it away */
+#define LIMIT_LOG_FILES 8         /* of one attempt of a container; more: the configuration is refused */
+
 /* Networks. */
 #define LIMIT_CNI_BYTES (256 * 1024) /* a conflist, and what a CNI plugin answers */
 

@@ -27,6 +27,9 @@
 #include "volume.h"
 #include "watch.h"
 
+#define LOG_BYTES (10 * 1024 * 1024) /* as the kubelet has it */
+#define LOG_FILES 5
+
 static enum davit_result fail(const struct crun *crun, struct davit_call *call, const char *reason,
                               const struct error *err)
 {
@@ -87,6 +90,8 @@ static bool read_config(struct crun *crun, const char *text, struct error *err)
         return false;
     if (manager != NULL && strcmp(manager, "cgroupfs") != 0)
         return error_set(err, ERROR_UNSUPPORTED, "[runtime.crun] cgroup_manager=%s: only cgroupfs is known", manager);
+    crun->log_bytes = (off_t)json_get_integer(config, "logMaxBytes", LOG_BYTES);
+    crun->log_files = (size_t)json_get_integer(config, "logMaxFiles", LOG_FILES);
     crun->crun_path = find_program("crun", err);
     crun->conmon_path = crun->crun_path != NULL ? find_program("conmon", err) : NULL;
     return crun->conmon_path != NULL;

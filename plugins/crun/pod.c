@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/rotated.h"
 #include "cgroup.h"
 #include "netns.h"
 #include "volume.h"
@@ -62,7 +63,7 @@ bool pod_prepare(const struct crun *crun, const struct document *document, bool 
         return false;
     /* As the kubelet: the log of the attempt before stays, older ones go. */
     AUTO_FREE char *older = mem_printf("%s/%lld.log", logs, (long long)document->attempt - 2);
-    unlink(older);
+    rotated_remove(older);
     return file_make_dirs(logs, FOLDER_MODE, err);
 }
 

@@ -35,7 +35,14 @@ struct network_config {
     char *bridge, *subnet, *cni_dir;
 };
 
+/* [logs]: docs: davitd.conf(5). */
+struct log_config {
+    int64_t max_bytes; /* of one file; then it is put aside */
+    int64_t max_files; /* of one attempt of a container */
+};
+
 struct config {
+    struct log_config logs;
     struct network_config network;
     enum security_level profile;
     char *node;

@@ -131,10 +131,13 @@ static void pull_image(struct client *client, struct frame *frame)
 
 static void open_log(struct client *client, struct frame *frame)
 {
-    int fd = -1;
-    struct json *answer = control_log(client->control->daemon->core, frame->head, &fd);
-    conn_send_fds(client->conn, answer, NULL, 0, &fd, fd >= 0 ? 1 : 0);
-    fd_close_at(&fd);
+    int fds[ROTATED_FILES];
+    size_t count = 0;
+    struct json *answer = control_log(client->control->daemon->core, frame->head, fds, &count);
+    json_set_text(answer, "op", "result");
+    conn_send_fds(client->conn, answer, NULL, 0, fds, count);
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
 }
 
 static void on_command_ended(void *ctx, const struct json *result)

@@ -421,6 +421,8 @@ void core_runtime_up(struct core *core)
     json_set_text(json, "stateDir", state);
     json_set_text(json, "runDir", run);
     json_set_text(json, "logDir", logs);
+    json_set_integer(json, "logMaxBytes", core->config->logs.max_bytes);
+    json_set_integer(json, "logMaxFiles", core->config->logs.max_files);
     json_set(json, "options", json_copy(config->options));
     AUTO_FREE char *body = json_print(json);
     core->env->to_runtime(core->env->ctx, json_new_texts("op", "open", NULL), body, strlen(body));
