@@ -60,6 +60,7 @@ static const struct key keys[] = {
     KEY("network", "subnet", KEY_TEXT, network.subnet),
     KEY("network", "cni_dir", KEY_PATH, network.cni_dir),
     KEY("images", "quota", KEY_BYTES, images.quota_bytes),
+    { "protocol", "stream_timeout", KEY_INTEGER, offsetof(struct config, stream_timeout_s), 3, 3600 },
     KEY("logs", "max_size", KEY_BYTES, logs.max_bytes),
     { "logs", "max_files", KEY_INTEGER, offsetof(struct config, logs.max_files), 2, LIMIT_LOG_FILES },
     { "images", "parallel", KEY_INTEGER, offsetof(struct config, images.parallel), 1, LIMIT_PULL_PARALLEL },
@@ -379,6 +380,7 @@ struct config *config_read(const char *path, bool required, struct error *err)
     config->images.deadline_s = 24 * 3600;
     config->images.mirrors = json_new_object();
     config->images.certs_dir = mem_strdup(SYSCONFDIR "/davit/certs.d");
+    config->stream_timeout_s = 60;
     config->logs.max_bytes = 10 * 1024 * 1024; /* as the kubelet has it */
     config->logs.max_files = 5;
     config->network.enabled = true;

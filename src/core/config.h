@@ -56,6 +56,7 @@ struct config {
     char *state_dir, *run_dir, *manifests_dir, *libexec_dir, *plugin_dir;
     struct runtime_config crun, fake;
     bool empty_deletes;
+    int64_t stream_timeout_s; /* a stream ends when its requester acknowledges nothing for so long */
     struct text_list host_paths; /* empty: any but Davit's own */
     bool host_paths_set;
     struct image_config images;

@@ -40,6 +40,7 @@ struct client {
     struct conn *conn;
     struct importer *importer;
     struct pull_watch *pull;
+    int64_t request; /* one that is being answered; 0: none */
     int64_t exec; /* a command in a container; 0: none */
     bool asks_stats;
     struct client *next;
@@ -58,6 +59,8 @@ static void client_drop(struct client *client)
         importer_detach(client->importer);
     if (client->pull != NULL)
         puller_unwatch(client->pull);
+    if (client->request != 0)
+        requests_forget(control->daemon->core, client->request);
     if (client->exec != 0)
         exec_forget(control->daemon->core, client->exec);
     stats_forget(control->daemon->core, client);
@@ -140,6 +143,22 @@ static void open_log(struct client *client, struct frame *frame)
         close(fds[i]);
 }
 
+static void on_request_answered(void *ctx, struct json *answer_taken)
+{
+    struct client *client = ctx;
+    client->request = 0;
+    json_set_text(answer_taken, "op", "result");
+    conn_send(client->conn, answer_taken, NULL, 0);
+}
+
+/* The verbs of the broker's requests. */
+static void ask_request(struct client *client, struct frame *frame)
+{
+    struct daemon *daemon = client->control->daemon;
+    client->request = requests_control(daemon->core, json_get_text(frame->head, "verb"), frame->head, on_request_answered, client);
+    daemon_settle(daemon);
+}
+
 static void on_command_ended(void *ctx, const struct json *result)
 {
     struct client *client = ctx;
@@ -197,6 +216,7 @@ static const struct {
     { "image-import", import_image },
     { "image-pull", pull_image },
     { "log", open_log },
+    { "request", ask_request },
     { "exec", run_command },
     { "stats", ask_stats },
 };
@@ -229,7 +249,7 @@ static void on_frame(void *ctx, struct frame *frame)
 {
     struct client *client = ctx;
     const char *op = json_get_text(frame->head, "op");
-    if (client->importer != NULL || client->pull != NULL || client->exec != 0 || client->asks_stats) {
+    if (client->importer != NULL || client->pull != NULL || client->request != 0 || client->exec != 0 || client->asks_stats) {
         fail(client, "Busy", "one request a connection");
         return;
     }

@@ -259,6 +259,7 @@ static void link_connected(struct core *core, const struct json *head)
 {
     struct link_state *link = &core->link;
     link->connected = true;
+    link->packet_limit = (size_t)json_get_integer(head, "maximumPacketSize", 0);
     link->flood_over = false;
     link->truncated = false;
     link->problem[0] = '\0';

@@ -57,6 +57,7 @@ struct frame_view {
 
 struct link_state {
     bool connected;
+    size_t packet_limit;  /* the broker's; 0: none */
     bool flood_over;      /* the nonce came back */
     bool truncated;       /* it did not: nothing is judged missing */
     uint64_t sync_due_ms; /* boot; 0: not waiting */

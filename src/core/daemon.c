@@ -18,6 +18,7 @@
 #include "core/manifests.h"
 #include "core/placing.h"
 #include "core/puller.h"
+#include "core/serve.h"
 #include "davit/limits.h"
 
 #define LINK_WAIT_MS 3000    /* for the runtime's first list, before the broker is asked */
@@ -195,6 +196,7 @@ static void on_signal(uv_signal_t *signal, int number)
         end_now(daemon);
         return;
     }
+    serve_end_all(daemon);
     core_farewell(daemon->core);
     uv_timer_start(&daemon->end_timer, on_end_wait, END_WAIT_MS, 0);
     daemon_settle(daemon);
@@ -319,7 +321,9 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .pause_link = env_pause_link,
                                      .pull = env_pull,
                                      .cancel_pull = env_cancel_pull,
-                                     .drop_layer = env_drop_layer };
+                                     .drop_layer = env_drop_layer,
+                                     .serve = serve_request,
+                                     .stream_input = serve_input };
     daemon->puller = puller_new(daemon);
     daemon->core = core_new(daemon->config, &daemon->env, daemon->store, err);
     if (daemon->core == NULL)

@@ -43,6 +43,7 @@ static const struct request_verb verbs[] = {
     { .name = "ping", .run = run_ping },
     { .name = "describe", .of_object = true, .run = run_describe },
     { .name = "restart", .once = true, .of_object = true, .run = request_restart },
+    { .name = "exec", .once = true, .streams = true, .of_object = true, .run = run_outside },
     { .name = "logs", .streams = true, .of_object = true, .run = run_outside },
 };
 

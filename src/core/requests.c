@@ -29,12 +29,6 @@ static struct request_call *find_key(const struct core *core, const char *key)
     return NULL;
 }
 
-struct request_call *requests_stream(const struct core *core, const char *key)
-{
-    struct request_call *call = find_key(core, key);
-    return call != NULL && call->stream ? call : NULL;
-}
-
 static struct request_call *call_new(struct core *core, const struct json *args)
 {
     struct request_call *call = mem_alloc(sizeof(*call));
@@ -144,13 +138,6 @@ void requests_fail(struct core *core, int64_t serial, const char *reason, const 
     va_end(args);
     if (call != NULL)
         requests_answer(core, serial, request_failure(call->args, reason, message));
-}
-
-void requests_chunk(struct core *core, int64_t serial, const char *payload)
-{
-    const struct request_call *call = requests_find(core, serial);
-    if (call != NULL)
-        outbox_answer(core->outbox, call->reply, payload, call->correlation);
 }
 
 /* ---- the beginning */

@@ -64,10 +64,6 @@ void requests_settle(struct core *core);
 void requests_answer(struct core *core, int64_t serial, struct json *answer_taken);
 void requests_fail(struct core *core, int64_t serial, const char *reason, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* One more chunk of a stream. */
-void requests_chunk(struct core *core, int64_t serial, const char *payload);
 struct request_call *requests_find(const struct core *core, int64_t serial); /* NULL */
-/* The stream of WHO/ID that runs. NULL: none */
-struct request_call *requests_stream(const struct core *core, const char *key);
 
 #endif
