@@ -17,12 +17,13 @@ _davit()
     esac
     local words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='apply get describe delete logs image version --help'
+        words='apply get describe delete logs top image version --help'
     elif [[ $word == -* ]]; then
         case $verb in
             apply|delete) words="-f --file --node --group -n --namespace --wait --wait=false $broker --help" ;;
             get) words="--node -n --namespace -A --all-namespaces -o --output -w --watch $broker --help" ;;
             describe) words="--node -n --namespace $broker --help" ;;
+            top) words='pods node -n --namespace -A --all-namespaces --containers --sort-by -o --output --control --help' ;;
             logs) words='-f --follow -c --container -p --previous --tail --since --timestamps --limit-bytes -n --namespace --control --help' ;;
             image) words='--name --control -o --output --help' ;;
             version) words="--client --node $broker --help" ;;

@@ -37,7 +37,7 @@
 #define LIMIT_FRAME_FDS 8
 /* Bytes that wait for a peer that does not read. One more: the peer is ended and started again. */
 #define LIMIT_PEER_QUEUE_BYTES (32 * 1024 * 1024)
-#define LIMIT_CONTROL_CLIENTS 16 /* connections on the control socket; one more is closed with a reason */
+#define LIMIT_CONTROL_CLIENTS (LIMIT_EXECS + 16) /* connections on the control socket; one more is closed with a reason */
 
 /* MQTT. */
 #define LIMIT_INFLIGHT 16         /* own window of unacknowledged publishes; Mosquitto's own is 20 */
@@ -46,12 +46,42 @@
 #define LIMIT_SYNC_MS 10000       /* the end-of-flood nonce must be back by then: else BrokerTruncated */
 #define LIMIT_LIVE_ACK_MS 5000    /* a live message waits so long for davitd to store it, then the link ends itself */
 
+/* Requests. */
+#define LIMIT_REQUEST_BYTES (64 * 1024) /* of its payload; more is refused */
+#define LIMIT_REQUEST_NAME_BYTES 64     /* of the requester's name; more is refused */
+#define LIMIT_REQUESTS_RUNNING 64       /* that wait for their answer; one more is refused as TooManyRequests */
+#define LIMIT_REQUESTS_KNOWN 512        /* what was carried out, and answered; the oldest is forgotten */
+#define LIMIT_REQUESTS_KNOWN_EACH 128   /* the same, of one requester */
+#define LIMIT_REQUESTS_KNOWN_DAYS 8     /* longer than a broker's session keeps a request */
+#define LIMIT_REQUEST_ANSWER_BYTES 4096 /* of an answer that is remembered whole; of a longer one, how it ended */
+#define LIMIT_ANSWERS 64                /* waiting for the broker; then the next request waits there */
+#define LIMIT_ANSWERS_BYTES (4 * 1024 * 1024) /* the same */
+#define LIMIT_ANSWER_TEXT_BYTES (128 * 1024)  /* of a log, or of what a command wrote, in one answer; it is truncated */
+#define LIMIT_STREAMS 16                /* at a time; one more is refused as TooManyStreams */
+#define LIMIT_STREAMS_EACH 8            /* the same, of one requester */
+#define LIMIT_CHUNK_BYTES (16 * 1024)
+#define LIMIT_CHUNKS 32                 /* of a stream, not acknowledged by the requester: it waits */
+#define LIMIT_CHUNKS_BYTES (1024 * 1024) /* the same, as they are sent */
+#define LIMIT_STREAM_INPUT_BYTES (256 * 1024) /* that the command has not read; one more byte ends the stream */
+
 /* Runtime. */
 #define LIMIT_RUNTIME_THREADS 4
 #define LIMIT_RUNTIME_CALLS 4096  /* calls that wait for a thread; one more is answered as unavailable */
-#define LIMIT_RUNTIME_BESIDES 64  /* commands in containers at a time; one more is answered as unavailable */
+#define LIMIT_EXECS 64            /* commands that people run in containers at a time; one more is refused */
+#define LIMIT_RUNTIME_BESIDES (LIMIT_EXECS + 64) /* and those of probes and hooks; one more is answered as unavailable */
+#define LIMIT_EXEC_MS (365 * 24 * 3600 * 1000LL) /* a terminal stays open as long as somebody holds it */
 #define LIMIT_CALL_MS 120000      /* deadline of a runtime call, unless it names its own */
 #define LIMIT_FENCE_MS 5000       /* a successor waits so long for a holder's lock, then ends the holder */
+
+/* Folders whose bytes are counted. Over a cap: counted as far as that, and said to be partial. */
+#define LIMIT_USAGE_ENTRIES 1000000
+#define LIMIT_USAGE_DEPTH 256
+#define LIMIT_USAGE_MS 20000
+/* Who asks for stats at a time; one more is refused. */
+#define LIMIT_STATS_ASKERS 32
+
+#define LIMIT_LOG_BYTES (1024LL * 1024 * 1024) /* of one log while nobody puts it aside (davit-runtime is away); then conmon throws it away */
+#define LIMIT_LOG_FILES 8         /* of one attempt of a container; more: the configuration is refused */
 
 /* Networks. */
 #define LIMIT_CNI_BYTES (256 * 1024) /* a conflist, and what a CNI plugin answers */

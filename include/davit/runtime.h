@@ -44,6 +44,10 @@ struct davit_runtime_host {
     void (*log)(int level, const char *line);
     /* A descriptor that becomes readable when the call's deadline is over. -1: none. Owned by the host. */
     int (*cancel_fd)(struct davit_call *call);
+    /* Hosts may have less than what follows: `size` tells. */
+    /* A descriptor that came with the call, by its name ("stdin", "stdout", "stderr", "control"). -1: none. Owned by the
+     * host, which closes it when the call returns. */
+    int (*call_fd)(struct davit_call *call, const char *name);
 };
 
 struct davit_runtime_plugin {
@@ -54,7 +58,7 @@ struct davit_runtime_plugin {
     /* Once, before anything else. `config` is the JSON of `[runtime.NAME]` and paths. *ctx is handed to every call. It
      * clears away what an earlier host left half made, and leaves alone what runs. */
     enum davit_result (*open)(const struct davit_runtime_host *host, const char *config, void **ctx, struct davit_call *call);
-    /* The host ends. Workloads run on. */
+    /* The host ends; calls may still be under way. Workloads run on, commands of exec as a stream do not. */
     void (*close)(void *ctx);
 
     /* Everything that exists now, running or not, whoever started it. */
@@ -75,8 +79,11 @@ struct davit_runtime_plugin {
 
     /* Brings what may change of a workload that runs: the files of its volumes, the limits of its instances. */
     enum davit_result (*update)(void *ctx, const char *document, struct davit_call *call);
-    /* Runs a command in an instance, waits for it and answers how it ended, and what it wrote. Beside every lane. */
+    /* Runs a command in an instance, waits for it and answers how it ended: with what it wrote, or, as a stream, with
+     * the call's descriptors for its own. Beside every lane. */
     enum davit_result (*exec)(void *ctx, const char *document, struct davit_call *call);
+    /* What instances use, and what is in their folders where that is asked. Beside every lane. */
+    enum davit_result (*stats)(void *ctx, const char *document, struct davit_call *call);
 };
 
 /* The symbol a plugin exports. */

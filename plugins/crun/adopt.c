@@ -15,6 +15,7 @@
 #include "netns.h"
 #include "pod.h"
 #include "record.h"
+#include "stream.h"
 #include "watch.h"
 
 #define FOLDER_MODE 0700
@@ -62,6 +63,7 @@ static bool adopt_bundle(struct crun *crun, const char *id, struct error *err)
         instance_free(instance);
         return false;
     }
+    stream_clear(crun, id);
     instance->state = was_started(crun, instance) ? INSTANCE_RUNNING : INSTANCE_CREATED;
     if (instance->state == INSTANCE_RUNNING && instance->started_ms == 0)
         instance->started_ms = instance->created_ms;

@@ -19,6 +19,7 @@
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define CGROUP_FOLDER_MODE 0755
 #define EVENTS_BYTES 4096
+#define STAT_BYTES 65536
 
 bool cgroup_is_v2(void)
 {
@@ -101,4 +102,15 @@ bool cgroup_was_oom(const struct crun *crun, const char *id)
         return false;
     found = strstr(text, "oom_kill ");
     return found != NULL && strtol(found + strlen("oom_kill "), NULL, 10) > 0;
+}
+
+char *cgroup_read(const struct crun *crun, const char *path, const char *controller, const char *file)
+{
+    AUTO_FREE char *name = crun->cgroup_v2 ? mem_printf(CGROUP_ROOT "%s/%s", path, file)
+                                           : mem_printf(CGROUP_ROOT "/%s%s/%s", controller, path, file);
+    char *text = NULL;
+    struct error ignored; /* the cgroup has gone, or the kernel has no such file */
+    size_t len;
+
+    return file_read(name, STAT_BYTES, &text, &len, &ignored) ? text : NULL;
 }

@@ -21,4 +21,7 @@ bool cgroup_was_oom(const struct crun *crun, const char *id);
 /* The cgroup of a container, below the cgroup's root; NULL: not known. The caller frees. */
 char *cgroup_of(const struct crun *crun, const char *id);
 
+/* What is written in one file of its cgroup, of that controller's hierarchy on v1. NULL: it cannot be read. The caller frees. */
+char *cgroup_read(const struct crun *crun, const char *path, const char *controller, const char *file);
+
 #endif

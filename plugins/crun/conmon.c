@@ -12,7 +12,6 @@
 #include "spawn.h"
 
 #define SYNC_BYTES 4096
-#define LOG_BYTES_TEXT "8388608" /* conmon throws the older half away beyond it */
 
 static const char *const conmon_env[] = {
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "_OCI_SYNCPIPE=3", NULL,
@@ -104,11 +103,12 @@ bool conmon_create(const struct crun *crun, struct instance *instance, int cance
     AUTO_FREE char *log = mem_printf("k8s-file:%s", instance->log_path);
     AUTO_FREE char *root = mem_printf("--root=%s/crun", crun->run_dir);
     AUTO_FREE char *name = mem_printf("%s_%s_%s", instance->namespace_, instance->pod, instance->container);
+    AUTO_FREE char *most = mem_printf("%lld", LIMIT_LOG_BYTES);
     /* no-sync-log: an fsync of the log would hold back the news of every exit, and wear the flash */
     const char *const argv[] = {
         crun->conmon_path, "--api-version", "1", "-c", instance->id, "-u", instance->id, "-n", name,
         "-r", crun->crun_path, "-b", bundle, "-p", pidfile, "-P", conmon_pidfile, "--exit-dir", exit_dir,
-        "-l", log, "--log-size-max", LOG_BYTES_TEXT, "--no-sync-log", "--full-attach",
+        "-l", log, "--log-size-max", most, "--no-sync-log", "--full-attach",
         "--runtime-arg", root, "--runtime-arg", "--cgroup-manager=cgroupfs", instance->tty ? "-t" : NULL, NULL,
     };
     char line[SYNC_BYTES] = "";

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "base/json.h"
@@ -23,6 +24,9 @@ struct crun {
     bool cgroup_v2;
     pthread_mutex_t lock;       /* guards instances, and what they hold */
     struct instance *instances; /* freed by remove only, on the lane of their pod */
+    off_t log_bytes;            /* of one log file; then it is put aside */
+    size_t log_files;           /* of one attempt */
+    int logs_fd;                /* inotify, of logs.c */
     int epoll_fd, inotify_fd;   /* the watch thread's */
     bool oom_told;              /* said once that the kernel gives no lower oom_score_adj */
     bool open;                  /* from here on changes are told */

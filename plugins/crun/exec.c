@@ -5,77 +5,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
-#include <string.h>
-#include <sys/pidfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "exec_files.h"
 #include "spawn.h"
+#include "tree.h"
 
-#define CONFIG_BYTES (4 * 1024 * 1024)
 #define OUTPUT_BYTES 10240 /* Kubernetes: of a probe's output */
-#define CHILDREN_BYTES 65536
-#define TREE_DEPTH 64
-
-/* The container's own process, with another command: whatever it may not, the command may not either. */
-static bool write_process(const struct crun *crun, const char *id, const struct json *command, const char *path,
-                          struct error *err)
-{
-    AUTO_FREE char *bundle = crun_bundle_path(crun, id);
-    AUTO_FREE char *config_path = mem_printf("%s/config.json", bundle);
-    AUTO_FREE char *text = NULL;
-    AUTO_FREE char *out = NULL;
-    size_t len;
-
-    if (!file_read(config_path, CONFIG_BYTES, &text, &len, err))
-        return false;
-    AUTO_JSON struct json *config = json_parse(text, len, err);
-    struct json *process = json_get_mutable(config, "process");
-    if (process == NULL)
-        return error_set(err, ERROR_INVALID, "%s has no process", config_path);
-    json_set(process, "args", json_copy(command));
-    json_set_boolean(process, "terminal", false);
-    out = json_print(process);
-    return file_write_atomic(path, out, strlen(out), 0600, false, err);
-}
-
-/* A process and all its descendants, deepest last: none of them can make another one that is missed for long. */
-static void kill_tree(pid_t pid, int depth)
-{
-    AUTO_FREE char *path = mem_printf("/proc/%d/task/%d/children", pid, pid);
-    AUTO_FREE char *text = NULL;
-    struct error ignored; /* it has gone */
-    size_t len;
-
-    kill(pid, SIGKILL);
-    if (depth <= 0 || !file_read(path, CHILDREN_BYTES, &text, &len, &ignored))
-        return;
-    for (char *at = text, *end; *at != '\0'; at = end + strspn(end, " \n")) {
-        long child = strtol(at, &end, 10);
-
-        if (end == at)
-            return;
-        kill_tree((pid_t)child, depth - 1);
-    }
-}
-
-static void kill_command(const char *pidfile)
-{
-    AUTO_FREE char *text = NULL;
-    struct error ignored; /* it never began */
-    size_t len;
-
-    if (!file_read(pidfile, 32, &text, &len, &ignored))
-        return;
-    pid_t pid = (pid_t)strtol(text, NULL, 10);
-    if (pid > 1)
-        kill_tree(pid, TREE_DEPTH);
-}
 
 /* Reads until the command has ended (its children may hold the pipe), or the time is over. */
 static bool collect(int out, int pidfd, int cancel_fd, uint64_t due_ms, struct strbuf *output)
@@ -104,17 +43,7 @@ static bool collect(int out, int pidfd, int cancel_fd, uint64_t due_ms, struct s
     return true;
 }
 
-static int reap(const struct spawn *spawn)
-{
-    siginfo_t info = {0};
-
-    while (waitid(P_PIDFD, (id_t)spawn->pidfd, &info, WEXITED) != 0 && errno == EINTR)
-        ;
-    return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
-}
-
-static bool run(const char *const *argv, const char *pidfile, uint64_t due_ms, int cancel_fd, struct exec_result *result,
-                struct error *err)
+static bool run(const char *const *argv, uint64_t due_ms, int cancel_fd, struct exec_result *result, struct error *err)
 {
     AUTO_STRBUF struct strbuf output;
     int out[2];
@@ -129,11 +58,9 @@ static bool run(const char *const *argv, const char *pidfile, uint64_t due_ms, i
     if (good) {
         fcntl(out[0], F_SETFL, O_NONBLOCK);
         result->timed_out = !collect(out[0], spawn.pidfd, cancel_fd, due_ms, &output);
-        if (result->timed_out) {
-            kill_command(pidfile);
-            pidfd_send_signal(spawn.pidfd, SIGKILL, NULL, 0);
-        }
-        result->exit_code = reap(&spawn);
+        if (result->timed_out)
+            tree_kill(spawn.pid);
+        result->exit_code = spawn_reap(&spawn);
         result->output = strbuf_steal(&output);
     }
     close(out[0]);
@@ -144,23 +71,12 @@ static bool run(const char *const *argv, const char *pidfile, uint64_t due_ms, i
 bool exec_capture(const struct crun *crun, const char *id, const struct json *command, int64_t timeout_ms, int cancel_fd,
                   struct exec_result *result, struct error *err)
 {
-    static unsigned serial;
-    AUTO_FREE char *bundle = crun_bundle_path(crun, id);
-    unsigned number = __atomic_add_fetch(&serial, 1, __ATOMIC_RELAXED);
-    AUTO_FREE char *process = mem_printf("%s/exec-%u.json", bundle, number);
-    AUTO_FREE char *pidfile = mem_printf("%s/exec-%u.pid", bundle, number);
-    AUTO_FREE char *root = mem_printf("--root=%s/crun", crun->run_dir);
-    AUTO_FREE char *pid_option = mem_printf("--pid-file=%s", pidfile);
-    AUTO_FREE char *process_option = mem_printf("--process=%s", process);
-    const char *const argv[] = {crun->crun_path, root, "--cgroup-manager=cgroupfs", "exec", pid_option, process_option,
-                                id, NULL};
+    struct exec_files files;
     uint64_t due_ms = clock_boot_ms() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 1000);
+    bool good = exec_files_make(crun, id, "exec", command, NULL, &files, err);
 
     *result = (struct exec_result){0};
-    if (json_size(command) == 0)
-        return error_set(err, ERROR_INVALID, "exec needs a command");
-    bool good = write_process(crun, id, command, process, err) && run(argv, pidfile, due_ms, cancel_fd, result, err);
-    unlink(process);
-    unlink(pidfile);
+    good = good && run(files.argv, due_ms, cancel_fd, result, err);
+    exec_files_remove(&files);
     return good;
 }

@@ -29,6 +29,10 @@ struct instance {
     char *message;       /* the container's last words; NULL: none */
     uint64_t finished_ms, finished_boot_ms;
 
+    int log_wd;          /* its log is watched for the next write; -1: it is looked at */
+    off_t log_size;      /* at the last look */
+    uint64_t log_look_ms, log_seen_ms, log_asked_ms; /* boot: next and last look (0: none), conmon asked again */
+
     uint64_t serial;     /* in the watch thread's events; never used twice */
     struct instance *next;
 };

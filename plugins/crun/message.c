@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/rotated.h"
 #include "base/strbuf.h"
 
 #define MESSAGE_BYTES 4096
@@ -32,9 +33,8 @@ bool message_make(const struct crun *crun, const char *id, struct error *err)
 }
 
 /* The last `most` bytes of a file; NULL where there are none. */
-static char *read_tail(const char *path, size_t most)
+static char *read_tail_of(int fd, size_t most)
 {
-    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat info;
 
     if (fd < 0 || fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0)
@@ -47,6 +47,13 @@ static char *read_tail(const char *path, size_t most)
     return text;
 }
 
+static char *read_tail(const char *path, size_t most)
+{
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+    return read_tail_of(fd, most);
+}
+
 /* "TIME stdout F words" -> "words". */
 static const char *words_of(const char *line)
 {
@@ -56,9 +63,23 @@ static const char *words_of(const char *line)
     return NULL;
 }
 
+/* Of the newest file that has something in it: the last one may just have been put aside. */
+static char *read_log_tail(const char *path)
+{
+    int fds[ROTATED_FILES];
+    size_t count = rotated_open(path, fds);
+    char *tail = NULL;
+
+    for (size_t i = count; i-- > 0; close(fds[i])) {
+        if (tail == NULL)
+            tail = read_tail_of(fds[i], TAIL_BYTES);
+    }
+    return tail;
+}
+
 static char *last_lines(const char *log_path)
 {
-    AUTO_FREE char *tail = log_path != NULL ? read_tail(log_path, TAIL_BYTES) : NULL;
+    AUTO_FREE char *tail = log_path != NULL ? read_log_tail(log_path) : NULL;
     AUTO_STRBUF struct strbuf all;
     const char *starts[LOG_LINES];
     size_t count = 0;

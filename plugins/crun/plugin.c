@@ -2,7 +2,9 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
@@ -20,8 +22,13 @@
 #include "pod.h"
 #include "record.h"
 #include "spawn.h"
+#include "stream.h"
+#include "stats.h"
 #include "volume.h"
 #include "watch.h"
+
+#define LOG_BYTES (10 * 1024 * 1024) /* as the kubelet has it */
+#define LOG_FILES 5
 
 static enum davit_result fail(const struct crun *crun, struct davit_call *call, const char *reason,
                               const struct error *err)
@@ -83,6 +90,8 @@ static bool read_config(struct crun *crun, const char *text, struct error *err)
         return false;
     if (manager != NULL && strcmp(manager, "cgroupfs") != 0)
         return error_set(err, ERROR_UNSUPPORTED, "[runtime.crun] cgroup_manager=%s: only cgroupfs is known", manager);
+    crun->log_bytes = (off_t)json_get_integer(config, "logMaxBytes", LOG_BYTES);
+    crun->log_files = (size_t)json_get_integer(config, "logMaxFiles", LOG_FILES);
     crun->crun_path = find_program("crun", err);
     crun->conmon_path = crun->crun_path != NULL ? find_program("conmon", err) : NULL;
     return crun->conmon_path != NULL;
@@ -115,6 +124,7 @@ static enum davit_result plugin_open(const struct davit_runtime_host *host, cons
 static void plugin_close(void *ctx)
 {
     (void)ctx; /* the process ends, and what runs needs nothing from it */
+    stream_end_all();
 }
 
 static enum davit_result plugin_list(void *ctx, struct davit_call *call)
@@ -326,7 +336,8 @@ static enum davit_result plugin_release(void *ctx, const char *text, struct davi
         result = fail(crun, call, "InvalidDocument", &err);
     else if (has_instances(crun, address.uid))
         result = crun->host->fail(call, DAVIT_FAILED, "StillInUse", "the pod has instances: remove them first");
-    else if (!pod_release(crun, address.uid, &err))
+    else if (json_get_boolean(address.json, "keep", false) ? !pod_empty(crun, address.uid, &err)
+                                                           : !pod_release(crun, address.uid, &err))
         result = fail(crun, call, "ReleaseError", &err);
     address_free(&address);
     return result;
@@ -368,6 +379,56 @@ static enum davit_result plugin_update(void *ctx, const char *text, struct davit
     return result;
 }
 
+static int call_fd(const struct crun *crun, struct davit_call *call, const char *name)
+{
+    bool known = crun->host->size >= offsetof(struct davit_runtime_host, call_fd) + sizeof(crun->host->call_fd);
+
+    return known ? crun->host->call_fd(call, name) : -1;
+}
+
+/* The instance may be removed meanwhile: what is needed of it is held. -1: it has ended. */
+static int hold_init(struct crun *crun, const char *id)
+{
+    const struct instance *instance;
+    int fd = -1;
+
+    pthread_mutex_lock(&crun->lock);
+    instance = instance_find(crun, id);
+    if (instance != NULL && process_is_alive(&instance->init))
+        fd = fcntl(instance->init.pidfd, F_DUPFD_CLOEXEC, 0);
+    pthread_mutex_unlock(&crun->lock);
+    return fd;
+}
+
+static enum davit_result run_stream(struct crun *crun, const struct address *address, struct davit_call *call)
+{
+    AUTO_CLOSE int init_pidfd = hold_init(crun, address->id);
+    const struct json *document = address->json;
+    const struct stream_request request = {
+        .command = json_get(document, "command"),
+        .in = json_get_boolean(document, "stdin", false) ? call_fd(crun, call, "stdin") : -1,
+        .out = call_fd(crun, call, "stdout"),
+        .err = call_fd(crun, call, "stderr"),
+        .control = call_fd(crun, call, "control"),
+        .init_pidfd = init_pidfd,
+        .cancel_fd = crun->host->cancel_fd(call),
+        .tty = json_get_boolean(document, "tty", false),
+        .terminal = {json_get_integer(document, "columns", 0), json_get_integer(document, "rows", 0)},
+    };
+    struct json *answer;
+    struct error err;
+    int exit_code;
+
+    if (init_pidfd < 0)
+        return crun->host->fail(call, DAVIT_NOT_FOUND, "NotRunning", "the container has ended");
+    if (!stream_run(crun, address->id, &request, &exit_code, &err))
+        return fail(crun, call, "ExecError", &err);
+    answer = json_new_object();
+    json_set_integer(answer, "exitCode", exit_code);
+    answer_taken(crun, call, answer);
+    return DAVIT_OK;
+}
+
 static enum davit_result run_exec(struct crun *crun, const struct address *address, struct davit_call *call)
 {
     struct exec_result result;
@@ -394,11 +455,24 @@ static enum davit_result plugin_exec(void *ctx, const char *text, struct davit_c
     enum davit_result result;
 
     if (find_named(crun, text, &address, &instance, call, &result))
-        result = run_exec(crun, &address, call);
+        result = json_get_boolean(address.json, "stream", false) ? run_stream(crun, &address, call)
+                                                                  : run_exec(crun, &address, call);
     else if (result == DAVIT_OK)
         result = crun->host->fail(call, DAVIT_NOT_FOUND, "NotFound", "no such instance runs");
     address_free(&address);
     return result;
+}
+
+static enum davit_result plugin_stats(void *ctx, const char *text, struct davit_call *call)
+{
+    struct crun *crun = ctx;
+    struct error err;
+    AUTO_JSON struct json *asked = json_parse(text, strlen(text), &err);
+
+    if (asked == NULL)
+        return fail(crun, call, "InvalidDocument", &err);
+    answer_taken(crun, call, stats_read(crun, asked, crun->host->cancel_fd(call)));
+    return DAVIT_OK;
 }
 
 __attribute__((visibility("default"))) const struct davit_runtime_plugin davit_runtime_plugin = {
@@ -415,4 +489,5 @@ __attribute__((visibility("default"))) const struct davit_runtime_plugin davit_r
     .release = plugin_release,
     .update = plugin_update,
     .exec = plugin_exec,
+    .stats = plugin_stats,
 };

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/rotated.h"
 #include "cgroup.h"
 #include "netns.h"
 #include "volume.h"
@@ -62,7 +63,7 @@ bool pod_prepare(const struct crun *crun, const struct document *document, bool 
         return false;
     /* As the kubelet: the log of the attempt before stays, older ones go. */
     AUTO_FREE char *older = mem_printf("%s/%lld.log", logs, (long long)document->attempt - 2);
-    unlink(older);
+    rotated_remove(older);
     return file_make_dirs(logs, FOLDER_MODE, err);
 }
 
@@ -92,6 +93,14 @@ bool pod_release(const struct crun *crun, const char *uid, struct error *err)
 
     cgroup_remove_pod(uid);
     return netns_remove(netns, err) && volume_release(crun, uid, err) && remove_logs(crun, uid, err) && file_remove_tree(folder, err);
+}
+
+bool pod_empty(const struct crun *crun, const char *uid, struct error *err)
+{
+    AUTO_FREE char *folder = pod_folder(crun, uid);
+    AUTO_FREE char *volumes = mem_printf("%s/volumes", folder);
+
+    return volume_release(crun, uid, err) && file_remove_tree(volumes, err);
 }
 
 void pod_list(const struct crun *crun, struct json *array)

@@ -11,6 +11,8 @@ char *pod_log_path(const struct crun *crun, const struct document *document);
 MUST_CHECK bool pod_prepare(const struct crun *crun, const struct document *document, bool *made, struct error *err);
 /* Removes it all. Absent: true. */
 MUST_CHECK bool pod_release(const struct crun *crun, const char *uid, struct error *err);
+/* Only what is in its volumes: its logs stay, and it has something to release still. */
+MUST_CHECK bool pod_empty(const struct crun *crun, const char *uid, struct error *err);
 /* The uid of every pod that has something to release, as texts into `array`. */
 void pod_list(const struct crun *crun, struct json *array);
 bool pod_is_known(const struct crun *crun, const char *uid);

@@ -39,20 +39,33 @@ void spawn_raise_file_limit(void)
 }
 
 /* In the child: only async-signal-safe calls from here on. */
+static int move_away(int fd, int otherwise)
+{
+    return fcntl(fd >= 0 ? fd : otherwise, F_DUPFD_CLOEXEC, FIRST_MOVED_FD);
+}
+
+static void set_stdio(const struct spawn *spawn)
+{
+    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int in_fd = move_away(spawn->stdio != NULL ? spawn->stdio[0] : -1, null_fd);
+    int out_fd = move_away(spawn->stdio != NULL ? spawn->stdio[1] : spawn->out_fd, null_fd);
+    int said_fd = spawn->err_to_out ? out_fd : move_away(spawn->stdio != NULL ? spawn->stdio[2] : spawn->said_fd, null_fd);
+
+    dup2(in_fd, STDIN_FILENO);
+    dup2(out_fd, STDOUT_FILENO);
+    dup2(said_fd, STDERR_FILENO);
+}
+
 static _Noreturn void become(const struct spawn *spawn, pid_t parent)
 {
-    int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC), out_fd, said_fd, extra_fd;
+    int extra_fd;
     sigset_t none;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127);
-    out_fd = fcntl(spawn->out_fd >= 0 ? spawn->out_fd : null_fd, F_DUPFD_CLOEXEC, FIRST_MOVED_FD);
-    said_fd = spawn->err_to_out ? out_fd : fcntl(spawn->said_fd, F_DUPFD_CLOEXEC, FIRST_MOVED_FD);
-    extra_fd = spawn->extra_fd >= 0 ? fcntl(spawn->extra_fd, F_DUPFD_CLOEXEC, FIRST_MOVED_FD) : -1;
-    dup2(null_fd, STDIN_FILENO);
-    dup2(out_fd, STDOUT_FILENO);
-    dup2(said_fd, STDERR_FILENO);
+    extra_fd = spawn->extra_fd >= 0 ? move_away(spawn->extra_fd, -1) : -1;
+    set_stdio(spawn);
     if (extra_fd >= 0)
         dup2(extra_fd, SPAWN_EXTRA_FD);
     close_range(extra_fd >= 0 ? SPAWN_EXTRA_FD + 1 : SPAWN_EXTRA_FD, ~0U, 0);
@@ -119,6 +132,15 @@ bool spawn_wait(struct spawn *spawn, int cancel_fd, struct error *err)
     if (info.si_status == 127)
         return error_set(err, ERROR_NOT_FOUND, "%s cannot be started: is it installed?", spawn->argv[0]);
     return info.si_status == 0 || error_set(err, ERROR_INTERNAL, "%s exited with %d", spawn->argv[0], info.si_status);
+}
+
+int spawn_reap(const struct spawn *spawn)
+{
+    siginfo_t info = {0};
+
+    while (waitid(P_PIDFD, (id_t)spawn->pidfd, &info, WEXITED) != 0 && errno == EINTR)
+        ;
+    return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
 void spawn_close(struct spawn *spawn)

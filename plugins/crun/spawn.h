@@ -16,6 +16,7 @@ struct spawn {
     int cgroup_fd;           /* born into this cgroup (v2); -1: the parent's */
     int out_fd;              /* stdout; -1: /dev/null */
     bool err_to_out;         /* stderr goes there too; else it is kept for spawn_said */
+    const int *stdio;        /* NULL, or stdin, stdout and stderr in the place of the two before; -1: /dev/null */
     pid_t pid;
     int pidfd;
     int said_fd;             /* what it wrote to stderr */
@@ -27,6 +28,8 @@ void spawn_raise_file_limit(void);
 MUST_CHECK bool spawn_start(struct spawn *spawn, struct error *err);
 /* Waits; killed when cancel_fd becomes readable. True: exited with 0. */
 MUST_CHECK bool spawn_wait(struct spawn *spawn, int cancel_fd, struct error *err);
+/* Waits for its end. Its exit code, 128 and the number where a signal ended it. */
+int spawn_reap(const struct spawn *spawn);
 void spawn_close(struct spawn *spawn);
 /* Start and wait. The message holds what it wrote to stderr. */
 MUST_CHECK bool spawn_run(const char *const *argv, int cancel_fd, struct error *err);

@@ -8,6 +8,7 @@
 #include <sys/inotify.h>
 
 #include "base/memory.h"
+#include "logs.h"
 
 #define EVENTS 32
 #define INOTIFY_BYTES 4096
@@ -23,7 +24,7 @@ bool watch_prepare(struct crun *crun, struct error *err)
     if (crun->epoll_fd < 0 || crun->inotify_fd < 0 || inotify_add_watch(crun->inotify_fd, exits, IN_MOVED_TO) < 0 ||
         epoll_ctl(crun->epoll_fd, EPOLL_CTL_ADD, crun->inotify_fd, &event) != 0)
         return error_set_errno(err, errno, "cannot watch %s", exits);
-    return true;
+    return logs_prepare(crun, err);
 }
 
 static void watch_process(const struct crun *crun, const struct process *process, uint64_t serial)
@@ -39,11 +40,13 @@ void watch_add(struct crun *crun, struct instance *instance)
 {
     watch_process(crun, &instance->conmon, instance->serial);
     watch_process(crun, &instance->init, instance->serial);
+    logs_add(crun, instance);
     instance_look(crun, instance);
 }
 
 void watch_remove(struct crun *crun, struct instance *instance)
 {
+    logs_remove(crun, instance);
     if (instance->conmon.pidfd >= 0)
         epoll_ctl(crun->epoll_fd, EPOLL_CTL_DEL, instance->conmon.pidfd, NULL);
     if (instance->init.pidfd >= 0)
@@ -92,17 +95,20 @@ static void *watch(void *arg)
 {
     struct crun *crun = arg;
     struct epoll_event events[EVENTS];
-    int count;
+    int count, wait_ms = 0;
 
     for (;;) {
-        count = epoll_wait(crun->epoll_fd, events, EVENTS, -1);
+        count = epoll_wait(crun->epoll_fd, events, EVENTS, wait_ms);
         pthread_mutex_lock(&crun->lock);
         for (int i = 0; i < count; i++) {
             if (events[i].data.u64 == INOTIFY_SERIAL)
                 look_at_exits(crun);
+            else if (events[i].data.u64 == LOGS_SERIAL)
+                logs_written(crun);
             else
                 look_at_serial(crun, events[i].data.u64);
         }
+        wait_ms = logs_look(crun);
         pthread_mutex_unlock(&crun->lock);
     }
     return NULL;

@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "wire/frame.h"
 
-static bool control_connect(const char *path, int *socket_fd, struct error *err)
+bool control_connect(const char *path, int *socket_fd, struct error *err)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof(address.sun_path))
@@ -28,7 +28,7 @@ static bool control_connect(const char *path, int *socket_fd, struct error *err)
                      path, strerror(failed), help);
 }
 
-static bool result_check(const struct json *head, struct error *err)
+bool control_check_result(const struct json *head, struct error *err)
 {
     const char *reason = json_get_text(head, "reason");
     const char *message = json_get_text(head, "message");
@@ -39,9 +39,14 @@ static bool result_check(const struct json *head, struct error *err)
                      message != NULL ? message : "it gives no message");
 }
 
-/* `brought` NULL: no descriptor is expected. */
+/* What came with a result; NULL: no descriptor is expected. */
+struct brought {
+    int *fds;
+    size_t count, most;
+};
+
 static struct json *read_result(int fd, void (*on_progress)(void *ctx, const struct json *progress), void *ctx,
-                                int *brought, struct error *err)
+                                struct brought *brought, struct error *err)
 {
     struct json *result = NULL;
     struct frame_reader *reader = frame_reader_new();
@@ -50,8 +55,9 @@ static struct json *read_result(int fd, void (*on_progress)(void *ctx, const str
         const char *op = json_get_text(frame.head, "op");
         if (op != NULL && strcmp(op, "result") == 0) {
             result = json_copy(frame.head);
-            if (brought != NULL)
-                *brought = frame_take_fd(&frame, 0);
+            for (int taken; brought != NULL && brought->count < brought->most &&
+                            (taken = frame_take_fd(&frame, brought->count)) >= 0;)
+                brought->fds[brought->count++] = taken;
         }
         if (op != NULL && strcmp(op, "progress") == 0 && on_progress != NULL)
             on_progress(ctx, frame.head);
@@ -62,7 +68,7 @@ static struct json *read_result(int fd, void (*on_progress)(void *ctx, const str
 }
 
 static struct json *ask(const char *path, const struct json *request, int fd,
-                        void (*on_progress)(void *ctx, const struct json *progress), void *ctx, int *brought,
+                        void (*on_progress)(void *ctx, const struct json *progress), void *ctx, struct brought *brought,
                         struct error *err)
 {
     AUTO_CLOSE int socket_fd = -1;
@@ -75,7 +81,7 @@ static struct json *ask(const char *path, const struct json *request, int fd,
         (void)error_wrap(err, "davitd at %s gave no result", path);
         return NULL;
     }
-    return result_check(result, err) ? mem_steal(&result) : NULL;
+    return control_check_result(result, err) ? mem_steal(&result) : NULL;
 }
 
 struct json *control_call(const char *path, const struct json *request, int fd,
@@ -84,8 +90,11 @@ struct json *control_call(const char *path, const struct json *request, int fd,
     return ask(path, request, fd, on_progress, ctx, NULL, err);
 }
 
-struct json *control_open(const char *path, const struct json *request, int *fd, struct error *err)
+struct json *control_open(const char *path, const struct json *request, int *fds, size_t most, size_t *count,
+                          struct error *err)
 {
-    *fd = -1;
-    return ask(path, request, -1, NULL, NULL, fd, err);
+    struct brought brought = { .fds = fds, .most = most };
+    struct json *result = ask(path, request, -1, NULL, NULL, &brought, err);
+    *count = brought.count;
+    return result;
 }

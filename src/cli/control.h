@@ -12,7 +12,12 @@ MUST_CHECK struct json *control_call(const char *path, const struct json *reques
                                      void (*on_progress)(void *ctx, const struct json *progress), void *ctx,
                                      struct error *err);
 
-/* The same, for an answer that brings a descriptor: the caller's to close; -1: it brought none. */
-MUST_CHECK struct json *control_open(const char *path, const struct json *request, int *fd, struct error *err);
+/* The two halves of it, for a conversation that is watched beside other things. */
+MUST_CHECK bool control_connect(const char *path, int *socket_fd, struct error *err);
+MUST_CHECK bool control_check_result(const struct json *head, struct error *err);
+
+/* The same, for an answer that brings up to `most` descriptors, the caller's to close. */
+MUST_CHECK struct json *control_open(const char *path, const struct json *request, int *fds, size_t most, size_t *count,
+                                     struct error *err);
 
 #endif

@@ -48,12 +48,16 @@ static const struct flag FLAGS[] = {
     {"client", 0, FLAG_KIND_SWITCH, FLAG_CLIENT, AT(client), NULL, "only the version of this program", NULL, NULL},
     {"name", 0, FLAG_KIND_TEXT, FLAG_NAME, AT(name), "REF", "what the image is to be called, as demo:1", NULL, NULL},
     {"follow", 'f', FLAG_KIND_SWITCH, FLAG_LOGS, AT(follow), NULL, "go on until the container ends", NULL, NULL},
-    {"container", 'c', FLAG_KIND_TEXT, FLAG_LOGS, AT(container), "NAME", "of the pod's containers this one", NULL, NULL},
+    {"container", 'c', FLAG_KIND_TEXT, FLAG_LOGS | FLAG_CONTAINER, AT(container), "NAME", "of the pod's containers this one", NULL, NULL},
+    {"stdin", 'i', FLAG_KIND_SWITCH, FLAG_EXEC, AT(interactive), NULL, "give the command what comes in here", NULL, NULL},
+    {"tty", 't', FLAG_KIND_SWITCH, FLAG_EXEC, AT(tty), NULL, "give the command a terminal; with -i", NULL, NULL},
     {"previous", 'p', FLAG_KIND_SWITCH, FLAG_LOGS, AT(previous), NULL, "the one before its last restart", NULL, NULL},
     {"tail", 0, FLAG_KIND_TEXT, FLAG_LOGS, AT(tail), "LINES", "only the last lines", NULL, NULL},
     {"since", 0, FLAG_KIND_TEXT, FLAG_LOGS, AT(since), "TIME", "only what is newer: 90s, 5m, 2h", NULL, NULL},
     {"timestamps", 0, FLAG_KIND_SWITCH, FLAG_LOGS, AT(timestamps), NULL, "each line with its time", NULL, NULL},
     {"limit-bytes", 0, FLAG_KIND_TEXT, FLAG_LOGS, AT(limit_bytes), "N", "no more than that", NULL, NULL},
+    {"containers", 0, FLAG_KIND_SWITCH, FLAG_TOP, AT(containers), NULL, "a line for each container", NULL, NULL},
+    {"sort-by", 0, FLAG_KIND_TEXT, FLAG_TOP, AT(sort_by), "KEY", "cpu or memory, the greatest first", NULL, NULL},
     {"control", 0, FLAG_KIND_TEXT, FLAG_CONTROL, AT(control), "SOCKET", "davitd's control socket", "DAVIT_CONTROL",
      "/run/davit/control.sock"},
     {"broker", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(broker), "URL", "mqtt, mqtts, ws or wss", "DAVIT_BROKER",
@@ -189,15 +193,17 @@ static bool flag_read(int argc, char **argv, int *index, unsigned groups, struct
 
 static bool read_words(int argc, char **argv, unsigned groups, struct options *options, struct error *err)
 {
-    bool only_words = false;
     for (int i = 0; i < argc; i++) {
-        if (!only_words && strcmp(argv[i], "--") == 0)
-            only_words = true;
-        else if (only_words || argv[i][0] != '-' || argv[i][1] == '\0')
+        if (!options->dashes && strcmp(argv[i], "--") == 0) {
+            options->dashes = true;
+            options->words_before_dashes = options->word_count;
+        } else if (options->dashes || argv[i][0] != '-' || argv[i][1] == '\0')
             options->words[options->word_count++] = argv[i];
         else if (!flag_read(argc, argv, &i, groups, options, err))
             return false;
     }
+    if (!options->dashes)
+        options->words_before_dashes = options->word_count;
     return true;
 }
 

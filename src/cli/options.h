@@ -33,7 +33,10 @@ enum flag_group {
     FLAG_CONTROL = 1 << 10,
     FLAG_NAME = 1 << 11,
     FLAG_LOGS = 1 << 12, /* -f, -c, -p, --tail … */
-    FLAG_ANY = 1 << 13 /* --help */
+    FLAG_ANY = 1 << 13, /* --help */
+    FLAG_CONTAINER = 1 << 14,
+    FLAG_EXEC = 1 << 15, /* -i, -t */
+    FLAG_TOP = 1 << 18  /* --containers, --sort-by */
 };
 
 /* Texts belong to argv and the environment; NULL and false where absent. */
@@ -57,6 +60,10 @@ struct options {
     const char *tail;
     const char *since;
     const char *limit_bytes;
+    bool interactive;
+    bool tty;
+    const char *sort_by;
+    bool containers;
     bool follow;
     bool previous;
     bool timestamps;
@@ -67,6 +74,8 @@ struct options {
     bool namespace_given; /* by flag: a document of another namespace is refused */
     const char **words;   /* what is no flag, in order; the array is the caller's to free */
     size_t word_count;
+    size_t words_before_dashes; /* of them, before `--`; word_count where there is none */
+    bool dashes;
 };
 
 /* Reads argv[0 … argc-1] (behind the verb), then the environment for what is absent, then the defaults. `groups` is

@@ -7,6 +7,7 @@
 #include "core/collect.h"
 #include "core/inbox.h"
 #include "core/reconcile.h"
+#include "core/restart.h"
 
 static struct slot_key change_key(const struct change *change)
 {
@@ -79,6 +80,18 @@ static bool is_held(const struct change *change, const struct pod *pod)
     return may_run || object_has_begun(object) || (object->runs != NULL && pulls_ready(change->core, object, wanted));
 }
 
+/* The same again. What waits for its images goes on waiting. */
+static void plan_restart(struct change *change)
+{
+    const struct object *object = change->object;
+    if (object->hash[0] == '\0')
+        return;
+    memcpy(change->hash, object->hash, sizeof(change->hash));
+    change->held = object->held != NULL ? pod_copy(object->held) : NULL;
+    change->previous = object->previous != NULL ? json_copy(object->previous) : NULL;
+    core_new_uid(change->core, change->uid);
+}
+
 static void plan_incarnation(struct change *change)
 {
     const struct object *object = change->object;
@@ -143,7 +156,8 @@ static void apply(struct change *change)
 {
     struct object *object = change->object;
     struct slot_key key = change_key(change);
-    apply_slot(change);
+    if (!change->restart)
+        apply_slot(change);
     if (change->uid[0] != '\0') {
         memcpy(object->uid, change->uid, sizeof(object->uid));
         memcpy(object->hash, change->hash, sizeof(object->hash));
@@ -151,6 +165,11 @@ static void apply(struct change *change)
         object->since_boot_ms = core_boot_ms(change->core);
         object->age_before_ms = 0;
         object_renewed(object);
+        object->replaces = change->restart;
+        if (change->restart && change->held != NULL) {
+            object->held = mem_steal(&change->held);
+            object_fit_memory(object, object_wanted(object));
+        }
         json_free(object->previous);
         object->previous = mem_steal(&change->previous);
     } else {
@@ -162,7 +181,7 @@ static void apply(struct change *change)
         object->held = mem_steal(&change->held);
         object_fit_memory(object, object_wanted(object));
     }
-    if (object_refused_in(object, &key))
+    if (!change->restart && object_refused_in(object, &key))
         object->refused = false;
     object->refused_stored = object->refused_stored && object->uid[0] == '\0';
 }
@@ -186,6 +205,8 @@ static void committed(void *ctx, const struct error *err)
     apply(change);
     object->committing = false;
     inbox_taken(core, change->seq);
+    if (change->restart)
+        restart_done(core, change->restart_serial);
     free_change(change);
     inbox_next(core, object);
     if (strcmp(object->id.resource, "secrets") == 0)
@@ -234,7 +255,12 @@ static void write_incarnation(const struct change *change, struct store_txn *txn
         row.end_reason = object->end.reason;
         row.end_message = object->end.message;
     } else {
-        network_assign(change->core, change->uid, ruling_after(change).pod, txn);
+        const struct pod *pod = change->restart ? object_wanted(object) : ruling_after(change).pod;
+        network_assign(change->core, change->uid, pod, txn);
+        if (object->replaces || strcmp(object->restart_uid, object->uid) == 0)
+            store_delete_restart(txn, object->uid);
+        if (change->restart)
+            store_put_restart(txn, change->uid, true);
     }
     const struct json *ids = change->uid[0] != '\0' ? change->previous : object->previous;
     row.previous = previous = ids != NULL ? json_print(ids) : NULL;
@@ -254,12 +280,16 @@ void change_commit(struct change *change)
     pod_free(mem_steal(&change->held));
     json_free(mem_steal(&change->previous));
     object->committing = true;
-    plan_incarnation(change);
+    if (change->restart)
+        plan_restart(change);
+    else
+        plan_incarnation(change);
     object->replacing = change->uid[0] != '\0' || change->ends;
-    if (change->uid[0] != '\0')
+    if (change->uid[0] != '\0' && !change->restart)
         change->previous = collect_ids(core, object);
     struct store_txn *txn = store_begin(core->store);
-    write_slot(change, txn);
+    if (!change->restart)
+        write_slot(change, txn);
     write_incarnation(change, txn);
     /* From now on the end of the incarnation clears its topics. */
     if (object->refused_stored && (change->uid[0] != '\0' || object->uid[0] != '\0'))

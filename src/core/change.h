@@ -19,6 +19,8 @@ struct change {
     struct json *previous;    /* ids of the images of the incarnation before it */
     struct pod *held;         /* what runs goes on until the images of what is wanted now are here; NULL: no need */
     char hash[POD_HASH_BYTES];
+    bool restart;             /* no slot changes: another incarnation of the wanted one */
+    int64_t restart_serial;   /* the request that is answered then; 0: none */
     int64_t seq;
     uint64_t retry_ms;        /* the commit failed: again then */
     struct change *next;

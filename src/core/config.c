@@ -60,6 +60,9 @@ static const struct key keys[] = {
     KEY("network", "subnet", KEY_TEXT, network.subnet),
     KEY("network", "cni_dir", KEY_PATH, network.cni_dir),
     KEY("images", "quota", KEY_BYTES, images.quota_bytes),
+    { "protocol", "stream_timeout", KEY_INTEGER, offsetof(struct config, stream_timeout_s), 3, 3600 },
+    KEY("logs", "max_size", KEY_BYTES, logs.max_bytes),
+    { "logs", "max_files", KEY_INTEGER, offsetof(struct config, logs.max_files), 2, LIMIT_LOG_FILES },
     { "images", "parallel", KEY_INTEGER, offsetof(struct config, images.parallel), 1, LIMIT_PULL_PARALLEL },
     KEY("images", "rate_limit", KEY_BYTES, images.rate_limit),
     KEY("images", "min_rate", KEY_BYTES, images.min_rate),
@@ -215,6 +218,7 @@ static bool set_option(struct runtime_config *runtime, const char *const *known,
 }
 
 /* inih takes the first of "=" and ":" for the end of a key, and mirror.HOST:PORT has one in it. */
+#define LOG_MIN_BYTES (64 * 1024)
 #define PORT_COLON '\1'
 
 static void hide_colons(char *line)
@@ -376,6 +380,9 @@ struct config *config_read(const char *path, bool required, struct error *err)
     config->images.deadline_s = 24 * 3600;
     config->images.mirrors = json_new_object();
     config->images.certs_dir = mem_strdup(SYSCONFDIR "/davit/certs.d");
+    config->stream_timeout_s = 60;
+    config->logs.max_bytes = 10 * 1024 * 1024; /* as the kubelet has it */
+    config->logs.max_files = 5;
     config->network.enabled = true;
     config->network.bridge = mem_strdup("davit0");
     config->network.subnet = mem_strdup("10.213.0.0/16");
@@ -425,6 +432,8 @@ static bool check_subnet(const char *text, struct error *err)
 
 bool config_finish(struct config *config, struct error *err)
 {
+    if (config->logs.max_bytes < LOG_MIN_BYTES || config->logs.max_bytes > LIMIT_LOG_BYTES / 2)
+        return error_set(err, ERROR_INVALID, "[logs] max_size= must be from 64K to 512M");
     if (!check_subnet(config->network.subnet, err))
         return false;
     if (config->node == NULL)

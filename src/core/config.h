@@ -35,7 +35,14 @@ struct network_config {
     char *bridge, *subnet, *cni_dir;
 };
 
+/* [logs]: docs: davitd.conf(5). */
+struct log_config {
+    int64_t max_bytes; /* of one file; then it is put aside */
+    int64_t max_files; /* of one attempt of a container */
+};
+
 struct config {
+    struct log_config logs;
     struct network_config network;
     enum security_level profile;
     char *node;
@@ -49,6 +56,7 @@ struct config {
     char *state_dir, *run_dir, *manifests_dir, *libexec_dir, *plugin_dir;
     struct runtime_config crun, fake;
     bool empty_deletes;
+    int64_t stream_timeout_s; /* a stream ends when its requester acknowledges nothing for so long */
     struct text_list host_paths; /* empty: any but Davit's own */
     bool host_paths_set;
     struct image_config images;

@@ -14,9 +14,11 @@
 #include "base/memory.h"
 #include "core/control_images.h"
 #include "core/control_logs.h"
+#include "core/exec.h"
 #include "core/importer.h"
 #include "core/placing.h"
 #include "core/puller.h"
+#include "core/stats.h"
 #include "davit/limits.h"
 #include "image/reference.h"
 #include "wire/conn.h"
@@ -38,6 +40,9 @@ struct client {
     struct conn *conn;
     struct importer *importer;
     struct pull_watch *pull;
+    int64_t request; /* one that is being answered; 0: none */
+    int64_t exec; /* a command in a container; 0: none */
+    bool asks_stats;
     struct client *next;
 };
 
@@ -54,6 +59,11 @@ static void client_drop(struct client *client)
         importer_detach(client->importer);
     if (client->pull != NULL)
         puller_unwatch(client->pull);
+    if (client->request != 0)
+        requests_forget(control->daemon->core, client->request);
+    if (client->exec != 0)
+        exec_forget(control->daemon->core, client->exec);
+    stats_forget(control->daemon->core, client);
     conn_free(client->conn);
     free(client);
 }
@@ -124,10 +134,78 @@ static void pull_image(struct client *client, struct frame *frame)
 
 static void open_log(struct client *client, struct frame *frame)
 {
-    int fd = -1;
-    struct json *answer = control_log(client->control->daemon->core, frame->head, &fd);
-    conn_send_fds(client->conn, answer, NULL, 0, &fd, fd >= 0 ? 1 : 0);
-    fd_close_at(&fd);
+    int fds[ROTATED_FILES];
+    size_t count = 0;
+    struct json *answer = control_log(client->control->daemon->core, frame->head, fds, &count);
+    json_set_text(answer, "op", "result");
+    conn_send_fds(client->conn, answer, NULL, 0, fds, count);
+    for (size_t i = 0; i < count; i++)
+        close(fds[i]);
+}
+
+static void on_request_answered(void *ctx, struct json *answer_taken)
+{
+    struct client *client = ctx;
+    client->request = 0;
+    json_set_text(answer_taken, "op", "result");
+    conn_send(client->conn, answer_taken, NULL, 0);
+}
+
+/* The verbs of the broker's requests. */
+static void ask_request(struct client *client, struct frame *frame)
+{
+    struct daemon *daemon = client->control->daemon;
+    client->request = requests_control(daemon->core, json_get_text(frame->head, "verb"), frame->head, on_request_answered, client);
+    daemon_settle(daemon);
+}
+
+static void on_command_ended(void *ctx, const struct json *result)
+{
+    struct client *client = ctx;
+    struct json *answer = json_copy(result);
+    client->exec = 0;
+    json_set_text(answer, "op", "result");
+    conn_send(client->conn, answer, NULL, 0);
+}
+
+/* Those that the head names, in its order. */
+static void take_streams(struct frame *frame, int fds[EXEC_FDS])
+{
+    size_t at = 0;
+    for (size_t i = 0; i < EXEC_FDS; i++)
+        fds[i] = -1;
+    JSON_EACH(name, json_get(frame->head, "fds")) {
+        const char *text = json_text(name);
+        for (size_t i = 0; text != NULL && i < EXEC_FDS; i++)
+            if (fds[i] < 0 && strcmp(exec_fd_names[i], text) == 0)
+                fds[i] = frame_take_fd(frame, at);
+        at++;
+    }
+}
+
+static void run_command(struct client *client, struct frame *frame)
+{
+    struct json *said = NULL;
+    int fds[EXEC_FDS];
+    take_streams(frame, fds);
+    client->exec = exec_begin(client->control->daemon->core, frame->head, fds, on_command_ended, client, &said);
+    json_set_text(said, "op", client->exec != 0 ? "begun" : "result");
+    conn_send(client->conn, said, NULL, 0);
+}
+
+static void on_stats(void *ctx, struct json *answer_taken)
+{
+    struct client *client = ctx;
+    client->asks_stats = false;
+    conn_send(client->conn, answer_taken, NULL, 0);
+}
+
+static void ask_stats(struct client *client, struct frame *frame)
+{
+    struct daemon *daemon = client->control->daemon;
+    client->asks_stats = true;
+    stats_ask(daemon->core, frame->head, on_stats, client);
+    daemon_settle(daemon);
 }
 
 static const struct {
@@ -138,6 +216,9 @@ static const struct {
     { "image-import", import_image },
     { "image-pull", pull_image },
     { "log", open_log },
+    { "request", ask_request },
+    { "exec", run_command },
+    { "stats", ask_stats },
 };
 
 /* Answered at once. */
@@ -168,7 +249,7 @@ static void on_frame(void *ctx, struct frame *frame)
 {
     struct client *client = ctx;
     const char *op = json_get_text(frame->head, "op");
-    if (client->importer != NULL || client->pull != NULL) {
+    if (client->importer != NULL || client->pull != NULL || client->request != 0 || client->exec != 0 || client->asks_stats) {
         fail(client, "Busy", "one request a connection");
         return;
     }

@@ -1,10 +1,14 @@
-/* What the control socket gives of a container's log: the open file (docs/wire.md). */
+/* A container's log: its open files, for the control socket and for requests (docs/wire.md). */
 #ifndef CORE_CONTROL_LOGS_H
 #define CORE_CONTROL_LOGS_H
 
+#include "base/rotated.h"
 #include "core/core.h"
 
-/* {"op":"log","namespace","pod","container","previous"}: the whole answer; *fd is the log, the caller's; -1: none. */
-struct json *control_log(struct core *core, const struct json *request, int *fd);
+/* {"namespace","pod","container","previous"}, and with "uid" and "attempt" that one and no other: whoever follows asks so
+ * again. The answer, the caller's: {"ok":true,"uid","attempt","running",…} or {"ok":false,"reason","message"}; fds are the
+ * files, oldest first, the caller's.
+ */
+struct json *control_log(struct core *core, const struct json *request, int fds[ROTATED_FILES], size_t *count);
 
 #endif

@@ -8,12 +8,14 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/change.h"
+#include "core/eviction.h"
 #include "core/handler.h"
 #include "core/inbox.h"
 #include "core/owners.h"
 #include "core/reconcile.h"
 #include "core/report.h"
 #include "core/runtime.h"
+#include "core/stats.h"
 #include "protocol/event.h"
 #include "protocol/topic.h"
 
@@ -231,6 +233,7 @@ uint64_t core_settle(struct core *core)
         settle_objects(core);
     if (core->dirty_count > 0)
         core_wake_at(core, now);
+    requests_settle(core);
     settle_sync(core, now);
     settle_presence(core, now);
     settle_outbox(core, now);
@@ -242,6 +245,10 @@ uint64_t core_settle(struct core *core)
     uint64_t next = core->purge_due_ms;
     uint64_t look = runtime_look(core);
     next = look != 0 && look < next ? look : next;
+    uint64_t disk = eviction_settle(core);
+    next = disk != 0 && disk < next ? disk : next;
+    uint64_t sample = stats_settle(core);
+    next = sample != 0 && sample < next ? sample : next;
     next = core->objects_wake_ms != 0 && core->objects_wake_ms < next ? core->objects_wake_ms : next;
     return core->wake_ms != 0 && core->wake_ms < next ? core->wake_ms : next;
 }
@@ -252,6 +259,7 @@ static void link_connected(struct core *core, const struct json *head)
 {
     struct link_state *link = &core->link;
     link->connected = true;
+    link->packet_limit = (size_t)json_get_integer(head, "maximumPacketSize", 0);
     link->flood_over = false;
     link->truncated = false;
     link->problem[0] = '\0';
@@ -266,6 +274,7 @@ static void link_connected(struct core *core, const struct json *head)
     core->node_dirty = true;
     outbox_first(core->outbox, topic, link->nonce);
     outbox_connected(core->outbox, json_get_integer(head, "receiveMaximum", 0));
+    requests_connected(core);
 }
 
 static void link_disconnected(struct core *core, const char *why)
@@ -310,7 +319,7 @@ static void link_message(struct core *core, const struct frame_view *frame)
     const char *text = json_get_text(frame->head, "topic");
     int64_t seq = json_get_integer(frame->head, "seq", -1);
     struct topic topic;
-    struct error ignored; /* inbox_message tells of it */
+    struct error ignored = { .message = "" }; /* inbox_message tells of it */
     if (seq >= 0) {
         seq += core->link.base_seq;
         core->link.last_seq = seq;
@@ -320,6 +329,13 @@ static void link_message(struct core *core, const struct frame_view *frame)
         return;
     }
     bool known = topic_parse(core->config->root, core->config->node, text, &topic, &ignored);
+    if (topic.kind == TOPIC_REQUEST) {
+        if (known)
+            requests_message(core, &topic, frame, seq);
+        else
+            requests_misdirected(core, text, ignored.message, seq);
+        return;
+    }
     if (known && topic.kind == TOPIC_SYNC)
         link_sync(core, frame);
     else if (known && topic.kind == TOPIC_PRESENCE)
@@ -406,6 +422,8 @@ void core_runtime_up(struct core *core)
     json_set_text(json, "stateDir", state);
     json_set_text(json, "runDir", run);
     json_set_text(json, "logDir", logs);
+    json_set_integer(json, "logMaxBytes", core->config->logs.max_bytes);
+    json_set_integer(json, "logMaxFiles", core->config->logs.max_files);
     json_set(json, "options", json_copy(config->options));
     AUTO_FREE char *body = json_print(json);
     core->env->to_runtime(core->env->ctx, json_new_texts("op", "open", NULL), body, strlen(body));

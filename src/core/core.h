@@ -6,10 +6,12 @@
 
 #include "core/config.h"
 #include "core/images.h"
+#include "core/machine.h"
 #include "core/network.h"
 #include "core/object.h"
 #include "core/outbox.h"
 #include "core/pulls.h"
+#include "core/requests.h"
 
 /* The world outside. Heads are taken. */
 struct core_env {
@@ -20,9 +22,13 @@ struct core_env {
     void (*random)(void *ctx, void *out, size_t len);
     void (*to_link)(void *ctx, struct json *head, const void *body, size_t len);
     void (*to_runtime)(void *ctx, struct json *head, const void *body, size_t len);
+    /* The same with descriptors; they stay the caller's. */
+    void (*to_runtime_fds)(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count);
     void (*to_probe)(void *ctx, struct json *head);
     void (*to_net)(void *ctx, struct json *head); /* NULL: pods have no network but the loopback */
     int64_t cpu_m, memory_bytes; /* of this machine */
+    /* What all of it uses now. NULL: not known. */
+    void (*machine)(void *ctx, struct machine *out);
     /* Stop reading from the link until it is false again: too much waits for the disk. */
     void (*pause_link)(void *ctx, bool paused);
     /* Brings an image; core_pull_ended follows, also after cancel_pull. `auths`: an array of Docker's auth.json documents. */
@@ -30,6 +36,10 @@ struct core_env {
     void (*cancel_pull)(void *ctx, const char *reference);
     /* A layer's folder that no row knows any more. */
     void (*drop_layer)(void *ctx, int64_t folder);
+    /* Carries out what reads files or pumps descriptors: ends in requests_answer. NULL: it cannot be done. */
+    void (*serve)(void *ctx, const struct request_call *call);
+    /* For the stream WHO/ID: what its requester has received, or gives its command to read. */
+    void (*stream_input)(void *ctx, const char *key, const struct json *input);
 };
 
 /* Of the layers that a pull has to bring: bytes as stored at the registry. */
@@ -47,6 +57,7 @@ struct frame_view {
 
 struct link_state {
     bool connected;
+    size_t packet_limit;  /* the broker's; 0: none */
     bool flood_over;      /* the nonce came back */
     bool truncated;       /* it did not: nothing is judged missing */
     uint64_t sync_due_ms; /* boot; 0: not waiting */
@@ -59,6 +70,13 @@ struct link_state {
     int64_t last_seq;     /* of a live message; they rise over the lives of davit-link */
     int64_t base_seq;     /* what davit-link calls 1 is one more */
     bool paused;
+};
+
+/* The look at what pods with a limit have on the disk. */
+struct eviction {
+    int64_t call;      /* in flight; 0: none */
+    uint64_t asked_ms; /* boot */
+    uint64_t due_ms;   /* 0: nothing to look at */
 };
 
 struct runtime_call;
@@ -88,7 +106,11 @@ struct core {
     struct images images;
     struct pulls pulls;
     struct network network;
+    struct requests requests;
     struct asking *askings; /* hooks and probes that are being asked */
+    struct exec *execs;     /* commands that people run in containers */
+    struct eviction eviction;
+    struct stats *stats;    /* NULL: nobody has asked yet */
     struct link_state link;
     struct runtime_state runtime;
     struct change *changes; /* whose commit failed */

@@ -14,9 +14,11 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/control.h"
+#include "core/exec.h"
 #include "core/manifests.h"
 #include "core/placing.h"
 #include "core/puller.h"
+#include "core/serve.h"
 #include "davit/limits.h"
 
 #define LINK_WAIT_MS 3000    /* for the runtime's first list, before the broker is asked */
@@ -59,6 +61,12 @@ static void env_to_runtime(void *ctx, struct json *head, const void *body, size_
     peer_send(daemon->runtime, head, body, len);
 }
 
+static void env_to_runtime_fds(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count)
+{
+    struct daemon *daemon = ctx;
+    peer_send_fds(daemon->runtime, head, body, len, fds, fd_count);
+}
+
 static void env_pause_link(void *ctx, bool paused)
 {
     struct daemon *daemon = ctx;
@@ -76,6 +84,12 @@ static void env_cancel_pull(void *ctx, const char *reference)
 {
     struct daemon *daemon = ctx;
     puller_cancel(daemon->puller, reference);
+}
+
+static void env_machine(void *ctx, struct machine *out)
+{
+    const struct daemon *daemon = ctx;
+    machine_look(daemon->config->state_dir, out);
 }
 
 static void env_drop_layer(void *ctx, int64_t folder)
@@ -182,6 +196,7 @@ static void on_signal(uv_signal_t *signal, int number)
         end_now(daemon);
         return;
     }
+    serve_end_all(daemon);
     core_farewell(daemon->core);
     uv_timer_start(&daemon->end_timer, on_end_wait, END_WAIT_MS, 0);
     daemon_settle(daemon);
@@ -297,14 +312,18 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .random = env_random,
                                      .to_link = env_to_link,
                                      .to_runtime = env_to_runtime,
+                                     .to_runtime_fds = env_to_runtime_fds,
                                      .to_probe = daemon_to_probe,
                                      .to_net = daemon_to_net,
                                      .cpu_m = sysconf(_SC_NPROCESSORS_ONLN) * 1000,
                                      .memory_bytes = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
+                                     .machine = env_machine,
                                      .pause_link = env_pause_link,
                                      .pull = env_pull,
                                      .cancel_pull = env_cancel_pull,
-                                     .drop_layer = env_drop_layer };
+                                     .drop_layer = env_drop_layer,
+                                     .serve = serve_request,
+                                     .stream_input = serve_input };
     daemon->puller = puller_new(daemon);
     daemon->core = core_new(daemon->config, &daemon->env, daemon->store, err);
     if (daemon->core == NULL)
@@ -337,6 +356,7 @@ int daemon_run(struct config *config)
             peer_send(daemon.link, json_new_texts("op", "disconnect", NULL), NULL, 0);
         peer_free(daemon.link);
     }
+    exec_end_all(daemon.core, "Unavailable", "davitd ends, and the command with it");
     peer_free(daemon.runtime);
     peer_free(daemon.probe);
     peer_free(daemon.net);

@@ -10,6 +10,7 @@
 struct control;
 struct puller;
 struct placing;
+struct served;
 
 struct daemon {
     uv_loop_t *loop;
@@ -23,6 +24,7 @@ struct daemon {
     struct peer *net;   /* NULL: pods have no network but the loopback */
     struct control *control;
     struct puller *puller;
+    struct served *served;   /* requests that are read from files and descriptors */
     struct placing *placings; /* the first one is under way */
     uv_poll_t store_poll;
     uv_timer_t timer;

@@ -291,6 +291,7 @@ void inbox_message(struct core *core, const char *text, const char *data, size_t
     case TOPIC_OTHER:
     case TOPIC_SYNC:
     case TOPIC_PRESENCE:
+    case TOPIC_REQUEST:
         break;
     }
     inbox_taken(core, seq);

@@ -54,6 +54,7 @@ static void add_subscriptions(const struct config *config, struct json *head)
     add_subscription(list, topic_node(config->root, config->node, "sync", NULL));
     add_subscription(list, topic_node(config->root, config->node, "presence", NULL));
     add_subscription(list, mem_printf("%s/nodes/%s/desired/#", config->root, config->node));
+    add_subscription(list, mem_printf("%s/nodes/%s/request/+/+", config->root, config->node));
     add_subscription(list, mem_printf("%s/groups/all/desired/#", config->root));
     for (size_t i = 0; i < config->groups.count; i++)
         add_subscription(list, mem_printf("%s/groups/%s/desired/#", config->root, config->groups.items[i]));

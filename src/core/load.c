@@ -8,7 +8,9 @@
 #include "core/core.h"
 #include "core/handler.h"
 #include "core/inbox.h"
+#include "core/restart.h"
 #include "core/runtime.h"
+#include "core/stats.h"
 
 #define AGE_MAX_MS (400ull * 24 * 3600 * 1000)
 
@@ -158,6 +160,11 @@ static void load_address(void *ctx, const char *uid, const char *address)
     network_load(((struct loading *)ctx)->core, uid, address);
 }
 
+static void load_restart(void *ctx, const char *uid, bool made)
+{
+    restart_mark(((struct loading *)ctx)->core, uid, made);
+}
+
 static void load_refused(void *ctx, const struct object_id *id)
 {
     struct object *object = objects_get(&((struct loading *)ctx)->core->objects, id);
@@ -215,12 +222,14 @@ struct core *core_new(const struct config *config, const struct core_env *env, s
     core_new_uid(core, core->link.session);
     struct loading loading = { .core = core };
     network_init(core);
+    requests_init(core);
     network_ended(core);
     core->outbox = outbox_new(store, env->to_link, env->ctx, err);
     bool good = core->outbox != NULL && images_load(&core->images, store, err) &&
                 store_each_slot(store, load_slot, &loading, err) &&
                 store_each_superseded(store, load_superseded, &loading, err) &&
                 store_each_incarnation(store, load_incarnation, &loading, err) &&
+                store_each_restart(store, load_restart, &loading, err) && requests_load(core, err) &&
                 store_each_memory(store, load_memory, &loading, err) &&
                 store_each_refused(store, load_refused, &loading, err) &&
                 store_each_address(store, load_address, &loading, err);
@@ -239,7 +248,9 @@ void core_free(struct core *core)
     if (core == NULL)
         return;
     change_free_all(core);
+    requests_free(core);
     runtime_lost(core);
+    stats_free(core);
     handler_free_all(core);
     network_free(core);
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)

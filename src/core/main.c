@@ -2,6 +2,7 @@
 
 #include <getopt.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -115,6 +116,7 @@ int main(int argc, char **argv)
         return code;
     log_init("davitd", arguments.level);
     umask(0077);
+    signal(SIGPIPE, SIG_IGN); /* a command may close what it is given to read; libuv gives its children the default again */
     mallopt(M_ARENA_MAX, 1); /* two threads, little memory */
     mallopt(M_TRIM_THRESHOLD, 64 * 1024);
     struct error err;

@@ -256,6 +256,9 @@ void object_renewed(struct object *object)
     pod_free(mem_steal(&object->held));
     memory_clear(object);
     object->end.reason[0] = '\0';
+    object->replaces = false;
+    object->verdict.reason[0] = '\0';
+    object->uncounted = false;
     object->network = (struct pod_network){ .state = NETWORK_WANTED };
     object_fit_memory(object, object_wanted(object));
 }

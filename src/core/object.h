@@ -54,11 +54,15 @@ struct object {
     char uid[POD_UID_BYTES];
     char hash[POD_HASH_BYTES];
     uint64_t created_ms;
+    char restart_uid[POD_UID_BYTES]; /* this incarnation, if it is the wanted one, is to be replaced when its turn comes */
+    bool replaces;          /* one of the same kind, by a restart: what ran before is not taken for its own */
     uint64_t since_boot_ms; /* when it became the wanted one, in this life of davitd */
     struct pod *held;       /* what the incarnation runs, while the ruling document waits for its images; NULL: no update waits */
     struct json *previous;  /* ids of the images of the incarnation before; NULL: none */
     bool pulling;           /* an image is waited for */
     struct pod_end end;     /* the wanted incarnation is over as a whole */
+    struct pod_end verdict; /* it must be */
+    bool uncounted;         /* it has more on the disk than was counted */
     struct pod_network network; /* of the wanted incarnation */
     uint64_t age_before_ms; /* how old it was then, by the wall clock */
     uint64_t wake_boot_ms;  /* look at it again then; 0: no need */

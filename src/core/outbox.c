@@ -12,6 +12,8 @@ struct entry {
     char *payload;
     bool retain;
     bool keyed;        /* in `topics` */
+    bool answer;       /* to a requester */
+    char *correlation; /* NULL: none */
     bool bound;        /* to this connection: a nonce is worth nothing after it */
     int64_t row;       /* 0: derived */
     int64_t sent_id;   /* 0: waits in `queue`; else in flight, in `flying` */
@@ -29,6 +31,7 @@ struct outbox {
     struct entry *flying;
     size_t flying_count;
     size_t event_count;
+    size_t answer_count, answer_bytes;
     uint64_t dropped;
     int64_t last_row;
     int64_t last_id;
@@ -41,8 +44,12 @@ static void entry_free(struct outbox *outbox, struct entry *entry)
 {
     if (entry->keyed)
         HASH_DEL(outbox->topics, entry);
-    else
+    else if (entry->answer) {
+        outbox->answer_count--;
+        outbox->answer_bytes -= strlen(entry->payload);
+    } else
         outbox->event_count--;
+    free(entry->correlation);
     free(entry->topic);
     free(entry->payload);
     free(entry);
@@ -111,6 +118,7 @@ static void pump(struct outbox *outbox)
         json_set_integer(head, "id", entry->sent_id);
         json_set_integer(head, "qos", 1);
         json_set_boolean(head, "retain", entry->retain);
+        json_set_text(head, "correlation", entry->correlation);
         outbox->send(outbox->ctx, head, entry->payload, strlen(entry->payload));
     }
 }
@@ -165,7 +173,7 @@ static void drop_oldest_event(struct outbox *outbox)
     struct entry *entry;
     DL_FOREACH(outbox->queue, entry)
     {
-        if (entry->keyed)
+        if (entry->keyed || entry->answer)
             continue;
         DL_DELETE(outbox->queue, entry);
         entry_free(outbox, entry);
@@ -181,6 +189,23 @@ void outbox_event(struct outbox *outbox, const char *topic, const char *payload)
     struct entry *entry = entry_add(outbox, topic, payload, false);
     DL_APPEND(outbox->queue, entry);
     pump(outbox);
+}
+
+void outbox_answer(struct outbox *outbox, const char *topic, const char *payload, const char *correlation)
+{
+    struct entry *entry = entry_add(outbox, topic, payload, false);
+    outbox->event_count--;
+    entry->answer = true;
+    entry->correlation = mem_strdup(correlation);
+    outbox->answer_count++;
+    outbox->answer_bytes += strlen(payload);
+    DL_APPEND(outbox->queue, entry);
+    pump(outbox);
+}
+
+bool outbox_is_full(const struct outbox *outbox)
+{
+    return outbox->answer_count >= LIMIT_ANSWERS || outbox->answer_bytes >= LIMIT_ANSWERS_BYTES;
 }
 
 void outbox_first(struct outbox *outbox, const char *topic, const char *payload)
@@ -238,7 +263,7 @@ void outbox_published(struct outbox *outbox, int64_t id, bool ok)
 
 size_t outbox_waiting(const struct outbox *outbox)
 {
-    return HASH_COUNT(outbox->topics) + outbox->event_count;
+    return HASH_COUNT(outbox->topics) + outbox->event_count + outbox->answer_count;
 }
 
 uint64_t outbox_dropped(const struct outbox *outbox)

@@ -22,6 +22,11 @@ void outbox_free(struct outbox *outbox);
 void outbox_put(struct outbox *outbox, const char *topic, const char *payload);
 /* An empty retained payload that must arrive: a row, written by `txn`. */
 void outbox_clear(struct outbox *outbox, struct store_txn *txn, const char *topic);
+/* An answer to a requester, with MQTT 5's correlation data (base64; NULL: none). Not retained, and never dropped: whoever
+ * makes them looks at outbox_is_full first.
+ */
+void outbox_answer(struct outbox *outbox, const char *topic, const char *payload, const char *correlation);
+bool outbox_is_full(const struct outbox *outbox); /* LIMIT_ANSWERS, or LIMIT_ANSWERS_BYTES */
 /* Not retained. outbox_first goes before everything that waits, and is gone with the connection (the end-of-flood nonce). */
 void outbox_event(struct outbox *outbox, const char *topic, const char *payload);
 void outbox_first(struct outbox *outbox, const char *topic, const char *payload);

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "core/inbox.h"
 #include "core/report.h"
+#include "core/restart.h"
 #include "protocol/owner.h"
 
 bool owners_is_one(const struct object *object)
@@ -26,9 +27,11 @@ static struct slot *owned_slot(const struct object *child, const char *group)
     return object_slot(child, &key);
 }
 
+/* The summary may still be that of the incarnation before. */
 static bool is_ready(const struct object *child)
 {
-    return json_get_integer(child->summary, "ready", 0) == 1;
+    return json_get_integer(child->summary, "ready", 0) == 1 &&
+           json_get_integer(child->summary, "createdAt", 0) == (int64_t)child->created_ms;
 }
 
 static const struct json *owner_of(const struct object *object)
@@ -91,6 +94,18 @@ static void fill_child(struct core *core, struct object *object, const struct js
     inbox_owned(core, child, group, document);
 }
 
+/* One that is to be restarted, when an update might take it too. */
+static void restart_child(struct core *core, struct object *object, const struct json *owner, int64_t index)
+{
+    struct object_id id;
+    owner_child_id(&object->id, index, &id);
+    struct object *child = objects_find(&core->objects, &id);
+    bool marked = child != NULL && child->hash[0] != '\0' && strcmp(child->uid, child->restart_uid) == 0;
+    if (!marked || child->committing || (is_ready(child) && !is_its_turn(core, object, owner, index)))
+        return;
+    restart_begin(core, child, 0);
+}
+
 void owners_step(struct core *core, struct object *object)
 {
     const struct json *owner = owner_of(object);
@@ -101,6 +116,16 @@ void owners_step(struct core *core, struct object *object)
     drop_children(core, object, group, wanted);
     for (int64_t i = 0; i < wanted; i++)
         fill_child(core, object, owner, group, i);
+    for (int64_t i = 0; i < wanted; i++)
+        restart_child(core, object, owner, i);
+}
+
+/* A Job counts its failures; whoever wants pods that run gets new ones. */
+bool owners_replaces(const struct object *object)
+{
+    const struct slot *ruling = object_ruling(object);
+    return object->end.reason[0] != '\0' && ruling != NULL && ruling->source == SOURCE_OWNER &&
+           strncmp(ruling->group, "jobs/", 5) != 0 && strcmp(object->id.resource, "pods") == 0;
 }
 
 /* ---- what is told */
@@ -137,7 +162,7 @@ bool owners_is_told(const struct object *object)
     return owners_is_one(object) && owner_of(object) != NULL && !object->refused;
 }
 
-void owners_report(struct core *core, struct object *object)
+static void write_both(struct core *core, const struct object *object, struct json **state, struct json **status)
 {
     const struct slot *ruling = object_ruling(object);
     const struct json *owner = owner_of(object);
@@ -148,11 +173,25 @@ void owners_report(struct core *core, struct object *object)
                                    .ignored = &ruling->ignored };
     for (int64_t i = 0; i < report.wanted; i++)
         count_child(core, object, owner, group, i, &report);
-    struct json *state = owner_state_write(&report);
-    AUTO_JSON struct json *status = owner_status_write(&report);
+    *state = owner_state_write(&report);
+    *status = owner_status_write(&report);
+}
+
+struct json *owners_describe(struct core *core, struct object *object)
+{
+    AUTO_JSON struct json *state = NULL;
+    struct json *status = NULL;
+    write_both(core, object, &state, &status);
+    return status;
+}
+
+void owners_report(struct core *core, struct object *object)
+{
+    AUTO_JSON struct json *state = NULL;
+    AUTO_JSON struct json *status = NULL;
+    write_both(core, object, &state, &status);
     report_tell(core, "state", &object->id, state, true, object->told_state);
     report_tell(core, "status", &object->id, status, false, object->told_status);
-    json_free(state);
 }
 
 void owners_child_told(struct core *core, const struct object *child)

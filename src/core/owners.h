@@ -12,7 +12,11 @@ void owners_step(struct core *core, struct object *object);
 /* Its state and status; where it has one (a refusal of it is told as any other). */
 bool owners_is_told(const struct object *object);
 void owners_report(struct core *core, struct object *object);
+struct json *owners_describe(struct core *core, struct object *object); /* its status; the caller frees */
 /* A pod was told of: whoever owns it looks again. */
 void owners_child_told(struct core *core, const struct object *child);
+
+/* A pod that was ended as a whole, and whose owner wants another one in its place. */
+bool owners_replaces(const struct object *object);
 
 #endif

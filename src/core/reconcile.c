@@ -5,8 +5,10 @@
 
 #include "base/memory.h"
 #include "core/collect.h"
+#include "core/eviction.h"
 #include "core/handler.h"
 #include "core/network.h"
+#include "core/owners.h"
 #include "core/runtime.h"
 #include "model/restart.h"
 #include "protocol/resolve.h"
@@ -41,6 +43,7 @@ void reconcile_view(const struct core *core, const struct object *object, struct
     view->images = images;
     view->network = network_view(core, object, view->pod);
     view->end = &object->end;
+    view->verdict = &object->verdict;
     view->age_ms = age_ms(core, object);
     for (size_t i = 0; view->pod != NULL && i < pod_count(view->pod); i++)
         pulls_look(core, object, pod_container(view->pod, i), &object->memory[i], &images[i]);
@@ -265,7 +268,7 @@ static bool runs_unasked(const struct run *run)
 /* The database was lost, and documents came before it was known what runs: what they ask for may run already. */
 static const struct run *run_to_keep(const struct object *object)
 {
-    if (!never_began(object))
+    if (object->replaces || !never_began(object))
         return NULL;
     for (const struct run *run = object->runs; run != NULL; run = run->next)
         if (strcmp(run->hash, object->hash) == 0 && runs_unasked(run))
@@ -309,6 +312,7 @@ static bool renew_if_needed(struct core *core, struct object *object, const stru
     bool other = strcmp(object->hash, ruling->hash) != 0;
     if (other && update_waits(core, object, ruling))
         return false;
+    other = other || owners_replaces(object);
     const struct run *kept = other ? NULL : run_to_keep(object);
     if (!other && kept == NULL)
         return false;
@@ -348,6 +352,7 @@ static bool carry_out(struct core *core, struct object *object, const struct pod
     case POD_STOP:
     case POD_REMOVE:
     case POD_RELEASE:
+    case POD_EMPTY:
         runtime_act(core, object, action, pod);
         break;
     }
@@ -378,6 +383,8 @@ static void step(struct core *core, struct object *object, uint64_t now)
     pod_step(&view, now, core_wall_ms(core), &next);
     if (next.wake_boot_ms != 0)
         core_wake_object(core, object, next.wake_boot_ms);
+    if (view.pod != NULL)
+        eviction_watch(core, view.pod);
     if (view.pod != NULL)
         pull_missing(core, object, view.pod, next.wants_image);
     if (carry_out(core, object, &next.action, view.pod))

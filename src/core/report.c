@@ -40,8 +40,13 @@ bool report_tell(struct core *core, const char *word, const struct object_id *id
     return true;
 }
 
-static void report_pod(struct core *core, struct object *object, const struct pod_report *report)
+/* `described` NULL: what is new of it is told. */
+static void report_pod(struct core *core, struct object *object, const struct pod_report *report, struct json **described)
 {
+    if (described != NULL) {
+        *described = pod_status_write(report);
+        return;
+    }
     struct json *state = pod_state_write(report);
     if (report_tell(core, "state", &object->id, state, true, object->told_state))
         core->node_dirty = true;
@@ -208,20 +213,8 @@ static void telling_fill(struct core *core, struct object *object, struct tellin
     telling->own.count = connected ? network_addresses(core, object->uid, telling->addresses) : 0;
 }
 
-void report_object(struct core *core, struct object *object)
+static void report_containers(struct core *core, struct object *object, struct json **described)
 {
-    if (nothing_to_tell(object)) {
-        if (object->summary != NULL)
-            core->node_dirty = true;
-        json_free(mem_steal(&object->summary));
-        tell_nothing(core, object);
-        return;
-    }
-    remember_topics(core, object);
-    if (owners_is_told(object)) {
-        owners_report(core, object);
-        return;
-    }
     struct telling telling;
     telling_fill(core, object, &telling);
     const struct slot *ruling = object_ruling(object);
@@ -249,10 +242,38 @@ void report_object(struct core *core, struct object *object)
     struct container_image update;
     tell_update(core, object, &update, &report);
     AUTO_JSON struct json *pulls = tell_images(core, object, &report);
-    report_pod(core, object, &report);
+    report_pod(core, object, &report, described);
     for (size_t i = 0; i < telling.containers; i++)
         free(telling.image_ids[i]);
     list_free(&shadows);
+}
+
+void report_object(struct core *core, struct object *object)
+{
+    if (nothing_to_tell(object)) {
+        if (object->summary != NULL)
+            core->node_dirty = true;
+        json_free(mem_steal(&object->summary));
+        tell_nothing(core, object);
+        return;
+    }
+    remember_topics(core, object);
+    if (owners_is_told(object)) {
+        owners_report(core, object);
+        return;
+    }
+    report_containers(core, object, NULL);
+}
+
+struct json *report_describe(struct core *core, struct object *object)
+{
+    struct json *described = NULL;
+    if (nothing_to_tell(object))
+        return NULL;
+    if (owners_is_told(object))
+        return owners_describe(core, object);
+    report_containers(core, object, &described);
+    return described;
 }
 
 static char *presence_text(const struct core *core, bool online)

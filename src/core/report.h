@@ -9,6 +9,8 @@ void report_node(struct core *core);
 void report_presence(struct core *core, bool online);
 /* Everything is told anew: a new connection, to a broker that may have forgotten. */
 void report_again(struct core *core);
+/* An object's status as it is now, in Kubernetes' shape; the caller frees. NULL: there is nothing to tell. */
+struct json *report_describe(struct core *core, struct object *object);
 /* {"online":false…} for the will; the caller frees. */
 char *report_will(const struct core *core);
 /* Puts `json` on R/nodes/N/WORD[/ID] unless it was told last; `ts` is not compared, and added only then. True: told. */

@@ -8,8 +8,11 @@
 #include "base/memory.h"
 #include "core/collect.h"
 #include "core/create.h"
+#include "core/exec.h"
+#include "core/eviction.h"
 #include "core/handler.h"
 #include "core/observed.h"
+#include "core/stats.h"
 #include "davit/limits.h"
 #include "model/probe.h"
 #include "model/restart.h"
@@ -35,14 +38,17 @@ struct runtime_call {
 static const char *call_name(enum pod_action_kind kind)
 {
     static const char *const names[] = { [POD_CREATE] = "create", [POD_START] = "start",     [POD_STOP] = "stop",
-                                         [POD_REMOVE] = "remove", [POD_RELEASE] = "release" };
+                                         [POD_REMOVE] = "remove", [POD_RELEASE] = "release",
+                                         [POD_EMPTY] = "release" };
     return names[kind];
 }
 
 static struct json *instance_document(const struct pod_action *action)
 {
     struct json *json = json_new_texts("uid", action->uid, NULL);
-    if (action->kind == POD_RELEASE)
+    if (action->kind == POD_EMPTY)
+        json_set_boolean(json, "keep", true);
+    if (action->kind == POD_RELEASE || action->kind == POD_EMPTY)
         return json;
     json_set_text(json, "container", action->container);
     json_set_integer(json, "attempt", action->attempt);
@@ -51,13 +57,19 @@ static struct json *instance_document(const struct pod_action *action)
     return json;
 }
 
-static void send_call(struct core *core, int64_t id, const char *name, const char *lane, uint64_t deadline_ms,
-                      const struct json *document)
+static struct json *call_head(int64_t id, const char *name, uint64_t deadline_ms)
 {
     struct json *head = json_new_texts("op", "call", "call", name, NULL);
     json_set_integer(head, "id", id);
-    json_set_text(head, "lane", lane);
     json_set_integer(head, "deadlineMs", (int64_t)deadline_ms);
+    return head;
+}
+
+static void send_call(struct core *core, int64_t id, const char *name, const char *lane, uint64_t deadline_ms,
+                      const struct json *document)
+{
+    struct json *head = call_head(id, name, deadline_ms);
+    json_set_text(head, "lane", lane);
     AUTO_FREE char *body = document != NULL ? json_print(document) : NULL;
     core->env->to_runtime(core->env->ctx, head, body, body != NULL ? strlen(body) : 0);
 }
@@ -65,6 +77,17 @@ static void send_call(struct core *core, int64_t id, const char *name, const cha
 void runtime_send(struct core *core, int64_t id, const char *name, uint64_t deadline_ms, const struct json *document)
 {
     send_call(core, id, name, NULL, deadline_ms, document);
+}
+
+void runtime_send_fds(struct core *core, int64_t id, const char *name, uint64_t deadline_ms, const struct json *document,
+                      const int *fds, const char *const *names, size_t fd_count)
+{
+    struct json *head = call_head(id, name, deadline_ms);
+    struct json *list = json_set_array(head, "fds");
+    for (size_t i = 0; i < fd_count; i++)
+        json_add_text(list, names[i]);
+    AUTO_FREE char *body = json_print(document);
+    core->env->to_runtime_fds(core->env->ctx, head, body, strlen(body), fds, fd_count);
 }
 
 static void call_failed(struct core *core, struct object *object, const struct pod_action *action, const char *reason,
@@ -269,6 +292,8 @@ static void call_succeeded(struct core *core, struct object *object, const struc
         instance_stopped(core, object, action, run);
     else if (action->kind == POD_REMOVE && run != NULL)
         run_remove(run, action->container, action->attempt);
+    else if (action->kind == POD_EMPTY && run != NULL)
+        run->emptied = true;
     else if (action->kind == POD_RELEASE && run != NULL && run->count == 0) {
         run->shared = false;
         if (!run->connected)
@@ -374,7 +399,8 @@ void runtime_result(struct core *core, const struct frame_view *frame)
     struct runtime_call *call;
     LL_SEARCH_SCALAR(runtime->calls, call, id, id);
     if (call == NULL) {
-        handler_exec_answered(core, frame);
+        (void)(handler_exec_answered(core, frame) || exec_answered(core, frame) || stats_answered(core, frame) ||
+               eviction_answered(core, frame));
         return;
     }
     LL_DELETE(runtime->calls, call);
@@ -436,5 +462,8 @@ void runtime_lost(struct core *core)
         call_free(call);
     }
     handler_lost(core, true);
+    exec_end_all(core, "Unavailable", "the runtime host ended while the command ran; the command is ended with it");
+    stats_lost(core);
+    eviction_lost(core);
     core->node_dirty = true;
 }

@@ -10,8 +10,11 @@ void runtime_act(struct core *core, struct object *object, const struct pod_acti
 void runtime_release(struct core *core, const char *uid);
 /* What may change while the pod runs: files, limits. Clears object->stale once it worked. */
 void runtime_update(struct core *core, struct object *object, const struct pod *pod);
-/* A call that belongs to no lane: exec, logs, stats. Its answer is found by `id`. */
+/* A call that belongs to no lane: exec, stats. Its answer is found by `id`. */
 void runtime_send(struct core *core, int64_t id, const char *name, uint64_t deadline_ms, const struct json *document);
+/* The same with descriptors, `names` of them for the plugin; they stay the caller's. */
+void runtime_send_fds(struct core *core, int64_t id, const char *name, uint64_t deadline_ms, const struct json *document,
+                      const int *fds, const char *const *names, size_t fd_count);
 /* Its preStop runs, or it was asked to end. */
 void runtime_ending_begun(struct core *core, const struct object *object, struct run *run, struct instance *one);
 /* Whether a call of that workload is in flight. */

@@ -183,6 +183,23 @@ bool client_subscribe(struct client *client, struct error *err)
     return rc == MQTTASYNC_SUCCESS || paho_failed(err, "MQTT subscribe", rc);
 }
 
+/* Properties are copied by Paho. */
+static void properties_fill(const struct client_publish *publish, MQTTProperties *properties)
+{
+    MQTTProperty correlation = {.identifier = MQTTPROPERTY_CODE_CORRELATION_DATA};
+    MQTTProperty expiry = {.identifier = MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL};
+
+    if (publish->correlation != NULL) {
+        correlation.value.data.data = (char *)(uintptr_t)publish->correlation;
+        correlation.value.data.len = (int)publish->correlation_len;
+        MQTTProperties_add(properties, &correlation);
+    }
+    if (publish->expiry_s >= 0) {
+        expiry.value.integer4 = (unsigned int)publish->expiry_s;
+        MQTTProperties_add(properties, &expiry);
+    }
+}
+
 bool client_publish(struct client *client, const struct client_publish *publish, void *token, struct error *err)
 {
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
@@ -199,11 +216,13 @@ bool client_publish(struct client *client, const struct client_publish *publish,
     if (client->version == CLIENT_VERSION_5) {
         response.onSuccess5 = client_on_published5;
         response.onFailure5 = client_on_publish_failed5;
+        properties_fill(publish, &message.properties);
     } else {
         response.onSuccess = client_on_published;
         response.onFailure = client_on_publish_failed;
     }
     int rc = MQTTAsync_sendMessage(client->handle, publish->topic, &message, &response);
+    MQTTProperties_free(&message.properties);
     if (rc == MQTTASYNC_SUCCESS)
         return true;
     free(ticket);

@@ -47,6 +47,9 @@ struct client_publish {
     size_t payload_len;
     int qos;
     bool retain;
+    const void *correlation; /* MQTT 5's; NULL: none. Left out with 3.1.1, as is expiry_s */
+    size_t correlation_len;
+    int64_t expiry_s; /* -1: none */
 };
 
 MUST_CHECK struct client *client_new(const struct link_options *options, int version,

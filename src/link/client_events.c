@@ -188,6 +188,30 @@ void client_on_close_failed5(void *context, MQTTAsync_failureData5 *data)
     closed(context);
 }
 
+static const MQTTLenString *property_text(MQTTProperties *properties, enum MQTTPropertyCodes code)
+{
+    const MQTTProperty *property = MQTTProperties_getProperty(properties, code);
+
+    return property != NULL ? &property->value.data : NULL;
+}
+
+/* The caller frees what is returned: the response topic, with a NUL behind it. */
+static char *properties_take(MQTTProperties *properties, struct up_message *up)
+{
+    const MQTTLenString *response = property_text(properties, MQTTPROPERTY_CODE_RESPONSE_TOPIC);
+    const MQTTLenString *correlation = property_text(properties, MQTTPROPERTY_CODE_CORRELATION_DATA);
+    char *topic = response != NULL && response->len > 0 ? mem_strndup(response->data, (size_t)response->len) : NULL;
+
+    up->response_topic = topic;
+    if (correlation != NULL && correlation->len > 0) {
+        up->correlation = correlation->data;
+        up->correlation_len = (size_t)correlation->len;
+    }
+    if (MQTTProperties_hasProperty(properties, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL))
+        up->expiry_s = property_get(properties, MQTTPROPERTY_CODE_MESSAGE_EXPIRY_INTERVAL, 0);
+    return topic;
+}
+
 int client_on_message(void *context, char *topic, int topic_len, MQTTAsync_message *message)
 {
     struct client *client = context;
@@ -195,7 +219,10 @@ int client_on_message(void *context, char *topic, int topic_len, MQTTAsync_messa
                             .qos = message->qos,
                             .retain = message->retained != 0,
                             .payload = message->payload,
-                            .payload_len = (size_t)message->payloadlen};
+                            .payload_len = (size_t)message->payloadlen,
+                            .expiry_s = -1};
+    AUTO_FREE char *response =
+        client->version == CLIENT_VERSION_5 ? properties_take(&message->properties, &up) : NULL;
 
     if (topic_len > 0 && strlen(topic) != (size_t)topic_len)
         log_warn("a message on a topic with a NUL in it is left out");

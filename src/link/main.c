@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/sandbox.h"
@@ -35,8 +36,21 @@ static bool do_publish(struct link *link, struct frame *frame)
 
     if (id < 0 || qos < 0 || qos > 1 || topic == NULL || topic[0] == '\0' || strpbrk(topic, "+#") != NULL)
         return false;
-    session_publish(link->session, id, mem_strdup(topic), mem_steal(&frame->body), frame->body_len, (int)qos,
-                    json_get_boolean(frame->head, "retain", false));
+    struct publication *publication = mem_alloc(sizeof(*publication));
+    publication->id = id;
+    publication->topic = mem_strdup(topic);
+    publication->payload = mem_steal(&frame->body);
+    publication->payload_len = frame->body_len;
+    publication->qos = (int)qos;
+    publication->retain = json_get_boolean(frame->head, "retain", false);
+    publication->expiry_s = json_get_integer(frame->head, "expiry", -1);
+    const char *correlation = json_get_text(frame->head, "correlation");
+    if (correlation != NULL && !base64_decode(correlation, strlen(correlation), &publication->correlation,
+                                              &publication->correlation_len)) {
+        publication_free(publication);
+        return false;
+    }
+    session_publish(link->session, publication);
     return true;
 }
 

@@ -11,6 +11,7 @@ void publication_free(struct publication *publication)
 {
     free(publication->topic);
     free(publication->payload);
+    free(publication->correlation);
     free(publication);
 }
 
@@ -32,7 +33,11 @@ size_t publication_packet_bytes(const struct publication *publication, int versi
     size_t length_bytes = 1;
 
     rest += publication->qos > 0 ? 2 : 0;
-    rest += version == CLIENT_VERSION_5 ? 1 : 0;
+    if (version == CLIENT_VERSION_5) {
+        size_t properties = publication->correlation != NULL ? 3 + publication->correlation_len : 0;
+        properties += publication->expiry_s >= 0 ? 5 : 0;
+        rest += properties + (properties < 128 ? 1 : 4); /* the length before them: as long as it may be */
+    }
     for (size_t left = rest; left >= 128; left /= 128)
         length_bytes++;
     return 1 + length_bytes + rest;

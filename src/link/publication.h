@@ -16,6 +16,9 @@ struct publication {
     size_t payload_len;
     int qos;
     bool retain;
+    char *correlation;      /* MQTT 5's correlation data; NULL: none */
+    size_t correlation_len;
+    int64_t expiry_s;       /* MQTT 5's message expiry; -1: none */
     bool answered;
 };
 

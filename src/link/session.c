@@ -205,7 +205,10 @@ static void session_send(struct session *session, struct publication *publicatio
                                      .payload = publication->payload,
                                      .payload_len = publication->payload_len,
                                      .qos = publication->qos,
-                                     .retain = publication->retain};
+                                     .retain = publication->retain,
+                                     .correlation = publication->correlation,
+                                     .correlation_len = publication->correlation_len,
+                                     .expiry_s = publication->expiry_s};
     uint32_t max = session->now.opening.maximum_packet_size;
     struct error err = {0};
 

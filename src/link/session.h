@@ -5,6 +5,7 @@
 #define LINK_SESSION_H
 
 #include "link/options.h"
+#include "link/publication.h"
 #include "link/up.h"
 
 struct session;
@@ -12,9 +13,8 @@ struct session;
 /* Both must outlive the process. Starts its thread. */
 struct session *session_new(const struct link_options *options, struct up *up);
 
-/* Loop. Takes topic and payload (may be NULL when empty). Answered by a `published` frame, whatever happens. */
-void session_publish(struct session *session, int64_t id, char *topic_taken, char *payload_taken, size_t payload_len,
-                     int qos, bool retain);
+/* Loop. Answered by a `published` frame, whatever happens. */
+void session_publish(struct session *session, struct publication *taken);
 /* Loop. DISCONNECT after what was asked before; then session_is_over. */
 void session_disconnect(struct session *session);
 bool session_is_over(struct session *session);

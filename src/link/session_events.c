@@ -80,19 +80,12 @@ const struct client_events session_events = {.on_opened = on_opened,
                                              .on_message = on_message,
                                              .on_published = session_published};
 
-void session_publish(struct session *session, int64_t id, char *topic_taken, char *payload_taken, size_t payload_len,
-                     int qos, bool retain)
+void session_publish(struct session *session, struct publication *taken)
 {
-    struct publication *publication = mem_alloc(sizeof(*publication));
+    struct publication *publication = taken;
 
-    publication->id = id;
-    publication->topic = topic_taken;
-    publication->payload = payload_taken;
-    publication->payload_len = payload_len;
-    publication->qos = qos;
-    publication->retain = retain;
     pthread_mutex_lock(&session->lock);
-    bool full = session->asked.bytes + payload_len > LIMIT_LINK_QUEUE_BYTES;
+    bool full = session->asked.bytes + publication->payload_len > LIMIT_LINK_QUEUE_BYTES;
     if (!full) {
         publications_add(&session->asked, publication);
         pthread_cond_signal(&session->changed);

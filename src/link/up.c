@@ -8,6 +8,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include "base/base64.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "link/wait.h"
@@ -103,6 +104,13 @@ static char *message_encode(const struct up_message *message, int64_t seq, size_
     json_set_boolean(head, "retain", message->retain);
     if (seq != 0)
         json_set_integer(head, "seq", seq);
+    json_set_text(head, "responseTopic", message->response_topic);
+    if (message->correlation != NULL) {
+        AUTO_FREE char *correlation = base64_encode(message->correlation, message->correlation_len);
+        json_set_text(head, "correlation", correlation);
+    }
+    if (message->expiry_s >= 0)
+        json_set_integer(head, "expiry", message->expiry_s);
     char *data = frame_encode(head, message->payload, message->payload_len, len, &err);
     if (data == NULL)
         log_warn("a message of %zu bytes on %.200s is left out: %s", message->payload_len, message->topic, err.message);

@@ -16,6 +16,11 @@ struct up_message {
     bool retain;
     const void *payload;
     size_t payload_len;
+    /* MQTT 5's properties of a request. */
+    const char *response_topic; /* NULL: none */
+    const void *correlation;    /* NULL: none */
+    size_t correlation_len;
+    int64_t expiry_s; /* what is left of its life; -1: it has no end */
 };
 
 struct up *up_new(int fd);

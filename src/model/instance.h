@@ -70,6 +70,7 @@ struct run {
     size_t count;
     bool shared; /* it has something to release */
     bool connected; /* it has a network */
+    bool emptied; /* what it had in its volumes has gone */
     char settings[SETTINGS_BYTES]; /* digest of the files and limits that it has; "": not known */
     uint64_t ending_boot_ms; /* the end of all of it began; 0: not */
     uint64_t retry_boot_ms; /* an ending call failed: not before */

@@ -257,6 +257,24 @@ static bool remember_ends(const struct pod_view *view, const struct run *run, ui
     return false;
 }
 
+static bool is_condemned(const struct pod_view *view, struct pod_next *next)
+{
+    if (view->verdict == NULL || view->verdict->reason[0] == '\0')
+        return false;
+    step_act(next, POD_OVER, view->uid, "", 0);
+    next->action.end = *view->verdict;
+    return true;
+}
+
+/* Nothing of a pod that was ended as a whole runs again: what it had in its volumes goes, as in Kubernetes. */
+static bool empty(const struct pod_view *view, const struct run *run, struct pod_next *next)
+{
+    if (view->end == NULL || view->end->reason[0] == '\0' || run == NULL || run->count > 0 || !run->shared || run->emptied)
+        return false;
+    step_act(next, POD_EMPTY, run->uid, "", 0);
+    return true;
+}
+
 /* The pod is over: sidecars, and whatever else still runs, are brought to their end. */
 static bool step_over(const struct run *run, uint64_t now, struct pod_next *next)
 {
@@ -310,14 +328,14 @@ static void step_wanted(const struct pod_view *view, const struct run *run, uint
     struct pod_progress progress;
     pod_progress(view, run, &progress);
     bool over = progress.finished || (view->end != NULL && view->end->reason[0] != '\0');
-    if (!over && is_past_deadline(view, now, next))
+    if (!over && (is_condemned(view, next) || is_past_deadline(view, now, next)))
         return;
     if (over ? step_over(run, now, next) : step_containers(view, run, &progress, now, next))
         return;
-    if (run == NULL || now >= run->retry_boot_ms)
-        tidy(view, run, next);
-    else
+    if (run != NULL && now < run->retry_boot_ms)
         step_wake(next, run->retry_boot_ms);
+    else if (!tidy(view, run, next))
+        empty(view, run, next);
 }
 
 void pod_step(const struct pod_view *view, uint64_t now_boot_ms, uint64_t now_wall_ms, struct pod_next *next)

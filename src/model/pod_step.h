@@ -18,6 +18,7 @@ enum pod_action_kind {
     POD_STOP,    /* runtime: ask it to end; force: end it */
     POD_REMOVE,  /* runtime: remove an attempt that does not run */
     POD_RELEASE, /* runtime: remove what the attempts of a uid shared */
+    POD_EMPTY,   /* runtime: the pod is over, and what it has in its volumes goes */
     POD_DISCONNECT, /* network: remove the pod's namespace and its addresses */
     POD_HOOK,    /* begin postStart or preStop; it goes on beside whatever comes next */
     POD_PROBE,   /* ask a probe; likewise */
@@ -65,6 +66,7 @@ struct pod_view {
     const struct container_image *images;  /* likewise */
     const struct pod_network *network;     /* NULL: it needs none */
     const struct pod_end *end;             /* NULL, or reason "": it is not over */
+    const struct pod_end *verdict;         /* NULL, or reason "": nothing says that it must be */
     uint64_t age_ms;                       /* since it was accepted */
 };
 

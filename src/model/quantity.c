@@ -1,6 +1,8 @@
 #include "model/quantity.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #define DIGITS_MAX 18   /* what fits in 64 bits; more are no quantity anybody means */
@@ -79,4 +81,16 @@ bool quantity_read(const char *text, int64_t scale, int64_t *out)
         value = (value + 9) / 10;
     *out = value > (wide)INT64_MAX ? INT64_MAX : (int64_t)value;
     return true;
+}
+
+const char *quantity_bytes(int64_t bytes, char out[QUANTITY_BYTES])
+{
+    static const char *const units[] = { "", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei" };
+    size_t unit = 0;
+    while (bytes != 0 && bytes % 1024 == 0 && unit + 1 < sizeof(units) / sizeof(units[0])) {
+        bytes /= 1024;
+        unit++;
+    }
+    snprintf(out, QUANTITY_BYTES, "%" PRId64 "%s", bytes, units[unit]);
+    return out;
 }

@@ -10,4 +10,8 @@
  */
 bool quantity_read(const char *text, int64_t scale, int64_t *out);
 
+#define QUANTITY_BYTES 24
+/* Bytes as Kubernetes writes them: in the largest binary unit that divides them. Returns out. */
+const char *quantity_bytes(int64_t bytes, char out[QUANTITY_BYTES]);
+
 #endif

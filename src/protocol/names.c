@@ -62,6 +62,22 @@ bool name_is_root(const char *text)
     return len > 0;
 }
 
+bool name_is_word(const char *text, const char *others, size_t most)
+{
+    size_t len = strlen(text);
+    for (const char *c = text; *c != '\0'; c++) {
+        bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9');
+        if (!plain && strchr(others, *c) == NULL)
+            return false;
+    }
+    return len > 0 && len <= most;
+}
+
+bool name_is_user(const char *text)
+{
+    return name_is_word(text, "-_.@:", LIMIT_REQUEST_NAME_BYTES);
+}
+
 static const struct {
     struct resource resource;
     const char *shorts;

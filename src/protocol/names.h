@@ -12,6 +12,10 @@ bool name_is_label(const char *text);
 bool name_is_subdomain(const char *text);
 /* A node or group name: a subdomain, and none of the protocol's own words. */
 bool name_is_node(const char *text);
+/* 1 to `most` letters and digits of ASCII, and characters of `others`. */
+bool name_is_word(const char *text, const char *others, size_t most);
+/* A user's name as a topic level: letters, digits, '-', '_', '.', '@', ':', 1 to LIMIT_REQUEST_NAME_BYTES. */
+bool name_is_user(const char *text);
 /* A topic root: one to four levels of letters, digits, '-', '_', '.'. */
 bool name_is_root(const char *text);
 

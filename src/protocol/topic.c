@@ -66,6 +66,16 @@ static bool desired_parse(const char *rest, bool own, struct topic *topic, struc
     return true;
 }
 
+static bool request_parse(const char *rest, struct topic *topic, struct error *err)
+{
+    topic->kind = TOPIC_REQUEST;
+    rest = level(rest, topic->verb, sizeof(topic->verb));
+    rest = rest != NULL ? level(rest, topic->who, sizeof(topic->who)) : NULL;
+    if (rest == NULL || rest[0] != '\0' || !name_is_label(topic->verb) || !name_is_user(topic->who))
+        return error_set(err, ERROR_INVALID, "a request's topic ends in VERB/WHO, and WHO is a user's name");
+    return true;
+}
+
 bool topic_parse(const char *root, const char *node, const char *text, struct topic *topic, struct error *err)
 {
     memset(topic, 0, sizeof(*topic));
@@ -87,6 +97,8 @@ bool topic_parse(const char *root, const char *node, const char *text, struct to
         topic->kind = TOPIC_SYNC;
     else if (strcmp(rest, "presence") == 0)
         topic->kind = TOPIC_PRESENCE;
+    else if (after(rest, "request") != NULL)
+        return request_parse(after(rest, "request"), topic, err);
     else
         return desired_parse(rest, true, topic, err);
     return true;

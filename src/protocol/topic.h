@@ -3,7 +3,10 @@
 #define PROTOCOL_TOPIC_H
 
 #include "base/error.h"
+#include "davit/limits.h"
 #include "model/object_id.h"
+
+#define TOPIC_VERB_BYTES 32
 
 enum topic_kind {
     TOPIC_OTHER,          /* not ours, or not for us: ignored */
@@ -11,13 +14,16 @@ enum topic_kind {
     TOPIC_DESIRED_BUNDLE, /* R/nodes/N/desired */
     TOPIC_DESIRED_NODE,   /* R/nodes/N/desired/node */
     TOPIC_SYNC,           /* R/nodes/N/sync */
-    TOPIC_PRESENCE        /* R/nodes/N/presence */
+    TOPIC_PRESENCE,       /* R/nodes/N/presence */
+    TOPIC_REQUEST         /* R/nodes/N/request/VERB/WHO; set also where VERB or WHO is not valid */
 };
 
 struct topic {
     enum topic_kind kind;
     char group[LIMIT_NAME_BYTES + 1]; /* "" for the node's own */
     struct object_id id;              /* DESIRED_OBJECT */
+    char verb[TOPIC_VERB_BYTES];      /* REQUEST */
+    char who[LIMIT_REQUEST_NAME_BYTES + 1];
 };
 
 /* Reads a topic that came in. False: below `desired`, but no valid object's address; the message says why. */

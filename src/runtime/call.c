@@ -44,6 +44,7 @@ static enum davit_result run_unknown(const struct davit_runtime_plugin *plugin, 
 
 RUN_IF_THERE(update)
 RUN_IF_THERE(exec)
+RUN_IF_THERE(stats)
 
 static enum davit_result run_unknown(const struct davit_runtime_plugin *plugin, void *ctx, const char *document,
                                      struct davit_call *call)
@@ -60,7 +61,8 @@ static const struct {
     call_operation operation;
 } operations[] = {
     {"list", run_list}, {"create", run_create}, {"start", run_start},     {"stop", run_stop},
-    {"remove", run_remove}, {"release", run_release}, {"update", run_update}, {"exec", run_exec}, {"unknown", run_unknown},
+    {"remove", run_remove}, {"release", run_release}, {"update", run_update}, {"exec", run_exec},
+    {"stats", run_stats}, {"unknown", run_unknown},
 };
 
 static void choose_operation(struct davit_call *call, const char *name)
@@ -71,7 +73,24 @@ static void choose_operation(struct davit_call *call, const char *name)
         i++;
     call->name = operations[i].name;
     call->operation = operations[i].operation;
-    call->beside = call->operation == run_exec;
+    call->beside = call->operation == run_exec || call->operation == run_stats;
+}
+
+static bool take_fds(struct davit_call *call, struct frame *frame, struct error *err)
+{
+    const struct json *names = json_get(frame->head, "fds");
+
+    if (json_size(names) != frame->fd_count)
+        return error_set(err, ERROR_INVALID, "call %lld names %zu descriptors and brings %zu", (long long)call->id,
+                         json_size(names), frame->fd_count);
+    JSON_EACH(name, names) {
+        const char *text = json_text(name);
+
+        call->fds[call->fd_count].fd = frame_take_fd(frame, call->fd_count);
+        snprintf(call->fds[call->fd_count].name, CALL_FD_NAME_BYTES, "%s", text != NULL ? text : "");
+        call->fd_count++;
+    }
+    return true;
 }
 
 struct davit_call *call_from_frame(struct frame *frame, uint64_t now_boot_ms, struct error *err)
@@ -97,7 +116,10 @@ struct davit_call *call_from_frame(struct frame *frame, uint64_t now_boot_ms, st
     call->deadline_ms = (uint64_t)deadline_ms;
     call->expires_boot_ms = now_boot_ms + call->deadline_ms;
     call->cancel_fd = -1;
-    return call;
+    if (take_fds(call, frame, err))
+        return call;
+    call_free(call);
+    return NULL;
 }
 
 enum davit_result call_run(struct davit_call *call, const struct davit_runtime_plugin *plugin, void *ctx)
@@ -105,10 +127,18 @@ enum davit_result call_run(struct davit_call *call, const struct davit_runtime_p
     return call->operation(plugin, ctx, call->document, call);
 }
 
+void call_close_fds(struct davit_call *call)
+{
+    for (size_t i = 0; i < call->fd_count; i++)
+        fd_close_at(&call->fds[i].fd);
+    call->fd_count = 0;
+}
+
 void call_free(struct davit_call *call)
 {
     if (call == NULL)
         return;
+    call_close_fds(call);
     fd_close_at(&call->cancel_fd);
     free(call->lane);
     free(call->document);

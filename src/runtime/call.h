@@ -11,6 +11,7 @@
 
 #define CALL_REASON_BYTES 64
 #define CALL_MESSAGE_BYTES 1024
+#define CALL_FD_NAME_BYTES 16
 
 typedef enum davit_result (*call_operation)(const struct davit_runtime_plugin *plugin, void *ctx,
                                             const char *document, struct davit_call *call);
@@ -26,16 +27,23 @@ struct davit_call {
     uint64_t expires_boot_ms;
     bool answered;            /* its result is on the way, or it is over its deadline */
     int cancel_fd;            /* made when asked for */
+    struct {
+        char name[CALL_FD_NAME_BYTES];
+        int fd;
+    } fds[LIMIT_FRAME_FDS];   /* that came with it */
+    size_t fd_count;
     char *answer;
     char reason[CALL_REASON_BYTES];
     char message[CALL_MESSAGE_BYTES];
     struct davit_call *next;  /* in the queue, or among the running */
 };
 
-/* Takes the body out of a `call` frame. NULL: the frame cannot be understood. */
+/* Takes the body and the descriptors out of a `call` frame. NULL: the frame cannot be understood. */
 MUST_CHECK struct davit_call *call_from_frame(struct frame *frame, uint64_t now_boot_ms, struct error *err);
 /* Runs it; blocks. */
 enum davit_result call_run(struct davit_call *call, const struct davit_runtime_plugin *plugin, void *ctx);
+/* Whoever holds the other ends hears that the call is over before its result can. */
+void call_close_fds(struct davit_call *call);
 void call_free(struct davit_call *call);
 /* The word for a result on the wire: "failed", "notFound" … */
 const char *call_result_name(enum davit_result result);

@@ -49,11 +49,20 @@ static int api_cancel_fd(struct davit_call *call)
     return call->cancel_fd;
 }
 
+static int api_call_fd(struct davit_call *call, const char *name)
+{
+    for (size_t i = 0; i < call->fd_count; i++) {
+        if (strcmp(call->fds[i].name, name) == 0)
+            return call->fds[i].fd;
+    }
+    return -1;
+}
+
 void host_init(struct host *host, int fd)
 {
     host->api = (struct davit_runtime_host){
         .size = sizeof(host->api), .notify = api_notify, .answer = api_answer,
-        .fail = api_fail, .log = api_log, .cancel_fd = api_cancel_fd,
+        .fail = api_fail, .log = api_log, .cancel_fd = api_cancel_fd, .call_fd = api_call_fd,
     };
     pthread_mutex_init(&host->sending, NULL);
     host->fd = fd;

@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "runtime/plugin.h"
 #include "runtime/pool.h"
+#include "wire/socket.h"
 
 #define RUN_DIR_MODE 0700
 #define READ_BYTES (64 * 1024)
@@ -116,17 +117,21 @@ static _Noreturn void serve(struct frame_reader *reader, struct pool *pool)
 {
     struct pollfd parent = {.fd = FRAME_CHILD_FD, .events = POLLIN};
     char *buffer = mem_alloc(READ_BYTES);
+    int fds[LIMIT_FRAME_FDS];
     struct error err;
+    size_t fd_count;
     ssize_t got;
 
     for (;;) {
         take_frames(reader, pool);
         if (poll(&parent, 1, pool_expire(pool, clock_boot_ms())) <= 0)
             continue;
-        got = read(FRAME_CHILD_FD, buffer, READ_BYTES);
-        if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
+        got = socket_receive(FRAME_CHILD_FD, buffer, READ_BYTES, fds, &fd_count);
+        if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
+            pool_close(pool);
             end_orphaned();
-        if (got > 0 && !frame_reader_feed(reader, buffer, (size_t)got, NULL, 0, &err))
+        }
+        if (got > 0 && !frame_reader_feed(reader, buffer, (size_t)got, fds, fd_count, &err))
             end_broken(&err);
     }
 }

@@ -73,6 +73,7 @@ static void carry_out(struct pool *pool, struct davit_call *call)
 
     pthread_mutex_unlock(&pool->lock);
     result = call_run(call, pool->plugin, pool->ctx);
+    call_close_fds(call);
     pthread_mutex_lock(&pool->lock);
     late = call->answered;
     call->answered = true;
@@ -160,6 +161,12 @@ struct pool *pool_new(struct host *host, const struct davit_runtime_plugin *plug
         return pool;
     error_set_errno(err, failed, "cannot start %d worker threads", LIMIT_RUNTIME_THREADS);
     return NULL; /* the caller ends the process; threads that did start hold the pool */
+}
+
+void pool_close(struct pool *pool)
+{
+    if (pool->plugin->close != NULL)
+        pool->plugin->close(pool->ctx);
 }
 
 void pool_submit(struct pool *pool, struct davit_call *call)

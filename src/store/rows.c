@@ -159,6 +159,34 @@ void store_delete_address(struct store_txn *txn, const char *uid)
     txn_text(txn_add(txn, DELETE_ADDRESS), uid);
 }
 
+void store_put_request(struct store_txn *txn, const struct request_row *row)
+{
+    struct txn_step *step = txn_add(txn, PUT_REQUEST);
+    txn_text(step, row->key);
+    txn_integer(step, (int64_t)row->begun_ms);
+    txn_text(step, row->reply);
+    txn_text(step, row->correlation);
+    txn_integer(step, row->done);
+    txn_text(step, row->answer);
+}
+
+void store_delete_request(struct store_txn *txn, const char *key)
+{
+    txn_text(txn_add(txn, DELETE_REQUEST), key);
+}
+
+void store_put_restart(struct store_txn *txn, const char *uid, bool made)
+{
+    struct txn_step *step = txn_add(txn, PUT_RESTART);
+    txn_text(step, uid);
+    txn_integer(step, made);
+}
+
+void store_delete_restart(struct store_txn *txn, const char *uid)
+{
+    txn_text(txn_add(txn, DELETE_RESTART), uid);
+}
+
 void store_delete_layer(struct store_txn *txn, const char *diff_id)
 {
     txn_text(txn_add(txn, DELETE_LAYER), diff_id);
@@ -214,6 +242,8 @@ struct reader {
         void (*image_name)(void *ctx, const struct image_name_row *row);
         void (*layer)(void *ctx, const struct layer_row *row);
         void (*address)(void *ctx, const char *uid, const char *address);
+        void (*request)(void *ctx, const struct request_row *row);
+        void (*restart)(void *ctx, const char *uid, bool made);
     } call;
     void *ctx;
     const char *boot_id;
@@ -391,4 +421,35 @@ bool store_each_address(struct store *store, void (*call)(void *, const char *, 
 {
     struct reader reader = { .call.address = call, .ctx = ctx };
     return each(store, "SELECT * FROM addresses", address_row, &reader, err);
+}
+
+static void request_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct request_row row = { .key = text(stmt, 0),
+                               .begun_ms = (uint64_t)sqlite3_column_int64(stmt, 1),
+                               .reply = text(stmt, 2),
+                               .correlation = text(stmt, 3),
+                               .done = sqlite3_column_int(stmt, 4) != 0,
+                               .answer = text(stmt, 5) };
+    reader->call.request(reader->ctx, &row);
+}
+
+bool store_each_request(struct store *store, void (*call)(void *, const struct request_row *), void *ctx,
+                        struct error *err)
+{
+    struct reader reader = { .call.request = call, .ctx = ctx };
+    return each(store, "SELECT * FROM requests ORDER BY begun_ms", request_row, &reader, err);
+}
+
+static void restart_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    reader->call.restart(reader->ctx, text(stmt, 0), sqlite3_column_int(stmt, 1) != 0);
+}
+
+bool store_each_restart(struct store *store, void (*call)(void *, const char *, bool), void *ctx, struct error *err)
+{
+    struct reader reader = { .call.restart = call, .ctx = ctx };
+    return each(store, "SELECT * FROM restarts", restart_row, &reader, err);
 }

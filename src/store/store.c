@@ -152,7 +152,8 @@ static bool database_check(sqlite3 *db, struct error *err)
 static void memories_sweep(sqlite3 *db)
 {
     struct error err;
-    if (!run_sql(db, "DELETE FROM memories WHERE uid NOT IN (SELECT uid FROM incarnations)", "cannot tidy up", &err))
+    if (!run_sql(db, "DELETE FROM memories WHERE uid NOT IN (SELECT uid FROM incarnations);"
+                     "DELETE FROM restarts WHERE uid NOT IN (SELECT uid FROM incarnations)", "cannot tidy up", &err))
         log_warn("%s", err.message);
 }
 

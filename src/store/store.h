@@ -87,6 +87,28 @@ void store_delete_address(struct store_txn *txn, const char *uid);
 MUST_CHECK bool store_each_address(struct store *store, void (*each)(void *ctx, const char *uid, const char *address),
                                    void *ctx, struct error *err);
 
+/* Requests that are carried out once: WHO/ID, and how they were answered. */
+struct request_row {
+    const char *key;
+    uint64_t begun_ms; /* wall */
+    const char *reply; /* topic */
+    const char *correlation;
+    bool done;
+    const char *answer; /* not done: what is answered if it never will be */
+};
+void store_put_request(struct store_txn *txn, const struct request_row *row);
+void store_delete_request(struct store_txn *txn, const char *key);
+MUST_CHECK bool store_each_request(struct store *store, void (*each)(void *ctx, const struct request_row *row), void *ctx,
+                                   struct error *err); /* oldest first */
+
+/* Incarnations, by uid, that are to be replaced by another one of the same kind when their turn comes; `made`: that
+ * replaced another one of the same kind.
+ */
+void store_put_restart(struct store_txn *txn, const char *uid, bool made);
+void store_delete_restart(struct store_txn *txn, const char *uid);
+MUST_CHECK bool store_each_restart(struct store *store, void (*each)(void *ctx, const char *uid, bool made), void *ctx,
+                                   struct error *err);
+
 /* Messages that must arrive. `id` is the caller's, and rises. */
 struct outbox_row {
     int64_t id;

@@ -31,6 +31,10 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [PUT_LAYER] = "INSERT OR REPLACE INTO layers VALUES (?1, ?2, ?3)",
     [PUT_ADDRESS] = "INSERT OR REPLACE INTO addresses VALUES (?1, ?2)",
     [DELETE_ADDRESS] = "DELETE FROM addresses WHERE uid = ?1",
+    [PUT_REQUEST] = "INSERT OR REPLACE INTO requests VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    [DELETE_REQUEST] = "DELETE FROM requests WHERE key = ?1",
+    [PUT_RESTART] = "INSERT OR REPLACE INTO restarts VALUES (?1, ?2)",
+    [DELETE_RESTART] = "DELETE FROM restarts WHERE uid = ?1",
     [DELETE_LAYER] = "DELETE FROM layers WHERE diff_id = ?1",
 };
 

@@ -85,6 +85,13 @@ static void env_to_net(void *ctx, struct json *head)
         net_frame(sim, head);
 }
 
+static void env_to_runtime_fds(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count)
+{
+    (void)fds; /* no process here that could write to them */
+    (void)fd_count;
+    env_to_runtime(ctx, head, body, len);
+}
+
 static void env_pause_link(void *ctx, bool paused)
 {
     sim_note(ctx, "davitd: %s the link", paused ? "pauses" : "hears again");
@@ -265,6 +272,7 @@ void node_start(struct sim *sim)
     node->env = (struct core_env){ .ctx = sim, .boot_id = node->boot_id, .boot_ms = env_boot_ms, .wall_ms = env_wall_ms,
                                    .random = env_random, .to_link = env_to_link, .to_runtime = env_to_runtime,
                                    .to_probe = env_to_probe, .to_net = sim->networks ? env_to_net : NULL,
+                                   .to_runtime_fds = env_to_runtime_fds,
                                    .pause_link = env_pause_link, .pull = env_pull,
                                    .cancel_pull = env_cancel_pull };
     node->core = core_new(node->config, &node->env, node->store, &err);

@@ -1,5 +1,6 @@
 #include "corekit.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -85,6 +86,17 @@ static void to_runtime(void *ctx, struct json *head, const void *body, size_t le
     json_set(call, "document", len > 0 ? parse(text) : json_new_object());
     if (strcmp(name, "list") != 0)
         json_add_text(kit->told, name);
+}
+
+static void to_runtime_fds(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count)
+{
+    struct corekit *kit = ctx;
+    for (size_t i = 0; i < fd_count; i++)
+        assert_true(fcntl(fds[i], F_GETFD) >= 0);
+    kit->fd_count = fd_count;
+    json_free(kit->fd_names);
+    kit->fd_names = json_copy(json_get(head, "fds"));
+    to_runtime(ctx, head, body, len);
 }
 
 static void take_frame(struct corekit *kit, void (*take)(struct core *, const struct frame_view *), const char *head_text,
@@ -334,6 +346,7 @@ int kit_setup(void **state)
         return 1;
     kit->env = (struct core_env){ .ctx = kit, .boot_id = "boot-1", .boot_ms = boot_ms, .wall_ms = wall_ms,
                                   .random = random_bytes, .to_link = to_link, .to_runtime = to_runtime,
+                                  .to_runtime_fds = to_runtime_fds,
                                   .pause_link = pause_link, .pull = pull, .cancel_pull = cancel_pull,
                                   .drop_layer = drop_layer };
     kit->now = 100000;
@@ -363,7 +376,7 @@ int kit_teardown(void **state)
     if (kit->core != NULL)
         kit_stop(kit);
     struct json *all[] = { kit->broker, kit->unacked, kit->events, kit->calls, kit->instances, kit->told,
-                           kit->pulls, kit->cancelled, kit->dropped };
+                           kit->pulls, kit->cancelled, kit->dropped, kit->fd_names };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         json_free(all[i]);
     config_free(kit->config);

@@ -33,6 +33,8 @@ struct corekit {
     struct json *calls;     /* to the runtime, not answered: {"id","call","document"} */
     struct json *instances; /* what the runtime has: "UID/CONTAINER/ATTEMPT": instance */
     struct json *told;      /* names of all runtime calls but list, in their order */
+    struct json *fd_names;  /* of the last call that had descriptors; NULL: none had */
+    size_t fd_count;
     int64_t taken;          /* newest seq that was acknowledged; 0: none */
     struct json *pulls;     /* references that are being pulled: their auths */
     struct json *cancelled; /* references */

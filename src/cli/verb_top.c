@@ -1,0 +1,271 @@
+/* davit top: what pods and the machine use now, with kubectl's columns. davitd samples it when asked. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cli/control.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "cli/verbs.h"
+
+#define CELL_BYTES 64
+#define MEBIBYTE 1048576
+
+struct row {
+    const char *namespace, *pod, *container; /* container NULL: the pod as a whole */
+    const struct json *use, *shared; /* shared: where network and disk are told; NULL: nowhere */
+};
+
+struct rows {
+    struct row *list;
+    size_t count;
+};
+
+/* ---- cells */
+
+/* kubectl rounds CPU up and memory down. */
+static char *cpu_cell(const struct json *use, char out[CELL_BYTES])
+{
+    double cores = 0;
+    if (!json_number(json_get(use, "cpu_cores"), &cores))
+        return strcpy(out, "<unknown>");
+    (void)snprintf(out, CELL_BYTES, "%.0fm", ceil(cores * 1000));
+    return out;
+}
+
+static char *size_cell(const struct json *use, const char *key, char out[CELL_BYTES])
+{
+    int64_t bytes = json_get_integer(use, key, -1);
+    if (bytes < 0)
+        return strcpy(out, "-");
+    (void)snprintf(out, CELL_BYTES, "%" PRId64 "Mi", bytes / MEBIBYTE);
+    return out;
+}
+
+/* "12Mi/3Mi"; a dash where it is not known, as of a pod in the host's network. */
+static char *pair_cell(const struct json *use, const char *first, const char *second, char out[CELL_BYTES])
+{
+    char a[CELL_BYTES], b[CELL_BYTES];
+    if (json_get(use, first) == NULL)
+        return strcpy(out, "-");
+    (void)snprintf(out, CELL_BYTES, "%.30s/%.30s", size_cell(use, first, a), size_cell(use, second, b));
+    return out;
+}
+
+static char *share_cell(double part, double whole, char out[CELL_BYTES])
+{
+    if (part < 0 || whole <= 0)
+        return strcpy(out, "<unknown>");
+    (void)snprintf(out, CELL_BYTES, "%.0f%%", floor(part * 100 / whole));
+    return out;
+}
+
+static double number_of(const struct json *object, const char *key)
+{
+    double value = -1;
+    return json_number(json_get(object, key), &value) ? value : -1;
+}
+
+/* ---- pods */
+
+static int by_name(const void *a, const void *b)
+{
+    const struct row *one = a, *other = b;
+    int order = strcmp(one->namespace, other->namespace);
+    order = order != 0 ? order : strcmp(one->pod, other->pod);
+    if (order != 0 || one->container == NULL || other->container == NULL)
+        return order;
+    return strcmp(one->container, other->container);
+}
+
+static int by_number(const void *a, const void *b, const char *key)
+{
+    double one = number_of(((const struct row *)a)->use, key), other = number_of(((const struct row *)b)->use, key);
+    if (one > other)
+        return -1;
+    return one < other ? 1 : by_name(a, b);
+}
+
+static int by_cpu(const void *a, const void *b)
+{
+    return by_number(a, b, "cpu_cores");
+}
+
+static int by_memory(const void *a, const void *b)
+{
+    return by_number(a, b, "memory_bytes");
+}
+
+static void row_add(struct rows *rows, const struct json *pod, const struct json *container)
+{
+    const char *namespace = json_get_text(pod, "namespace"), *name = json_get_text(pod, "name");
+    const char *own = json_get_text(container, "name");
+    rows->list = mem_resize(rows->list, rows->count + 1, sizeof(*rows->list));
+    rows->list[rows->count++] = (struct row){ .namespace = namespace != NULL ? namespace : "",
+                                              .pod = name != NULL ? name : "",
+                                              .container = container != NULL ? own != NULL ? own : "" : NULL,
+                                              .use = container != NULL ? container : pod,
+                                              .shared = container != NULL ? NULL : pod };
+}
+
+static void rows_fill(const struct options *options, const struct json *pods, struct rows *rows)
+{
+    JSON_EACH(pod, pods) {
+        if (!options->containers)
+            row_add(rows, pod, NULL);
+        JSON_EACH(container, options->containers ? json_get(pod, "containers") : NULL)
+            row_add(rows, pod, container);
+    }
+    if (rows->count == 0)
+        return;
+    const char *key = options->sort_by;
+    qsort(rows->list, rows->count, sizeof(*rows->list),
+          key == NULL ? by_name : strcmp(key, "cpu") == 0 ? by_cpu : by_memory);
+}
+
+static void row_print(const struct options *options, const struct row *row, bool wide, struct table *table)
+{
+    const char *cells[TABLE_COLUMNS];
+    char cpu[CELL_BYTES], memory[CELL_BYTES], pids[CELL_BYTES], net[CELL_BYTES], io[CELL_BYTES], disk[CELL_BYTES];
+    size_t count = 0;
+    if (options->all_namespaces)
+        cells[count++] = row->namespace;
+    cells[count++] = row->pod;
+    if (options->containers)
+        cells[count++] = row->container;
+    cells[count++] = cpu_cell(row->use, cpu);
+    cells[count++] = size_cell(row->use, "memory_bytes", memory);
+    if (wide) {
+        (void)snprintf(pids, sizeof(pids), "%" PRId64, json_get_integer(row->use, "pids", 0));
+        cells[count++] = pids;
+        cells[count++] = pair_cell(row->shared, "network_rx_bytes", "network_tx_bytes", net);
+        cells[count++] = pair_cell(row->use, "io_read_bytes", "io_write_bytes", io);
+        cells[count++] = size_cell(row->use, "disk_bytes", disk);
+    }
+    table_row(table, cells);
+}
+
+static void pods_print(const struct options *options, const struct json *pods, bool wide)
+{
+    static const char *const wide_headings[] = { "PIDS", "NET(rx/tx)", "IO(read/write)", "DISK(bytes)" };
+    struct rows rows = { 0 };
+    AUTO_TABLE struct table table;
+    table_init(&table);
+    if (options->all_namespaces)
+        table_column(&table, "NAMESPACE");
+    table_column(&table, options->containers ? "POD" : "NAME");
+    if (options->containers)
+        table_column(&table, "NAME");
+    table_column(&table, "CPU(cores)");
+    table_column(&table, "MEMORY(bytes)");
+    for (size_t i = 0; wide && i < sizeof(wide_headings) / sizeof(wide_headings[0]); i++)
+        table_column(&table, wide_headings[i]);
+    rows_fill(options, pods, &rows);
+    for (size_t i = 0; i < rows.count; i++)
+        row_print(options, &rows.list[i], wide, &table);
+    table_print(&table);
+    free(rows.list);
+}
+
+static enum exit_code top_pods(const struct options *options, const char *name, enum output output,
+                               const struct json *answer, struct error *err)
+{
+    const struct json *pods = json_get(answer, "pods");
+    if (json_size(pods) == 0 && name != NULL) {
+        (void)error_set(err, ERROR_NOT_FOUND, "pods \"%s\" not found, or nothing of it runs, in namespace \"%s\"", name,
+                        options->ns);
+        return EXIT_CODE_NOT_FOUND;
+    }
+    if (output == OUTPUT_JSON || output == OUTPUT_YAML)
+        output_objects(output, pods, name != NULL);
+    else if (json_size(pods) > 0)
+        pods_print(options, pods, output == OUTPUT_WIDE);
+    else if (options->all_namespaces)
+        (void)fputs("No pods run on this device.\n", stderr);
+    else
+        (void)fprintf(stderr, "No pods run in namespace \"%s\".\n", options->ns);
+    return EXIT_CODE_OK;
+}
+
+/* ---- the node */
+
+static enum exit_code top_node(enum output output, const struct json *answer)
+{
+    static const char *const headings[] = { "NAME",      "CPU(cores)",   "CPU(%)", "MEMORY(bytes)",
+                                            "MEMORY(%)", "DISK(bytes)", "DISK(%)" };
+    const struct json *node = json_get(answer, "node");
+    char cpu[CELL_BYTES], cpu_share[CELL_BYTES], memory[CELL_BYTES], memory_share[CELL_BYTES], disk[CELL_BYTES];
+    char disk_share[CELL_BYTES];
+    if (output == OUTPUT_JSON || output == OUTPUT_YAML) {
+        AUTO_JSON struct json *list = json_new_array();
+        json_add(list, json_copy(node));
+        output_objects(output, list, true);
+        return EXIT_CODE_OK;
+    }
+    AUTO_TABLE struct table table;
+    table_init(&table);
+    for (size_t i = 0; i < (output == OUTPUT_WIDE ? 7 : 5); i++)
+        table_column(&table, headings[i]);
+    AUTO_JSON struct json *used = json_new_object();
+    double whole = number_of(node, "disk_bytes"), left = number_of(node, "disk_free_bytes");
+    if (whole >= 0 && left >= 0)
+        json_set_integer(used, "bytes", (int64_t)(whole - left));
+    const char *const cells[] = { json_get_text(node, "name"),
+                                  cpu_cell(node, cpu),
+                                  share_cell(number_of(node, "cpu_cores"), number_of(node, "cpu_capacity_cores"), cpu_share),
+                                  size_cell(node, "memory_bytes", memory),
+                                  share_cell(number_of(node, "memory_bytes"), number_of(node, "memory_capacity_bytes"),
+                                             memory_share),
+                                  size_cell(used, "bytes", disk),
+                                  share_cell(whole - left, whole, disk_share) };
+    table_row(&table, cells);
+    table_print(&table);
+    return EXIT_CODE_OK;
+}
+
+/* ---- */
+
+static bool is_word_of(const char *word, const char *singular)
+{
+    size_t len = strlen(singular);
+    return strncmp(word, singular, len) == 0 && (word[len] == '\0' || strcmp(word + len, "s") == 0);
+}
+
+static struct json *ask(const struct options *options, const char *pod, bool pods, bool wide, struct error *err)
+{
+    AUTO_JSON struct json *request = json_new_texts("op", "stats", NULL);
+    if (pods && !options->all_namespaces)
+        json_set_text(request, "namespace", options->ns);
+    json_set_text(request, "pod", pod);
+    json_set_boolean(request, "disk", pods && wide);
+    return control_call(options->control, request, -1, NULL, NULL, err);
+}
+
+enum exit_code verb_top(const struct options *options, struct error *err)
+{
+    const char *what = options->word_count > 0 ? options->words[0] : "pods";
+    const char *name = options->word_count > 1 ? options->words[1] : NULL;
+    bool pods = is_word_of(what, "pod") || strcmp(what, "po") == 0;
+    const char *key = options->sort_by;
+    enum output output;
+    if (!output_parse(options, &output, err))
+        return EXIT_CODE_USAGE;
+    if (strncmp(what, "pod/", 4) == 0 || strncmp(what, "pods/", 5) == 0) {
+        pods = true;
+        name = strchr(what, '/') + 1;
+    } else if (!pods && !is_word_of(what, "node") && strcmp(what, "no") != 0) {
+        return usage_error(err, "top of what? pods, one POD, or node");
+    }
+    if (options->word_count > 2 || (name != NULL && (!pods || options->all_namespaces)))
+        return usage_error(err, "top takes pods, the name of one pod in a namespace, or node");
+    if (key != NULL && strcmp(key, "cpu") != 0 && strcmp(key, "memory") != 0)
+        return usage_error(err, "--sort-by=%s: cpu or memory", key);
+    AUTO_JSON struct json *answer = ask(options, name, pods, output == OUTPUT_WIDE, err);
+    if (answer == NULL)
+        return exit_code_of(err);
+    return pods ? top_pods(options, name, output, answer, err) : top_node(output, answer);
+}

@@ -1,0 +1,146 @@
+/* restart: the same pod again, as another incarnation. Its containers end gracefully, and restart counts begin anew, as
+ * for a pod that Kubernetes made anew. An owner's pods go one after the other, where its updates do.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "core/change.h"
+#include "core/owners.h"
+#include "core/request_verbs.h"
+#include "core/restart.h"
+#include "protocol/owner.h"
+
+static void not_found(struct core *core, const struct request_call *call)
+{
+    requests_fail(core, call->serial, "NotFound", "%s \"%s\" not found in namespace \"%s\"", call->object.resource,
+                  call->object.name, call->object.namespace);
+}
+
+/* An image that has gone since: what runs is not ended for what cannot be started again. */
+static const char *missing_image(const struct core *core, const struct pod *pod)
+{
+    for (size_t i = 0; core->runtime.listed && core->runtime.needs_images && i < pod_count(pod); i++)
+        if (images_find(&core->images, pod_container(pod, i)->image) == NULL)
+            return pod_container(pod, i)->image;
+    return NULL;
+}
+
+static void answer(struct core *core, int64_t serial, int64_t pods)
+{
+    const struct request_call *call = requests_find(core, serial);
+    struct json *json = call != NULL ? request_answer(call->args) : NULL;
+    if (json == NULL)
+        return;
+    json_set_integer(json, "pods", pods);
+    requests_answer(core, serial, json);
+}
+
+void restart_done(struct core *core, int64_t serial)
+{
+    answer(core, serial, 1);
+}
+
+void restart_begin(struct core *core, struct object *object, int64_t serial)
+{
+    struct change *change = mem_alloc(sizeof(*change));
+    change->core = core;
+    change->object = object;
+    change->restart = true;
+    change->restart_serial = serial;
+    change->accepted_ms = core_wall_ms(core);
+    change->seq = -1;
+    change_commit(change);
+}
+
+void request_restart_go(struct core *core, struct request_call *call)
+{
+    struct object *object = objects_find(&core->objects, &call->object);
+    const struct pod *pod = object != NULL && object->hash[0] != '\0' ? object_wanted(object) : NULL;
+    call->restarting = object != NULL && object->committing;
+    if (call->restarting)
+        return;
+    const char *image = pod != NULL ? missing_image(core, pod) : NULL;
+    if (pod == NULL)
+        not_found(core, call);
+    else if (image != NULL)
+        requests_fail(core, call->serial, "ImageMissing",
+                      "image %.200s is not on this device any more: nothing was ended. Bring it with davit image pull", image);
+    else if (core->runtime.listed && object->runs == NULL && !object_has_begun(object))
+        answer(core, call->serial, 1); /* it has not begun yet: it will, as it was asked to */
+    else
+        restart_begin(core, object, call->serial);
+}
+
+/* ---- all pods of an owner */
+
+struct marking {
+    struct core *core;
+    int64_t serial;
+    struct object_id owner;
+    char (*uids)[POD_UID_BYTES];
+    size_t count;
+};
+
+static void marked(void *ctx, const struct error *err)
+{
+    struct marking *marking = ctx;
+    struct core *core = marking->core;
+    struct object *owner = objects_find(&core->objects, &marking->owner);
+    for (size_t i = 0; err == NULL && i < marking->count; i++)
+        restart_mark(core, marking->uids[i], false);
+    if (owner != NULL)
+        core_touch(core, owner);
+    if (err != NULL)
+        requests_fail(core, marking->serial, "StoreFailed", "nothing was done: %.300s", err->message);
+    else
+        answer(core, marking->serial, (int64_t)marking->count);
+    free(marking->uids);
+    free(marking);
+}
+
+void restart_mark(struct core *core, const char *uid, bool made)
+{
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        if (strcmp(object->uid, uid) == 0) {
+            object->replaces = made;
+            if (!made)
+                memcpy(object->restart_uid, object->uid, sizeof(object->restart_uid));
+        }
+}
+
+static void mark_all(struct core *core, struct request_call *call, const struct json *owner)
+{
+    struct marking *marking = mem_alloc(sizeof(*marking));
+    int64_t replicas = owner_replicas(owner);
+    struct store_txn *txn = store_begin(core->store);
+    marking->core = core;
+    marking->serial = call->serial;
+    marking->owner = call->object;
+    marking->uids = mem_array((size_t)replicas + 1, sizeof(*marking->uids));
+    for (int64_t i = 0; i < replicas; i++) {
+        struct object_id id;
+        owner_child_id(&call->object, i, &id);
+        const struct object *child = objects_find(&core->objects, &id);
+        if (child == NULL || child->uid[0] == '\0' || child->hash[0] == '\0')
+            continue;
+        memcpy(marking->uids[marking->count++], child->uid, POD_UID_BYTES);
+        store_put_restart(txn, child->uid, false);
+    }
+    store_commit(txn, marked, marking);
+}
+
+void request_restart(struct core *core, struct request_call *call)
+{
+    const struct object *object = objects_find(&core->objects, &call->object);
+    const struct slot *ruling = object != NULL ? object_ruling(object) : NULL;
+    if (strcmp(call->object.resource, "pods") == 0)
+        request_restart_go(core, call);
+    else if (!owner_is_one(call->object.resource))
+        requests_fail(core, call->serial, "InvalidRequest", "%s cannot be restarted: pods, deployments and daemonsets can",
+                      call->object.resource);
+    else if (ruling == NULL || ruling->data == NULL)
+        not_found(core, call);
+    else
+        mark_all(core, call, ruling->data);
+}
