@@ -22,7 +22,7 @@ struct core_env {
     void (*to_runtime)(void *ctx, struct json *head, const void *body, size_t len);
     void (*to_probe)(void *ctx, struct json *head);
     void (*to_net)(void *ctx, struct json *head); /* NULL: pods have no network but the loopback */
-    int64_t cpu_m, memory_bytes; /* of this machine */
+    int64_t cpu_m, memory_bytes, storage_bytes; /* of this machine */
     /* Stop reading from the link until it is false again: too much waits for the disk. */
     void (*pause_link)(void *ctx, bool paused);
     /* Brings an image; core_pull_ended follows, also after cancel_pull. `auths`: an array of Docker's auth.json documents. */

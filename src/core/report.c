@@ -245,6 +245,7 @@ void report_object(struct core *core, struct object *object)
         .orphan = object_is_orphan(object),
         .addresses = &telling.own,
         .host_address = core->network.host_address,
+        .runtime = core->runtime.name,
     };
     struct container_image update;
     tell_update(core, object, &update, &report);
