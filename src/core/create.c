@@ -267,6 +267,11 @@ static void write_pod(const struct creating *creating, const char *uid, struct j
     json_set_text(out, "hosts", hosts);
     AUTO_FREE char *resolv = network_resolv(core, &creating->object->id, pod);
     json_set_text(out, "resolvConf", resolv);
+    struct json *dns = resolv == NULL ? network_dns(pod) : NULL;
+    if (dns != NULL)
+        json_set(out, "dns", dns);
+    AUTO_FREE char *aliases = pod->host_network ? network_aliases(pod) : NULL;
+    json_set_text(out, "hostAliases", aliases);
     json_set(out, "securityContext", security_of_pod(pod));
 }
 
