@@ -46,6 +46,9 @@ static size_t counted(const struct pod_report *report, bool only_ready)
 /* The one container a person should look at: the first that waits, else the first that ended badly. */
 static const struct container_shown *troubled(const struct pod_report *report)
 {
+    /* A sidecar was brought to its end when the pod had done its work: no trouble. */
+    if (report->view->pod != NULL && pod_phase(report->view->pod, report->shown, report->view->end) == PHASE_SUCCEEDED)
+        return NULL;
     for (size_t i = 0; i < container_count(report); i++)
         if (report->shown[i].state == SHOWN_WAITING)
             return &report->shown[i];
