@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/resolv.h"
 #include "cgroup.h"
 #include "conmon.h"
 #include "record.h"
@@ -38,12 +39,21 @@ static char *read_host_file(const char *path)
     return file_read(path, HOST_FILE_BYTES, &text, &len, &err) ? text : mem_strdup("");
 }
 
+/* Of a pod in the host's network: the host's own, as the kubelet passes it on. */
+static char *host_hosts(const struct document *document)
+{
+    const char *aliases = json_get_text(document->pod_json, "hostAliases");
+    AUTO_FREE char *text = read_host_file("/etc/hosts");
+
+    return mem_printf("# Kubernetes-managed hosts file (host network).\n%s%s", text, aliases != NULL ? aliases : "");
+}
+
 static bool write_hosts(const char *bundle, const struct document *document, const char *hostname, struct error *err)
 {
     const char *given = json_get_text(document->pod_json, "hosts");
     AUTO_FREE char *text = given != NULL            ? mem_strdup(given)
                            : document->host_network
-                               ? read_host_file("/etc/hosts")
+                               ? host_hosts(document)
                                : mem_printf("127.0.0.1\tlocalhost %s\n"
                                             "::1\tlocalhost ip6-localhost ip6-loopback\n"
                                             "fe00::0\tip6-localnet\nff00::0\tip6-mcastprefix\n"
@@ -57,7 +67,9 @@ static bool write_pod_files(const char *bundle, const struct document *document,
 {
     AUTO_FREE char *name = mem_printf("%s\n", hostname);
     const char *given = json_get_text(document->pod_json, "resolvConf");
-    AUTO_FREE char *resolv = given != NULL ? mem_strdup(given) : read_host_file("/etc/resolv.conf");
+    const struct json *dns = json_get(document->pod_json, "dns");
+    AUTO_FREE char *host = given == NULL ? read_host_file("/etc/resolv.conf") : NULL;
+    AUTO_FREE char *resolv = given != NULL ? mem_strdup(given) : dns != NULL ? resolv_merge(host, dns) : mem_strdup(host);
 
     return write_hosts(bundle, document, hostname, err) && write_file(bundle, "hostname", name, err) &&
            write_file(bundle, "resolv.conf", resolv, err);

@@ -104,12 +104,15 @@ bool conmon_create(const struct crun *crun, struct instance *instance, int cance
     AUTO_FREE char *root = mem_printf("--root=%s/crun", crun->run_dir);
     AUTO_FREE char *name = mem_printf("%s_%s_%s", instance->namespace_, instance->pod, instance->container);
     AUTO_FREE char *most = mem_printf("%lld", LIMIT_LOG_BYTES);
+    /* Kubernetes: `stdin` is open, and says nothing, until somebody attaches; without it reading ends at once. */
+    const char *stdin_pipe = instance->stdin_open ? "--stdin" : NULL;
+    const char *first = instance->tty ? "-t" : stdin_pipe, *second = instance->tty ? stdin_pipe : NULL;
     /* no-sync-log: an fsync of the log would hold back the news of every exit, and wear the flash */
     const char *const argv[] = {
         crun->conmon_path, "--api-version", "1", "-c", instance->id, "-u", instance->id, "-n", name,
         "-r", crun->crun_path, "-b", bundle, "-p", pidfile, "-P", conmon_pidfile, "--exit-dir", exit_dir,
         "-l", log, "--log-size-max", most, "--no-sync-log", "--full-attach",
-        "--runtime-arg", root, "--runtime-arg", "--cgroup-manager=cgroupfs", instance->tty ? "-t" : NULL, NULL,
+        "--runtime-arg", root, "--runtime-arg", "--cgroup-manager=cgroupfs", first, second, NULL,
     };
     char line[SYNC_BYTES] = "";
     pid_t init = 0;

@@ -59,11 +59,22 @@ static void choose_hostname(struct creation *creation)
         name[len - 1] = '\0';
 }
 
+static bool check_user(struct creation *creation, struct error *err)
+{
+    const struct document *document = creation->document;
+    const char *user = json_get_text(document->image, "User");
+    AUTO_FREE char *where = mem_printf("pod: \"%s_%s(%s)\", container: %s", document->pod, document->namespace_, document->uid,
+                                       document->container_name);
+
+    creation->reason = "CreateContainerConfigError";
+    return user_check_non_root(user == NULL ? "" : user, json_get(document->container, "securityContext"), where, err);
+}
+
 static bool resolve_command(struct creation *creation, struct error *err)
 {
     const struct document *document = creation->document;
 
-    creation->reason = "CreateContainerConfigError";
+    creation->reason = "CreateContainerError";
     creation->args = command_args(document->container, document->image, err);
     if (creation->args == NULL)
         return false;
@@ -82,7 +93,7 @@ static bool resolve_rootfs(struct creation *creation, struct error *err)
         return error_set_errno(err, errno, "cannot open %s", path);
     if (!rootfs_check(fd, err))
         return false;
-    creation->reason = "CreateContainerConfigError";
+    creation->reason = "CreateContainerError";
     return user_apply(fd, user == NULL ? "" : user, json_get(creation->document->container, "securityContext"),
                       json_get(creation->document->pod_json, "securityContext"), &creation->user, err);
 }
@@ -158,7 +169,7 @@ static bool prepare(struct creation *creation, struct error *err)
     const struct document *document = creation->document;
 
     choose_hostname(creation);
-    if (!resolve_command(creation, err))
+    if (!check_user(creation, err) || !resolve_command(creation, err))
         return false;
     creation->reason = "CreateContainerError";
     if (!pod_prepare(crun, document, &creation->pod_made, err))
@@ -173,6 +184,17 @@ static bool prepare(struct creation *creation, struct error *err)
     return resolve_rootfs(creation, err) && resolve_rights(creation, err) && write_config(creation, err);
 }
 
+/* The command is not there, or is no program: to Kubernetes a container that was made, and ended before it began. */
+static bool is_start_error(const struct error *err)
+{
+    static const char *const words[] = {"executable file ", "open executable", "cannot find executable"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strstr(err->message, words[i]) != NULL)
+            return true;
+    return false;
+}
+
 static struct instance *launch(struct creation *creation, int cancel_fd, struct error *err)
 {
     struct instance *instance = instance_new(creation->document);
@@ -183,6 +205,8 @@ static struct instance *launch(struct creation *creation, int cancel_fd, struct 
         instance->created_ms = clock_wall_ms();
         if (record_write(creation->crun, instance, err))
             return instance;
+    } else if (is_start_error(err)) {
+        creation->reason = "StartError";
     }
     instance_free(instance);
     return NULL;

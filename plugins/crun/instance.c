@@ -37,6 +37,7 @@ struct instance *instance_new(const struct document *document)
     if (own_signal != NULL && command_signal(own_signal) != 0)
         instance->stop_signal = command_signal(own_signal);
     instance->message_from_log = policy != NULL && strcmp(policy, "FallbackToLogsOnError") == 0;
+    instance->stdin_open = json_get_boolean(document->container, "stdin", false);
     instance->tty = json_get_boolean(document->container, "tty", false);
     instance->supervised = true;
     process_init(&instance->conmon);

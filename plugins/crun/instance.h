@@ -14,7 +14,7 @@ struct instance {
     char *uid, *namespace_, *pod, *container;
     int64_t attempt;
     int stop_signal;
-    bool tty; /* when it is made */
+    bool tty, stdin_open; /* when it is made */
     char *log_path;
     struct json *record; /* the core's own; NULL: none */
     uint64_t created_ms, started_ms; /* wall; 0: not */

@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-#define FOLDER_MODE 0750
+#define PERMISSIONS 0777
 
 /* Never out of the volume, whatever links lie in it. */
 static int open_below(int volume, const char *path)
@@ -24,7 +24,20 @@ static int open_below(int volume, const char *path)
     return (int)syscall(SYS_openat2, volume, path, &how, sizeof(how));
 }
 
-static bool make_folders(int volume, const char *path, struct error *err)
+/* Kubernetes: a folder made for a subPath has the volume's own mode, whatever the umask; the kernel hands down a set-gid
+ * bit, which stays.
+ */
+static bool make_folder(int above, const char *name, mode_t mode)
+{
+    struct stat info;
+
+    if (mkdirat(above, name, mode) != 0)
+        return false;
+    AUTO_CLOSE int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd >= 0 && fstat(fd, &info) == 0 && fchmod(fd, mode | (info.st_mode & S_ISGID)) == 0;
+}
+
+static bool make_folders(int volume, const char *path, mode_t mode, struct error *err)
 {
     AUTO_FREE char *part = mem_strdup(path);
 
@@ -37,7 +50,7 @@ static bool make_folders(int volume, const char *path, struct error *err)
         char *last = strrchr(parent, '/');
         AUTO_CLOSE int above = last != NULL ? (*last = '\0', open_below(volume, parent)) : fcntl(volume, F_DUPFD_CLOEXEC, 0);
 
-        if (there < 0 && (above < 0 || mkdirat(above, last != NULL ? last + 1 : part, FOLDER_MODE) != 0))
+        if (there < 0 && (above < 0 || !make_folder(above, last != NULL ? last + 1 : part, mode)))
             return error_set_errno(err, errno, "cannot make the subPath %s", path);
         if (slash == NULL)
             return true;
@@ -65,7 +78,7 @@ bool subpath_bind(const char *volume, const char *sub_path, const char *target, 
         return error_set(err, ERROR_INVALID, "subPath %s must be a relative path without ..", sub_path);
     AUTO_CLOSE int fd = open_below(root, sub_path);
     if (fd < 0 && errno == ENOENT) {
-        if (!make_folders(root, sub_path, err))
+        if (fstat(root, &info) != 0 || !make_folders(root, sub_path, info.st_mode & PERMISSIONS, err))
             return false;
         fd = open_below(root, sub_path);
     }

@@ -163,18 +163,21 @@ static bool add_group(struct user *user, int64_t group, struct error *err)
     return true;
 }
 
-/* Kubernetes: a name says nothing about a number that only the image knows. */
-static bool check_non_root(const char *image_user, bool by_number, const struct user *user, struct error *err)
+/* Kubernetes: a name says nothing about a number that only the image knows. The kubelet's words. */
+bool user_check_non_root(const char *image_user, const struct json *context, const char *where, struct error *err)
 {
+    int64_t uid = json_get_integer(context, "runAsUser", -1);
     bool named = image_user[0] != '\0' && (image_user[0] < '0' || image_user[0] > '9');
 
-    if (!by_number && named)
-        return error_set(err, ERROR_INVALID, "container has runAsNonRoot and image has non-numeric user (%.60s), cannot verify "
-                         "user is non-root", image_user);
-    if (user->uid == 0)
-        return error_set(err, ERROR_INVALID, by_number ? "container's runAsUser breaks non-root policy"
-                                                       : "container has runAsNonRoot and image will run as root");
-    return true;
+    if (!json_get_boolean(context, "runAsNonRoot", false) || uid > 0)
+        return true;
+    if (uid == 0)
+        return error_set(err, ERROR_INVALID, "container's runAsUser breaks non-root policy (%s)", where);
+    if (named)
+        return error_set(err, ERROR_INVALID, "container has runAsNonRoot and image has non-numeric user (%.*s), cannot verify "
+                         "user is non-root (%s)", (int)strcspn(image_user, ":"), image_user, where);
+    return strtoul(image_user, NULL, 10) != 0 ||
+           error_set(err, ERROR_INVALID, "container has runAsNonRoot and image will run as root (%s)", where);
 }
 
 bool user_apply(int rootfs_fd, const char *image_user, const struct json *context, const struct json *pod_context,
@@ -182,10 +185,13 @@ bool user_apply(int rootfs_fd, const char *image_user, const struct json *contex
 {
     int64_t uid = json_get_integer(context, "runAsUser", -1), gid = json_get_integer(context, "runAsGroup", -1);
     int64_t owner = json_get_integer(pod_context, "fsGroup", -1);
+    const char *policy = json_get_text(pod_context, "supplementalGroupsPolicy");
     AUTO_FREE char *text = uid >= 0 ? mem_printf("%lld", (long long)uid) : mem_strdup(image_user);
 
     if (!user_resolve(rootfs_fd, text, user, err))
         return false;
+    if (policy != NULL && strcmp(policy, "Strict") == 0)
+        user->group_count = 0;
     if (gid >= 0)
         user->gid = (gid_t)gid;
     JSON_EACH(group, json_get(pod_context, "supplementalGroups")) {
@@ -194,7 +200,5 @@ bool user_apply(int rootfs_fd, const char *image_user, const struct json *contex
         if (json_integer(group, &number) && !add_group(user, number, err))
             return false;
     }
-    if (owner >= 0 && !add_group(user, owner, err))
-        return false;
-    return !json_get_boolean(context, "runAsNonRoot", false) || check_non_root(image_user, uid >= 0, user, err);
+    return owner < 0 || add_group(user, owner, err);
 }

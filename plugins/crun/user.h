@@ -20,8 +20,11 @@ struct user {
 /* `text`: "", "name", "uid", and either with ":group" or ":gid". Files are read inside the rootfs, whatever links say. */
 MUST_CHECK bool user_resolve(int rootfs_fd, const char *text, struct user *user, struct error *err);
 
-/* Puts the securityContext over what the image says: runAsUser, runAsGroup, the pod's groups, runAsNonRoot. `image_user`
- * is the image's User.
+/* Whether runAsNonRoot lets it begin. `where` names the pod and the container, for the message. */
+MUST_CHECK bool user_check_non_root(const char *image_user, const struct json *context, const char *where, struct error *err);
+
+/* Puts the securityContext over what the image says: runAsUser, runAsGroup, the pod's groups. `image_user` is the image's
+ * User.
  */
 MUST_CHECK bool user_apply(int rootfs_fd, const char *image_user, const struct json *context, const struct json *pod_context,
                            struct user *user, struct error *err);

@@ -236,6 +236,18 @@ static const char *propagation_of(const struct json *asked)
     return word != NULL && strcmp(word, "Bidirectional") == 0 ? "rshared" : "rprivate";
 }
 
+/* Kubernetes: what comes from a ConfigMap, a Secret or the pod itself is read-only, whatever the mount says. */
+static bool is_read_only(const struct document *document, const char *name)
+{
+    JSON_EACH(volume, document->volumes) {
+        const char *here = json_get_text(volume, "name");
+
+        if (here != NULL && strcmp(here, name) == 0)
+            return json_get(volume, "files") != NULL || json_get_boolean(json_get(volume, "claim"), "readOnly", false);
+    }
+    return false;
+}
+
 static bool prepare_mount(const struct crun *crun, const struct document *document, const struct json *asked,
                           size_t index, struct spec_mount *mount, struct error *err)
 {
@@ -248,12 +260,12 @@ static bool prepare_mount(const struct crun *crun, const struct document *docume
     if (mount->target == NULL)
         return error_set(err, ERROR_INVALID, "volume %s cannot be mounted at %s: mountPath must be absolute, without .., "
                          "and neither / nor below /proc", name, target == NULL ? "(nothing)" : target);
-    mount->read_only = json_get_boolean(asked, "readOnly", false);
+    mount->read_only = json_get_boolean(asked, "readOnly", false) || is_read_only(document, name);
     mount->propagation = propagation_of(asked);
     if (!prepare_source(crun, document, name, &mount->source, err))
-        return error_wrap(err, "volume %s", name);
+        return error_wrap(err, "MountVolume.SetUp failed for volume \"%s\" ", name);
     return sub_path == NULL || sub_path[0] == '\0' || take_sub_path(crun, document, sub_path, index, mount, err) ||
-           error_wrap(err, "volume %s", name);
+           error_wrap(err, "MountVolume.SetUp failed for volume \"%s\" ", name);
 }
 
 bool volume_prepare(const struct crun *crun, const struct document *document, struct volume_mounts *out,

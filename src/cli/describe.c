@@ -46,8 +46,10 @@ void describe_field(int indent, const char *label, const char *value)
 {
     if (value == NULL || *value == '\0')
         return;
-    int column = indent + VALUE_COLUMN;
-    printf("%*s%s:%*s", indent, "", label, VALUE_COLUMN - 1 - (int)strlen(label), "");
+    int gap = VALUE_COLUMN - 1 - (int)strlen(label);
+    gap = gap > 0 ? gap : 1; /* a long label pushes its value on */
+    int column = indent + (int)strlen(label) + 1 + gap;
+    printf("%*s%s:%*s", indent, "", label, gap, "");
     print_wrapped(column, column, value);
 }
 

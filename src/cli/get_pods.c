@@ -38,7 +38,7 @@ static bool row_add(struct pod_list *list, struct entry *entry)
     pod_view_of(entry, board_node_is_online(&list->board, entry->node), &view);
     if (!is_listed(entry))
         (void)snprintf(view.status, sizeof(view.status), "Deleted");
-    char *shown = mem_printf("%s %s %s %s", view.ready, view.status, view.restarts,
+    char *shown = mem_printf("%s %s %lld %s", view.ready, view.status, (long long)view.restart_count,
                              view.image != NULL ? view.image : "");
     bool is_new = entry->shown == NULL || strcmp(entry->shown, shown) != 0;
     free(entry->shown);
@@ -52,6 +52,8 @@ static bool row_add(struct pod_list *list, struct entry *entry)
     cells[count++] = view.status;
     cells[count++] = view.restarts;
     cells[count++] = table_age(view.since_ms, clock_wall_ms(), age);
+    if (list->is_wide)
+        cells[count++] = view.address;
     if (list->with_node)
         cells[count++] = entry->node;
     if (list->is_wide)
@@ -69,6 +71,8 @@ static void table_start(struct pod_list *list)
     table_column(&list->table, "STATUS");
     table_column(&list->table, "RESTARTS");
     table_column(&list->table, "AGE");
+    if (list->is_wide)
+        table_column(&list->table, "IP");
     if (list->with_node)
         table_column(&list->table, "NODE");
     if (list->is_wide)

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "cli/status.h"
+#include "cli/table.h"
 
 static void count_ready(const struct entry *entry, int64_t *ready, int64_t *all)
 {
@@ -20,7 +22,100 @@ static void count_ready(const struct entry *entry, int64_t *ready, int64_t *all)
         *ready += json_get_boolean(container, "ready", false) ? 1 : 0;
 }
 
-/* The word kubectl would show: why it waits, else its phase. */
+static const char *waits_for(const struct json *container)
+{
+    const char *reason = json_get_text(json_get(json_get(container, "state"), "waiting"), "reason");
+    return reason != NULL && *reason != '\0' ? reason : NULL;
+}
+
+/* What an init container that is not done makes of the pod's status; false: it is done, or, as a sidecar, started. */
+static bool init_word(const struct json *container, size_t index, size_t count, char *out, size_t size)
+{
+    const struct json *ended = json_get(json_get(container, "state"), "terminated");
+    const char *reason = ended != NULL ? json_get_text(ended, "reason") : waits_for(container);
+    bool started = json_get_boolean(container, "started", false) && json_get_boolean(container, "ready", false);
+    if ((ended != NULL && json_get_integer(ended, "exitCode", -1) == 0) || started)
+        return false;
+    if (reason != NULL && strcmp(reason, "PodInitializing") != 0)
+        (void)snprintf(out, size, "Init:%.80s", reason);
+    else
+        (void)snprintf(out, size, "Init:%zu/%zu", index, count);
+    return true;
+}
+
+static bool init_words(const struct json *status, char *out, size_t size)
+{
+    const struct json *list = json_get(status, "initContainerStatuses");
+    size_t index = 0;
+    JSON_EACH(container, list) {
+        if (init_word(container, index, json_size(list), out, size))
+            return true;
+        index++;
+    }
+    return false;
+}
+
+/* Of the first container that waits or has ended; a pod that completed in part runs on. NULL: none does. */
+static const char *container_word(const struct json *status, bool is_ready)
+{
+    const char *word = NULL;
+    bool running = false;
+    JSON_EACH(container, json_get(status, "containerStatuses")) {
+        const struct json *state = json_get(container, "state"), *ended = json_get(state, "terminated");
+        const char *reason = ended != NULL ? json_get_text(ended, "reason") : waits_for(container);
+        word = word == NULL ? reason : word;
+        running = running || (json_get(state, "running") != NULL && json_get_boolean(container, "ready", false));
+    }
+    if (word != NULL && strcmp(word, "Completed") == 0 && running)
+        return is_ready ? "Running" : "NotReady";
+    return word;
+}
+
+/* The word of kubectl's column STATUS, from the containers' states. "": they say nothing of it. */
+static void status_word(const struct entry *entry, char *out, size_t size)
+{
+    const struct json *status = json_get(entry->status, "status");
+    const char *word = json_get_text(status, "reason");
+    const char *state = json_get_text(entry->state, "state");
+    out[0] = '\0';
+    if (json_get(status, "containerStatuses") == NULL || (state != NULL && strcmp(state, "Terminating") == 0))
+        return;
+    bool initialized = status_condition_is(entry->status, "Initialized", "True");
+    if (word == NULL && init_words(status, out, size) && !initialized)
+        return;
+    if (word == NULL)
+        word = container_word(status, status_condition_is(entry->status, "Ready", "True"));
+    if (word != NULL) /* else what a sidecar says, that does not run beside what runs */
+        (void)snprintf(out, size, "%.100s", word);
+}
+
+/* The newest end that was followed by another start, or will be. */
+static uint64_t restarted_ms(const struct json *status)
+{
+    static const char *const lists[] = { "initContainerStatuses", "containerStatuses" };
+    uint64_t newest = 0;
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        JSON_EACH(container, json_get(status, lists[i])) {
+            const struct json *last = json_get(json_get(container, "lastState"), "terminated");
+            uint64_t at = status_time_ms(json_get_text(last, "finishedAt"));
+            newest = at > newest ? at : newest;
+        }
+    return newest;
+}
+
+/* kubectl: while it initializes, the restarts of its init containers. */
+static int64_t restarts_of(const struct entry *entry)
+{
+    const struct json *status = json_get(entry->status, "status");
+    int64_t count = 0;
+    if (status_condition_is(entry->status, "Initialized", "True") || json_get(status, "initContainerStatuses") == NULL)
+        return json_get_integer(entry->state, "restarts", 0);
+    JSON_EACH(container, json_get(status, "initContainerStatuses"))
+        count += json_get_integer(container, "restartCount", 0);
+    return count;
+}
+
+/* Where the containers say nothing: why it waits, else its phase. */
 static const char *word_of(const struct entry *entry)
 {
     const char *refusal = json_get_text(status_refusal(entry->status), "reason");
@@ -59,12 +154,19 @@ void pod_view_of(const struct entry *entry, bool node_is_online, struct pod_view
 {
     int64_t ready;
     int64_t all;
-    const char *word = word_of(entry);
+    char containers_word[128], ago[TABLE_AGE_BYTES];
+    status_word(entry, containers_word, sizeof(containers_word));
+    const char *word = containers_word[0] != '\0' ? containers_word : word_of(entry);
     bool is_refused = status_refusal(entry->status) != NULL && strcmp(word, "Refused") != 0;
     count_ready(entry, &ready, &all);
     (void)snprintf(view->ready, sizeof(view->ready), "%lld/%lld", (long long)ready, (long long)all);
-    (void)snprintf(view->restarts, sizeof(view->restarts), "%lld",
-                   (long long)json_get_integer(entry->state, "restarts", 0));
+    uint64_t restarted = restarted_ms(json_get(entry->status, "status"));
+    view->restart_count = restarts_of(entry);
+    (void)snprintf(view->restarts, sizeof(view->restarts), "%lld", (long long)view->restart_count);
+    if (view->restart_count > 0 && restarted > 0)
+        (void)snprintf(view->restarts, sizeof(view->restarts), "%lld (%s ago)", (long long)view->restart_count,
+                       table_age(restarted, clock_wall_ms(), ago));
+    view->address = json_get_text(json_get(entry->status, "status"), "podIP");
     (void)snprintf(view->status, sizeof(view->status), "%.100s%s%s%s", word, is_refused && *word != '\0' ? "," : "",
                    is_refused ? "Refused" : "", node_is_online ? "" : ",Offline");
     view->since_ms = since_of(entry);

@@ -9,8 +9,10 @@
 
 struct pod_view {
     char ready[32];    /* "1/2" */
-    char status[192];  /* "Running", "CrashLoopBackOff", "Running,Refused", "Running,Offline" */
-    char restarts[24];
+    char status[192];  /* "Running", "Init:0/1", "CrashLoopBackOff", "Running,Refused", "Running,Offline" */
+    char restarts[48];   /* "2 (5s ago)" */
+    int64_t restart_count;
+    const char *address;  /* belongs to the entry; NULL: none */
     uint64_t since_ms; /* 0: unknown */
     const char *image; /* belongs to the entry; NULL: unknown */
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "cli/address.h"
 #include "cli/board.h"
 #include "cli/describe.h"
@@ -45,26 +46,57 @@ static void print_state(int indent, const char *label, const struct json *state)
     }
 }
 
-static void print_containers(const struct json *status)
+/* "cpu=500m memory=64Mi" */
+static void print_resources(const struct json *resources, const char *key, const char *label)
 {
-    const struct json *list = json_get(status, "containerStatuses");
+    AUTO_STRBUF struct strbuf line;
+    strbuf_init(&line, 4096);
+    JSON_EACH(value, json_get(resources, key)) {
+        AUTO_FREE char *printed = json_print(value);
+        strbuf_printf(&line, "%s%s=%s", line.len > 0 ? " " : "", json_key(value),
+                      json_text(value) != NULL ? json_text(value) : printed);
+    }
+    describe_field(2 * INDENT, label, line.data);
+}
+
+static void print_mounts(const struct json *mounts)
+{
+    bool first = true;
+    JSON_EACH(mount, mounts) {
+        const char *path = json_get_text(mount, "mountPath"), *name = json_get_text(mount, "name");
+        AUTO_FREE char *line = mem_printf("%s from %s (%s)", path != NULL ? path : "?", name != NULL ? name : "?",
+                                          json_get_boolean(mount, "readOnly", false) ? "ro" : "rw");
+        if (first)
+            describe_text(2 * INDENT, "Mounts:");
+        first = false;
+        describe_text(3 * INDENT, line);
+    }
+}
+
+static void print_containers(const struct json *status, const char *key, const char *heading)
+{
+    const struct json *list = json_get(status, key);
     if (json_size(list) == 0)
         return;
-    (void)puts("Containers:");
+    (void)puts(heading);
     JSON_EACH(container, list) {
         const char *name = json_get_text(container, "name");
         AUTO_FREE char *title = mem_printf("%s:", name != NULL ? name : "?");
         describe_text(INDENT, title);
+        describe_field(2 * INDENT, "Container ID", json_get_text(container, "containerID"));
         describe_field(2 * INDENT, "Image", json_get_text(container, "image"));
         describe_field(2 * INDENT, "Image ID", json_get_text(container, "imageID"));
         print_state(2 * INDENT, "State", json_get(container, "state"));
         print_state(2 * INDENT, "Last State", json_get(container, "lastState"));
         describe_field(2 * INDENT, "Ready", json_get_boolean(container, "ready", false) ? "True" : "False");
         describe_integer(2 * INDENT, "Restart Count", json_get_integer(container, "restartCount", 0));
+        print_resources(json_get(container, "resources"), "limits", "Limits");
+        print_resources(json_get(container, "resources"), "requests", "Requests");
+        print_mounts(json_get(container, "volumeMounts"));
     }
 }
 
-static void print_conditions(const struct json *status)
+static void print_conditions(const struct json *status, const struct json *refusal)
 {
     const struct json *list = json_get(status, "conditions");
     if (json_size(list) == 0)
@@ -81,7 +113,8 @@ static void print_conditions(const struct json *status)
         if (type == NULL || strcmp(type, "IgnoredFields") == 0)
             continue;
         describe_field(INDENT, type, line);
-        if (message != NULL && *message != '\0')
+        bool told_below = condition == refusal; /* under its own heading */
+        if (message != NULL && *message != '\0' && !told_below)
             describe_text(2 * INDENT, message);
     }
 }
@@ -126,14 +159,17 @@ static void print_pod(const struct entry *entry, bool node_is_online)
     describe_field(0, "Ready", view.ready);
     describe_field(0, "Message", json_get_text(entry->state, "message"));
     describe_time(0, "Start Time", json_get_text(status, "startTime"));
+    describe_field(0, "IP", json_get_text(status, "podIP"));
+    describe_field(0, "QoS Class", json_get_text(status, "qosClass"));
     describe_field(0, "UID", json_get_text(metadata, "uid"));
     if (json_get(status, "observedGeneration") != NULL)
         describe_integer(0, "Generation", status_observed_generation(entry->status));
     describe_field(0, "Source", json_get_text(status, "source"));
     JSON_EACH(shadow, shadows)
         describe_field(0, "Shadows", json_text(shadow));
-    print_containers(status);
-    print_conditions(status);
+    print_containers(status, "initContainerStatuses", "Init Containers:");
+    print_containers(status, "containerStatuses", "Containers:");
+    print_conditions(status, status_refusal(entry->status));
     print_refusal(entry);
     print_ignored(entry);
     (void)puts("Events:\n  Not kept by the broker. `davit get events -w` shows them as they come.");

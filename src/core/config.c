@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "davit/limits.h"
+#include "image/platform.h"
 #include "protocol/names.h"
 
 enum key_type {
@@ -430,6 +431,20 @@ static bool check_subnet(const char *text, struct error *err)
                              text);
 }
 
+/* Labels that every node of Kubernetes has; what is configured stands. */
+static void add_own_labels(const struct config *config)
+{
+    const char *platform = machine_platform(machine_here()); /* "linux/arm/v7" */
+    const char *architecture = strchr(platform, '/') + 1;
+    AUTO_FREE char *arch = mem_printf("%.*s", (int)strcspn(architecture, "/"), architecture);
+    const char *const labels[][2] = { { "kubernetes.io/hostname", config->node }, { "kubernetes.io/os", "linux" },
+                                      { "kubernetes.io/arch", arch },             { "beta.kubernetes.io/os", "linux" },
+                                      { "beta.kubernetes.io/arch", arch } };
+    for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
+        if (json_get(config->labels, labels[i][0]) == NULL)
+            json_set_text(config->labels, labels[i][0], labels[i][1]);
+}
+
 bool config_finish(struct config *config, struct error *err)
 {
     if (config->logs.max_bytes < LOG_MIN_BYTES || config->logs.max_bytes > LIMIT_LOG_BYTES / 2)
@@ -456,6 +471,7 @@ bool config_finish(struct config *config, struct error *err)
         return error_set(err, ERROR_INVALID, "[runtime.crun] and [runtime.fake] cannot both run pods: set enabled=no in one");
     if ((config->cert_file == NULL) != (config->key_file == NULL))
         return error_set(err, ERROR_INVALID, "[broker] cert_file= and key_file= go together");
+    add_own_labels(config);
     return true;
 }
 

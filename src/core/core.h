@@ -26,7 +26,7 @@ struct core_env {
     void (*to_runtime_fds)(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count);
     void (*to_probe)(void *ctx, struct json *head);
     void (*to_net)(void *ctx, struct json *head); /* NULL: pods have no network but the loopback */
-    int64_t cpu_m, memory_bytes; /* of this machine */
+    int64_t cpu_m, memory_bytes, storage_bytes; /* of this machine */
     /* What all of it uses now. NULL: not known. */
     void (*machine)(void *ctx, struct machine *out);
     /* Stop reading from the link until it is false again: too much waits for the disk. */

@@ -52,6 +52,7 @@ static void creating_init(struct creating *creating, const struct core *core, co
                                           .addresses = &creating->addresses,
                                           .capacity_cpu_m = core->env->cpu_m,
                                           .capacity_memory = core->env->memory_bytes,
+                                          .capacity_storage = core->env->storage_bytes,
                                           .lookup = lookup,
                                           .ctx = creating };
 }
@@ -102,10 +103,9 @@ static bool write_host_path(const struct creating *creating, const struct volume
 {
     const struct host_path *source = volume->host_path;
     if (!policy_host_path_allowed(creating->core->config, source->path)) {
-        AUTO_FREE char *message =
-            mem_printf("hostPath %s of volume %s is not allowed on this device: see [security] host_paths= in davitd.conf",
-                       source->path, volume->name);
-        return refuse(refusal, "FailedMount", NULL, message);
+        AUTO_FREE char *why = mem_printf("hostPath %s is not allowed on this device: see [security] host_paths= in davitd.conf",
+                                         source->path);
+        return refuse_mount(refusal, volume, why);
     }
     struct json *host = json_set_object(out, "hostPath");
     json_set_text(host, "path", source->path);
@@ -164,21 +164,24 @@ static struct json *write_limits(const struct creating *creating, const struct c
     return out;
 }
 
-static void write_mounts(const struct container *container, const struct json *env, struct json *array)
+static bool write_mounts(const struct container *container, const struct json *env, struct json *array, struct error *err)
 {
     static const char *const propagations[] = { "None", "HostToContainer", "Bidirectional" };
     static const char *const recursive[] = { "Disabled", "IfPossible", "Enabled" };
     const struct volume_mount *mounts = container->mounts.items;
     for (size_t i = 0; i < container->mounts.count; i++) {
         struct json *mount = json_add_object(array);
-        AUTO_FREE char *expanded = mounts[i].sub_path_expr != NULL ? resolve_text(mounts[i].sub_path_expr, env) : NULL;
+        AUTO_FREE char *sub_path = NULL;
+        if (!resolve_sub_path(&mounts[i], env, &sub_path, err))
+            return false;
         json_set_text(mount, "name", mounts[i].name);
         json_set_text(mount, "mountPath", mounts[i].mount_path);
         json_set_boolean(mount, "readOnly", mounts[i].read_only);
-        json_set_text(mount, "subPath", expanded != NULL ? expanded : mounts[i].sub_path);
+        json_set_text(mount, "subPath", sub_path);
         json_set_text(mount, "mountPropagation", propagations[mounts[i].propagation]);
         json_set_text(mount, "recursiveReadOnly", recursive[mounts[i].recursive_read_only]);
     }
+    return true;
 }
 
 /* "vendor.com/class=name" is one device by its CDI name; "vendor.com/class": N is the first N, by number. */
@@ -224,7 +227,8 @@ static bool write_container(const struct creating *creating, const struct contai
     json_set(out, "command", resolve_texts(&container->command, env));
     json_set(out, "args", resolve_texts(&container->args, env));
     json_set_text(out, "workingDir", container->working_dir);
-    write_mounts(container, env, json_set_array(out, "volumeMounts"));
+    if (!write_mounts(container, env, json_set_array(out, "volumeMounts"), &err))
+        return refuse(refusal, "CreateContainerConfigError", "Failed", err.message);
     const struct volume_device *devices = container->devices.items;
     struct json *list = json_set_array(out, "volumeDevices");
     for (size_t i = 0; i < container->devices.count; i++)
@@ -263,6 +267,11 @@ static void write_pod(const struct creating *creating, const char *uid, struct j
     json_set_text(out, "hosts", hosts);
     AUTO_FREE char *resolv = network_resolv(core, &creating->object->id, pod);
     json_set_text(out, "resolvConf", resolv);
+    struct json *dns = resolv == NULL ? network_dns(pod) : NULL;
+    if (dns != NULL)
+        json_set(out, "dns", dns);
+    AUTO_FREE char *aliases = pod->host_network ? network_aliases(pod) : NULL;
+    json_set_text(out, "hostAliases", aliases);
     json_set(out, "securityContext", security_of_pod(pod));
 }
 

@@ -37,6 +37,13 @@ static uint64_t env_wall_ms(void *ctx)
     return clock_wall_ms();
 }
 
+/* 0: not known. */
+static int64_t disk_bytes(const char *folder)
+{
+    struct statfs fs;
+    return statfs(folder, &fs) == 0 ? (int64_t)fs.f_blocks * fs.f_bsize : 0;
+}
+
 static void env_random(void *ctx, void *out, size_t len)
 {
     (void)ctx;
@@ -318,6 +325,7 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .cpu_m = sysconf(_SC_NPROCESSORS_ONLN) * 1000,
                                      .memory_bytes = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
                                      .machine = env_machine,
+                                     .storage_bytes = disk_bytes(daemon->config->state_dir),
                                      .pause_link = env_pause_link,
                                      .pull = env_pull,
                                      .cancel_pull = env_cancel_pull,

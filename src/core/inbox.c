@@ -10,6 +10,7 @@
 #include "core/verify.h"
 #include "davit/limits.h"
 #include "protocol/order.h"
+#include "protocol/secret_fields.h"
 #include "protocol/topic.h"
 
 /* A message that waits behind a commit of its object. */
@@ -101,6 +102,17 @@ static void begin_change(struct core *core, struct object *object, const struct 
     change_commit(change);
 }
 
+/* Kubernetes: what is in an immutable ConfigMap or Secret stays, until the object is deleted. */
+static bool may_become(const struct slot *slot, const struct document *document, struct refusal *refusal)
+{
+    struct error err;
+    if (slot == NULL || slot->data == NULL || document->tombstone || data_may_become(slot->data, document->data, &err))
+        return true;
+    refusal_set(refusal, strcmp(document->id.resource, "secrets") == 0 ? "InvalidSecret" : "InvalidConfigMap", "%s", err.message);
+    refusal->generation = document->has_generation ? document->generation : -1;
+    return false;
+}
+
 /* A document that was read: newer, the same, or refused. Takes `document`. */
 static bool take_document(struct core *core, struct object *object, const struct slot_key *key,
                           struct document *document, bool live, int64_t seq, struct refusal *refusal)
@@ -118,6 +130,11 @@ static bool take_document(struct core *core, struct object *object, const struct
                                      .superseded = slot != NULL && slot_was_superseded(slot, document->content) };
     int64_t generation = 0;
     enum order_verdict verdict = order_decide(&known, &arrival, &generation);
+    if (verdict == ORDER_NEWER && !may_become(slot, document, refusal)) {
+        inbox_taken(core, seq);
+        document_free(document);
+        return false;
+    }
     if (verdict == ORDER_NEWER) {
         /* What carries a generation is safe at the broker; what does not is safe once it is on our disk. */
         bool wait = live && !document->has_generation;

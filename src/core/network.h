@@ -62,6 +62,8 @@ char *network_hostname(const struct object_id *id, const struct pod *pod);
 char *network_namespace(const struct core *core, const char *uid, const struct pod *pod);
 char *network_hosts(const struct object_id *id, const struct pod *pod, const char *hostname,
                     const struct text_list *addresses);
+char *network_aliases(const struct pod *pod); /* what a pod in the host's network adds to the host's hosts file */
+struct json *network_dns(const struct pod *pod); /* its dnsConfig, for resolv_merge */
 char *network_resolv(const struct core *core, const struct object_id *id, const struct pod *pod);
 /* A port by number or by name; 0: it has none of that name. */
 int64_t network_port(const struct container *container, const char *port);

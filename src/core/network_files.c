@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/resolv.h"
 #include "base/strbuf.h"
 #include "core/core.h"
 #include "core/network.h"
@@ -35,6 +36,7 @@ char *network_namespace(const struct core *core, const char *uid, const struct p
     return mem_printf("%s/netns/%s", core->config->run_dir, uid);
 }
 
+/* What hostAliases add to a hosts file. */
 static void add_aliases(const struct pod *pod, struct strbuf *text)
 {
     const struct host_alias *aliases = pod->host_aliases.items;
@@ -48,11 +50,21 @@ static void add_aliases(const struct pod *pod, struct strbuf *text)
     }
 }
 
+char *network_aliases(const struct pod *pod)
+{
+    AUTO_STRBUF struct strbuf text;
+    strbuf_init(&text, FILE_MAX);
+    if (pod->host_aliases.count == 0)
+        return NULL;
+    add_aliases(pod, &text);
+    return strbuf_steal(&text);
+}
+
 char *network_hosts(const struct object_id *id, const struct pod *pod, const char *hostname,
                     const struct text_list *addresses)
 {
-    if (pod->host_network && pod->host_aliases.count == 0)
-        return NULL;
+    if (pod->host_network)
+        return NULL; /* the host's, with network_aliases */
     AUTO_STRBUF struct strbuf text;
     strbuf_init(&text, FILE_MAX);
     strbuf_add(&text, "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"
@@ -71,23 +83,36 @@ char *network_hosts(const struct object_id *id, const struct pod *pod, const cha
     return strbuf_steal(&text);
 }
 
-static void add_list(struct strbuf *text, const char *word, const struct text_list *list)
+static struct json *write_texts(const struct text_list *list)
 {
+    struct json *array = json_new_array();
     for (size_t i = 0; i < list->count; i++)
-        strbuf_printf(text, "%s %s%s", i == 0 ? word : "", list->items[i], i + 1 == list->count ? "\n" : "");
+        json_add_text(array, list->items[i]);
+    return array;
+}
+
+struct json *network_dns(const struct pod *pod)
+{
+    const struct dns_config *dns = pod->dns;
+    if (dns == NULL)
+        return NULL;
+    const struct dns_option *options = dns->options.items;
+    struct json *out = json_new_object();
+    json_set(out, "nameservers", write_texts(&dns->servers));
+    json_set(out, "searches", write_texts(&dns->searches));
+    struct json *list = json_set_array(out, "options");
+    for (size_t i = 0; i < dns->options.count; i++)
+        json_add(list, json_new_texts("name", options[i].name, "value", options[i].value != NULL ? options[i].value : "", NULL));
+    return out;
 }
 
 /* The device's own server, which knows the pods' names; Kubernetes' search list. */
-static void add_own_server(const struct core *core, const struct object_id *id, const struct dns_config *dns,
-                           struct strbuf *text)
+static char *own_server(const struct core *core, const struct object_id *id)
 {
     char bridge[INET_ADDRSTRLEN];
     struct in_addr address = { .s_addr = htonl(core->network.base + 1) };
-    strbuf_printf(text, "search %s.svc." DOMAIN " svc." DOMAIN " " DOMAIN, id->namespace);
-    for (size_t i = 0; dns != NULL && i < dns->searches.count; i++)
-        strbuf_printf(text, " %s", dns->searches.items[i]);
-    strbuf_printf(text, "\nnameserver %s\n", inet_ntop(AF_INET, &address, bridge, sizeof(bridge)));
-    strbuf_add(text, "options ndots:5\n");
+    return mem_printf("search %s.svc." DOMAIN " svc." DOMAIN " " DOMAIN "\nnameserver %s\noptions ndots:5\n", id->namespace,
+                      inet_ntop(AF_INET, &address, bridge, sizeof(bridge)));
 }
 
 static bool takes_own_server(const struct core *core, const struct pod *pod)
@@ -96,31 +121,14 @@ static bool takes_own_server(const struct core *core, const struct pod *pod)
                                    (pod->dns_policy == DNS_CLUSTER_FIRST && !pod->host_network));
 }
 
-static void add_options(const struct dns_config *dns, struct strbuf *text)
-{
-    const struct dns_option *options = dns->options.items;
-    for (size_t i = 0; i < dns->servers.count; i++)
-        strbuf_printf(text, "nameserver %s\n", dns->servers.items[i]);
-    for (size_t i = 0; i < dns->options.count; i++)
-        strbuf_printf(text, "options %s%s%s\n", options[i].name, options[i].value != NULL ? ":" : "",
-                      options[i].value != NULL ? options[i].value : "");
-}
-
 char *network_resolv(const struct core *core, const struct object_id *id, const struct pod *pod)
 {
-    const struct dns_config *dns = pod->dns;
     bool own = takes_own_server(core, pod);
-    if (!own && dns == NULL && pod->dns_policy != DNS_NONE)
-        return NULL; /* the host's */
-    AUTO_STRBUF struct strbuf text;
-    strbuf_init(&text, FILE_MAX);
-    if (own)
-        add_own_server(core, id, dns, &text);
-    else if (dns != NULL)
-        add_list(&text, "search", &dns->searches);
-    if (dns != NULL)
-        add_options(dns, &text);
-    return strbuf_steal(&text);
+    if (!own && pod->dns_policy != DNS_NONE)
+        return NULL; /* the host's, with network_dns */
+    AUTO_FREE char *text = own ? own_server(core, id) : mem_strdup("");
+    AUTO_JSON struct json *dns = network_dns(pod);
+    return resolv_merge(text, dns);
 }
 
 int64_t network_port(const struct container *container, const char *port)

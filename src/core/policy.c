@@ -60,8 +60,7 @@ static bool labels_match(const struct config *config, const struct pod *pod, str
 {
     JSON_EACH(wanted, pod->node_selector) {
         const char *has = json_get_text(config->labels, json_key(wanted));
-        bool known = strcmp(json_key(wanted), "kubernetes.io/hostname") == 0 && strcmp(json_text(wanted), config->node) == 0;
-        if (known || (has != NULL && strcmp(has, json_text(wanted)) == 0))
+        if (has != NULL && strcmp(has, json_text(wanted)) == 0)
             continue;
         refusal_set(refusal, "NodeSelectorMismatch", "nodeSelector wants %.100s=%.100s, and this node's label is %.100s",
                     json_key(wanted), json_text(wanted), has != NULL ? has : "not set");

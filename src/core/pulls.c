@@ -145,8 +145,8 @@ static void describe(const struct core *core, const struct pull *pull, const cha
     image->message[0] = '\0';
     if (image->verdict.state == IMAGE_NEVER) {
         snprintf(image->reason, sizeof(image->reason), "ErrImageNeverPull");
-        snprintf(image->message, sizeof(image->message),
-                 "the image is not on this device, and imagePullPolicy is Never: bring it with davit image import FILE");
+        snprintf(image->message, sizeof(image->message), "Container image \"%.200s\" is not present with pull policy of Never: "
+                 "bring it with davit image import FILE", word);
     } else if (image->verdict.state == IMAGE_BACKOFF) {
         describe_failure(core, pull, word, image);
     } else if (pull != NULL && pull->known.pulling) {
@@ -168,12 +168,28 @@ static enum pull_policy policy_of(const struct container *container)
     return newest ? PULL_ALWAYS : PULL_IF_NOT_PRESENT;
 }
 
+/* As the kubelet: what is no name of an image waits for a better one. */
+static bool refuse_name(const char *word, struct container_image *image)
+{
+    struct error err;
+    struct reference reference;
+    if (reference_parse(word, &reference, &err))
+        return false;
+    image->verdict.state = IMAGE_NEVER;
+    snprintf(image->reason, sizeof(image->reason), "InvalidImageName");
+    snprintf(image->message, sizeof(image->message), "Failed to apply default image tag \"%.120s\": couldn't parse image name "
+             "\"%.120s\": invalid reference format: %.150s", word, word, err.message);
+    return true;
+}
+
 void pulls_look(const struct core *core, const struct object *object, const struct container *container,
                 const struct container_memory *memory, struct container_image *image)
 {
     memset(&image->verdict, 0, sizeof(image->verdict));
     image->reason[0] = '\0';
     if (!core->runtime.needs_images)
+        return;
+    if (refuse_name(container->image, image))
         return;
     const struct pull *pull = find(core, container->image);
     struct image_known known = pull != NULL ? pull->known : (struct image_known){ 0 };

@@ -69,7 +69,8 @@ static void report_backoff(struct core *core, struct object *object, const struc
     if (memory != NULL && pod != NULL && memory->begun == memory->ended &&
         container_restarts(pod, (size_t)(memory - object->memory), &memory->last) &&
         restart_due_boot_ms(memory) > core_boot_ms(core))
-        core_event(core, object, true, "BackOff", "Back-off restarting failed container %s", memory->name);
+        core_event(core, object, true, "BackOff", "Back-off restarting failed container %s in pod %s_%s(%s)", memory->name,
+                   object->id.name, object->id.namespace, object->uid);
 }
 
 static void memory_saved(void *ctx, const struct error *err)
@@ -96,18 +97,30 @@ static void memory_saved(void *ctx, const struct error *err)
     free(saving);
 }
 
-static void save_memory(struct core *core, struct object *object, const struct pod_action *action)
+static void save_memory(struct core *core, struct object *object, const struct container_memory *memory)
 {
     struct saving *saving = mem_alloc(sizeof(*saving));
     saving->core = core;
     saving->object = object;
     memcpy(saving->uid, object->uid, sizeof(saving->uid));
-    saving->memory = action->remember;
-    saving->memory.last.message = mem_strdup(action->remember.last.message);
+    saving->memory = *memory;
+    saving->memory.last.message = mem_strdup(memory->last.message);
     object->saving = true;
     struct store_txn *txn = store_begin(core->store);
     store_put_memory(txn, object->uid, &saving->memory);
     store_commit(txn, memory_saved, saving);
+}
+
+void reconcile_remember_start_error(struct core *core, struct object *object, const struct pod_action *action,
+                                    const char *message)
+{
+    struct container_memory memory = *object_memory(object, action->container);
+    AUTO_FREE char *words = mem_strdup(message);
+    struct ending ending = { .exit_code = RESTART_START_ERROR_CODE, .reason = RESTART_START_ERROR, .message = words,
+                             .finished_ms = core_wall_ms(core), .finished_boot_ms = core_boot_ms(core) };
+    core_event(core, object, true, "Failed", "Error: %s", message);
+    restart_remember(&memory, action->attempt, &ending);
+    save_memory(core, object, &memory);
 }
 
 static void over_saved(void *ctx, const struct error *err)
@@ -331,7 +344,7 @@ static bool carry_out(struct core *core, struct object *object, const struct pod
     case POD_NOTHING:
         return false;
     case POD_REMEMBER:
-        save_memory(core, object, action);
+        save_memory(core, object, &action->remember);
         break;
     case POD_OVER:
         save_over(core, object, &action->end);

@@ -5,6 +5,9 @@
 #include "core/core.h"
 
 void reconcile_object(struct core *core, struct object *object);
+/* A container's command could not be started: an end before the begin, which the restart policy counts as one. */
+void reconcile_remember_start_error(struct core *core, struct object *object, const struct pod_action *action,
+                                    const char *message);
 /* A ConfigMap, a Secret or a claim came, changed or went: who uses it is looked at again, at once. */
 void reconcile_source_changed(struct core *core, const struct object *source);
 /* The view of an object for a step or a report. `images` holds one a container (LIMIT_CONTAINERS); the caller's. */

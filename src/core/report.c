@@ -238,6 +238,7 @@ static void report_containers(struct core *core, struct object *object, struct j
         .orphan = object_is_orphan(object),
         .addresses = &telling.own,
         .host_address = core->network.host_address,
+        .runtime = core->runtime.name,
     };
     struct container_image update;
     tell_update(core, object, &update, &report);

@@ -12,6 +12,7 @@
 #include "core/eviction.h"
 #include "core/handler.h"
 #include "core/observed.h"
+#include "core/reconcile.h"
 #include "core/stats.h"
 #include "davit/limits.h"
 #include "model/probe.h"
@@ -104,14 +105,19 @@ static void call_failed(struct core *core, struct object *object, const struct p
     struct container_memory *memory = object_memory(object, action->container);
     if (memory == NULL || strcmp(object->uid, action->uid) != 0)
         return;
+    if (strcmp(reason, RESTART_START_ERROR) == 0) {
+        reconcile_remember_start_error(core, object, action, message);
+        return;
+    }
+    bool mount = strcmp(reason, "FailedMount") == 0; /* Kubernetes: an event, and the container is being made */
     memory->failures++;
     memory->retry_boot_ms = core_boot_ms(core) + restart_failure_delay_ms(memory->failures);
     bool again = strcmp(memory->message, message) == 0;
-    snprintf(memory->reason, sizeof(memory->reason), "%s", reason);
+    snprintf(memory->reason, sizeof(memory->reason), "%s", mount ? "ContainerCreating" : reason);
     snprintf(memory->message, sizeof(memory->message), "%s", message);
+    event = mount ? "FailedMount" : event != NULL ? event : "Failed";
     if (!again)
-        core_event(core, object, true, event != NULL ? event : "Failed", "container %s: %s: %s", action->container, reason,
-                   message);
+        core_event(core, object, true, event, "%s%s", strcmp(event, "Failed") == 0 ? "Error: " : "", message);
 }
 
 static struct runtime_call *call_new(struct core *core, struct object *object, const struct pod *pod)

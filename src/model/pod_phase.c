@@ -31,14 +31,21 @@ static void show_absent(const struct pod_view *view, const struct run *wanted, s
         show_waiting(shown, "PodInitializing", NULL);
     else if (memory->reason[0] != '\0')
         show_waiting(shown, memory->reason, memory->message);
-    else if (now < restart_due_boot_ms(memory))
-        show_waiting(shown, "CrashLoopBackOff", "it ended too soon, too often; it is started again after a delay");
+    else if (now < restart_failed_until_ms(memory))
+        show_waiting(shown, "RunContainerError", memory->last.message);
+    else if (now < restart_due_boot_ms(memory)) {
+        show_waiting(shown, "CrashLoopBackOff", NULL);
+        shown->backoff_ms = restart_delay_ms(memory->backoff);
+    }
     else if (view->images[index].verdict.state != IMAGE_READY)
         show_waiting(shown, view->images[index].reason, view->images[index].message);
     else if (view->network != NULL && view->network->state == NETWORK_FAILED)
         show_waiting(shown, "ContainerCreating", view->network->message);
     else
-        show_waiting(shown, has_inits ? "PodInitializing" : "ContainerCreating", NULL);
+        show_waiting(shown, "ContainerCreating", NULL);
+    /* Kubernetes: what a container of a pod with init containers is in before it is made. */
+    if (has_inits && strcmp(shown->reason, "ContainerCreating") == 0)
+        shown->reason = "PodInitializing";
 }
 
 static bool is_terminated(const struct pod_view *view, const struct run *wanted, size_t index)
@@ -79,18 +86,24 @@ void container_show(const struct pod_view *view, size_t index, uint64_t now_boot
     }
     const struct instance *newest = run_newest(wanted, pod_container(view->pod, index)->name);
     memset(shown, 0, sizeof(*shown));
+    shown->attempt = shown->last_attempt = -1;
     shown->supervised = newest == NULL || newest->supervised;
     shown->last = memory->ended >= 0 ? &memory->last : NULL;
+    shown->last_attempt = memory->ended;
     shown->restarts = newest != NULL ? newest->attempt : memory->begun > 0 ? memory->begun : 0;
     if (newest != NULL && newest->state == INSTANCE_RUNNING) {
         show_running(view, index, newest, shown);
+        shown->attempt = newest->attempt;
     } else if (newest != NULL && newest->state == INSTANCE_EXITED && newest->attempt > memory->ended) {
         shown->state = SHOWN_TERMINATED;
+        shown->attempt = newest->attempt;
         shown->ending = &newest->ending;
     } else if (is_terminated(view, wanted, index)) {
         shown->state = SHOWN_TERMINATED;
         shown->ending = &memory->last;
+        shown->attempt = memory->ended;
         shown->last = NULL;
+        shown->last_attempt = -1;
     } else {
         show_absent(view, wanted, index, others, now_boot_ms, shown);
     }

@@ -17,6 +17,8 @@ struct container_shown {
     const struct ending *ending; /* terminated */
     const struct ending *last;   /* NULL: it has not ended before */
     int64_t restarts;
+    int64_t attempt, last_attempt; /* those that `state` and `last` are about; -1: none */
+    uint64_t backoff_ms;           /* waiting in a back-off: how long that is as a whole; 0: it is not */
     bool supervised;
     bool started; /* its startup probe passed, its postStart is over */
     bool ready;

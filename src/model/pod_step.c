@@ -121,7 +121,8 @@ static bool create_next(const struct pod_view *view, size_t index, const struct 
     if (due < memory->retry_boot_ms)
         due = memory->retry_boot_ms;
     if (now < due) {
-        step_wake(next, due);
+        uint64_t failed_until = restart_failed_until_ms(memory);
+        step_wake(next, now < failed_until && failed_until < due ? failed_until : due);
         return false;
     }
     const struct image_verdict *image = &view->images[index].verdict;

@@ -1,5 +1,9 @@
 #include "model/restart.h"
 
+#include <string.h>
+
+#define START_ERROR_SHOWN_MS 2000u
+
 bool restart_wanted(enum restart_policy policy, const struct ending *ending)
 {
     switch (policy) {
@@ -41,6 +45,13 @@ void restart_remember(struct container_memory *memory, int64_t attempt, const st
     if (memory->begun < attempt)
         memory->begun = attempt;
     memory->last = *ending;
+}
+
+uint64_t restart_failed_until_ms(const struct container_memory *memory)
+{
+    bool failed = memory->ended >= 0 && memory->last.finished_boot_ms != 0 &&
+                  strcmp(memory->last.reason, RESTART_START_ERROR) == 0;
+    return failed ? memory->last.finished_boot_ms + START_ERROR_SHOWN_MS : 0;
 }
 
 uint64_t restart_due_boot_ms(const struct container_memory *memory)

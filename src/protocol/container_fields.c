@@ -218,8 +218,8 @@ static bool check_quantities(const struct json *json, const char *path, struct e
         AUTO_FREE char *printed = json_print(value);
         const char *text = json_text(value) != NULL ? json_text(value) : printed;
         if (!quantity_read(text, 1, &number))
-            return error_set(err, ERROR_INVALID, "%s.%.80s \"%.40s\" is no quantity, as 500m or 128Mi", path,
-                             json_key(value), text);
+            return error_set(err, ERROR_INVALID, "%s[%.80s]: Invalid value: \"%.40s\": must be a quantity, as 500m or 128Mi, "
+                             "not below 0", path, json_key(value), text);
     }
     return true;
 }

@@ -178,6 +178,8 @@ static bool read_pod(const struct json *json, struct document *document, struct 
     const struct json *labels = json_get(metadata, "labels"), *annotations = json_get(metadata, "annotations");
     document->pod->labels = json_type(labels) == JSON_OBJECT ? json_copy(labels) : NULL;
     document->pod->annotations = json_type(annotations) == JSON_OBJECT ? json_copy(annotations) : NULL;
+    if (document->pod->annotations != NULL) /* Davit's own; a pod's file of annotations does not change with each apply */
+        json_remove(document->pod->annotations, DOCUMENT_GENERATION);
     pod_hash(document->pod, document->hash);
     return true;
 }

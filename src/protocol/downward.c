@@ -63,6 +63,45 @@ static char *from_maps(const struct pod *pod, const char *path)
     return NULL;
 }
 
+static bool is_among(const char *word, const char *const *words)
+{
+    while (*words != NULL && strcmp(*words, word) != 0)
+        words++;
+    return *words != NULL;
+}
+
+static bool check_field(const char *field, bool env, const char *path, struct error *err)
+{
+    static const char *const always[] = { "metadata.name", "metadata.namespace", "metadata.uid", NULL };
+    static const char *const in_env[] = { "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.hostIPs",
+                                          "status.podIP", "status.podIPs", NULL };
+    static const char *const in_files[] = { "metadata.labels", "metadata.annotations", NULL };
+    AUTO_FREE char *label = subscript(field, "metadata.labels");
+    AUTO_FREE char *annotation = subscript(field, "metadata.annotations");
+    if (label != NULL || annotation != NULL || is_among(field, always) || is_among(field, env ? in_env : in_files))
+        return true;
+    if (is_among(field, in_env) || is_among(field, in_files))
+        return error_set(err, ERROR_INVALID, "%s.fieldRef.fieldPath: Unsupported value: \"%.100s\": it is for %s only", path, field,
+                         env ? "volumes" : "environment variables");
+    return error_set(err, ERROR_INVALID, "%s.fieldRef.fieldPath: Invalid value: \"%.100s\": error converting fieldPath: field label "
+                     "not supported: %.100s", path, field, field);
+}
+
+bool downward_check(const struct field_ref *field, const struct resource_ref *resource, bool env, const char *path,
+                    struct error *err)
+{
+    static const char *const resources[] = { "limits.cpu", "limits.memory", "limits.ephemeral-storage", "requests.cpu",
+                                             "requests.memory", "requests.ephemeral-storage", NULL };
+    if (field != NULL && !check_field(field->path, env, path, err))
+        return false;
+    if (resource == NULL)
+        return true;
+    if (!env && resource->container == NULL)
+        return error_set(err, ERROR_INVALID, "%s.resourceFieldRef.containerName: Required value", path);
+    return is_among(resource->resource, resources) ||
+           error_set(err, ERROR_INVALID, "%s.resourceFieldRef.resource: Unsupported value: \"%.100s\"", path, resource->resource);
+}
+
 char *downward_field(const struct resolve *resolve, const char *path, struct error *err)
 {
     const struct text_list *addresses = resolve->addresses;
@@ -99,36 +138,64 @@ static const struct container *container_named(const struct pod *pod, const char
     return NULL;
 }
 
+/* What one name of a resourceFieldRef stands for, in `scale` parts of its unit. */
+struct resource_number {
+    const char *name;
+    int64_t value, scale;
+};
+
+#define RESOURCE_NUMBERS 6
+
+/* Kubernetes: a limit that is not set is what the machine has, a request that is not set is 0. */
+static void list_numbers(const struct resolve *resolve, const struct container *container,
+                         struct resource_number out[RESOURCE_NUMBERS])
+{
+    const struct resources *map = container->resources;
+    struct container_resources said;
+    container_resources(container, &said);
+    int64_t storage = map != NULL ? resource_value(map->limits, "ephemeral-storage", 1) : POD_UNSET;
+    int64_t storage_request = map != NULL ? resource_value(map->requests, "ephemeral-storage", 1) : POD_UNSET;
+    const struct {
+        const char *name;
+        int64_t value, fallback, scale;
+    } known[RESOURCE_NUMBERS] = {
+        { "limits.cpu", said.cpu_limit_m, resolve->capacity_cpu_m, 1000 },
+        { "limits.memory", said.memory_limit, resolve->capacity_memory, 1 },
+        { "limits.ephemeral-storage", storage, resolve->capacity_storage, 1 },
+        { "requests.cpu", said.cpu_request_m, 0, 1000 },
+        { "requests.memory", said.memory_request, 0, 1 },
+        { "requests.ephemeral-storage", storage_request != POD_UNSET ? storage_request : storage, 0, 1 },
+    };
+    for (size_t i = 0; i < RESOURCE_NUMBERS; i++)
+        out[i] = (struct resource_number){ known[i].name, known[i].value > 0 ? known[i].value : known[i].fallback,
+                                           known[i].scale };
+}
+
+/* In the divisor's units, rounded up. */
+static char *divided(const struct resource_number *number, const char *text, struct error *err)
+{
+    int64_t divisor = number->scale;
+    bool given = text != NULL && strcmp(text, "0") != 0;
+    if (given && (!quantity_read(text, number->scale, &divisor) || divisor <= 0)) {
+        error_set(err, ERROR_INVALID, "divisor \"%.40s\" is no quantity", text);
+        return NULL;
+    }
+    return mem_printf("%" PRId64, number->value / divisor + (number->value % divisor != 0));
+}
+
 char *downward_resource(const struct resolve *resolve, const struct container *own, const struct resource_ref *ref,
                         struct error *err)
 {
     const struct container *container = container_named(resolve->pod, ref->container, own);
+    struct resource_number numbers[RESOURCE_NUMBERS];
     if (container == NULL) {
         error_set(err, ERROR_INVALID, "container %.63s not found", ref->container != NULL ? ref->container : "");
         return NULL;
     }
-    struct container_resources said;
-    container_resources(container, &said);
-    int64_t cpu = said.cpu_limit_m > 0 ? said.cpu_limit_m : resolve->capacity_cpu_m;
-    int64_t memory = said.memory_limit > 0 ? said.memory_limit : resolve->capacity_memory;
-    const struct {
-        const char *name;
-        int64_t value, scale;
-    } known[] = { { "limits.cpu", cpu, 1000 },
-                  { "limits.memory", memory, 1 },
-                  { "requests.cpu", said.cpu_request_m > 0 ? said.cpu_request_m : 0, 1000 },
-                  { "requests.memory", said.memory_request > 0 ? said.memory_request : 0, 1 } };
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        int64_t divisor = known[i].scale;
-        if (strcmp(ref->resource, known[i].name) != 0)
-            continue;
-        if (ref->divisor != NULL && strcmp(ref->divisor, "0") != 0 &&
-            (!quantity_read(ref->divisor, known[i].scale, &divisor) || divisor <= 0)) {
-            error_set(err, ERROR_INVALID, "divisor \"%.40s\" is no quantity", ref->divisor);
-            return NULL;
-        }
-        return mem_printf("%" PRId64, known[i].value / divisor + (known[i].value % divisor != 0));
-    }
+    list_numbers(resolve, container, numbers);
+    for (size_t i = 0; i < RESOURCE_NUMBERS; i++)
+        if (strcmp(ref->resource, numbers[i].name) == 0)
+            return divided(&numbers[i], ref->divisor, err);
     error_set(err, ERROR_INVALID, "unsupported container resource: %.100s", ref->resource);
     return NULL;
 }

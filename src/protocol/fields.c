@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/strbuf.h"
 
 static void *at(const struct field *field, const void *base)
 {
@@ -44,9 +45,9 @@ static bool read_text(const struct field *field, const struct json *json, const 
     if (text == NULL)
         return wrong_type(json, path, "a string", err);
     if (field->required && text[0] == '\0')
-        return error_set(err, ERROR_INVALID, "%s must not be empty", path);
+        return error_set(err, ERROR_INVALID, "%s: Required value", path);
     if (field->check != NULL && !field->check(text))
-        return error_set(err, ERROR_INVALID, "%s \"%.80s\" is no %s", path, text, field->expected);
+        return error_set(err, ERROR_INVALID, "%s: Invalid value: \"%.80s\": must be a %s", path, text, field->expected);
     *(char **)to = mem_strdup(text);
     return true;
 }
@@ -80,10 +81,24 @@ static bool read_integer(const struct field *field, const struct json *json, con
     int64_t value = 0;
     if (!json_integer(json, &value))
         return wrong_type(json, path, "a whole number", err);
+    if (value < 0 && field->min == 0)
+        return error_set(err, ERROR_INVALID, "%s: Invalid value: %" PRId64 ": must be greater than or equal to 0", path, value);
     if (value < field->min || value > field->max)
-        return error_set(err, ERROR_INVALID, "%s must be between %" PRId64 " and %" PRId64, path, field->min, field->max);
+        return error_set(err, ERROR_INVALID, "%s: Invalid value: %" PRId64 ": must be between %" PRId64 " and %" PRId64
+                         ", inclusive", path, value, field->min, field->max);
     *(int64_t *)to = value;
     return true;
+}
+
+/* "A", "B": what may stand there. The empty word is what is not said. The caller frees. */
+static char *list_words(const char *const *words)
+{
+    AUTO_STRBUF struct strbuf list;
+    strbuf_init(&list, 1024);
+    for (; *words != NULL; words++)
+        if (**words != '\0')
+            strbuf_printf(&list, "%s\"%s\"", list.len > 0 ? ", " : "", *words);
+    return strbuf_steal(&list);
 }
 
 static bool read_word(const struct field *field, const struct json *json, const char *path, void *to, struct error *err)
@@ -96,7 +111,8 @@ static bool read_word(const struct field *field, const struct json *json, const 
             *(int64_t *)to = i;
             return true;
         }
-    return error_set(err, ERROR_INVALID, "%s \"%.80s\" is no value Kubernetes knows", path, text);
+    AUTO_FREE char *known = list_words(field->words);
+    return error_set(err, ERROR_INVALID, "%s: Unsupported value: \"%.80s\": supported values: %s", path, text, known);
 }
 
 static bool read_flag(const struct field *field, const struct json *json, const char *path, void *to, struct error *err)
@@ -119,7 +135,8 @@ static bool read_port(const struct field *field, const struct json *json, const 
         return true;
     }
     if (text == NULL || text[0] == '\0' || strlen(text) > LIMIT_LABEL_BYTES)
-        return error_set(err, ERROR_INVALID, "%s must be a port from 1 to 65535, or the name of one", path);
+        return error_set(err, ERROR_INVALID, "%s: Invalid value: must be between 1 and 65535, inclusive, or the name of a port",
+                         path);
     *(char **)to = mem_strdup(text);
     return true;
 }
@@ -225,7 +242,7 @@ static bool read_known(const struct field_table *table, const struct json *json,
         bool empty = value == NULL || json_type(value) == JSON_NULL ||
                      (json_type(value) == JSON_ARRAY && json_size(value) == 0);
         if (field->required && empty)
-            return error_set(err, ERROR_INVALID, "%s.%s is required", path, field->name);
+            return error_set(err, ERROR_INVALID, "%s.%s: Required value", path, field->name);
     }
     return true;
 }

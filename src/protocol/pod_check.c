@@ -5,8 +5,9 @@
 
 #include "base/memory.h"
 #include "davit/limits.h"
-#include "model/resources.h"
 #include "protocol/names.h"
+#include "protocol/resolve.h"
+#include "protocol/resources_check.h"
 #include "protocol/volume_fields.h"
 
 /* "spec.containers[1]"; the caller frees. */
@@ -33,7 +34,7 @@ static bool check_volumes(const struct pod *pod, struct error *err)
             return false;
         for (size_t j = 0; j < i; j++)
             if (strcmp(pod_volume(pod, j)->name, pod_volume(pod, i)->name) == 0)
-                return error_set(err, ERROR_INVALID, "spec.volumes has \"%s\" twice", pod_volume(pod, i)->name);
+                return error_set(err, ERROR_INVALID, "%s.name: Duplicate value: \"%s\"", path, pod_volume(pod, i)->name);
     }
     return true;
 }
@@ -43,20 +44,19 @@ static bool check_mounts(const struct pod *pod, const struct container *containe
     const struct volume_mount *mounts = container->mounts.items;
     for (size_t i = 0; i < container->mounts.count; i++) {
         if (volume_named(pod, mounts[i].name) == NULL)
-            return error_set(err, ERROR_INVALID, "%s.volumeMounts[%zu].name \"%s\" is no volume of this pod", path, i,
-                             mounts[i].name);
+            return error_set(err, ERROR_INVALID, "%s.volumeMounts[%zu].name: Not found: \"%s\"", path, i, mounts[i].name);
         if (mounts[i].sub_path != NULL && mounts[i].sub_path[0] != '\0' && mounts[i].sub_path_expr != NULL)
-            return error_set(err, ERROR_INVALID, "%s.volumeMounts[%zu]: subPathExpr and subPath are mutually exclusive",
-                             path, i);
+            return error_set(err, ERROR_INVALID, "%s.volumeMounts[%zu].subPathExpr: Invalid value: \"%.80s\": subPathExpr and "
+                             "subPath are mutually exclusive", path, i, mounts[i].sub_path_expr);
         for (size_t j = 0; j < i; j++)
             if (strcmp(mounts[j].mount_path, mounts[i].mount_path) == 0)
-                return error_set(err, ERROR_INVALID, "%s.volumeMounts has \"%s\" twice", path, mounts[i].mount_path);
+                return error_set(err, ERROR_INVALID, "%s.volumeMounts[%zu].mountPath: Invalid value: \"%s\": must be unique",
+                                 path, i, mounts[i].mount_path);
     }
     const struct volume_device *devices = container->devices.items;
     for (size_t i = 0; i < container->devices.count; i++)
         if (volume_named(pod, devices[i].name) == NULL)
-            return error_set(err, ERROR_INVALID, "%s.volumeDevices[%zu].name \"%s\" is no volume of this pod", path, i,
-                             devices[i].name);
+            return error_set(err, ERROR_INVALID, "%s.volumeDevices[%zu].name: Not found: \"%s\"", path, i, devices[i].name);
     return true;
 }
 
@@ -69,16 +69,25 @@ static bool check_env(const struct container *container, const char *path, struc
             continue;
         int sources = (from->config_map != NULL) + (from->secret != NULL) + (from->field != NULL) +
                       (from->resource != NULL);
-        if (sources != 1)
-            return error_set(err, ERROR_INVALID, "%s.env[%zu].valueFrom must have exactly one source", path, i);
+        if (sources == 0)
+            return error_set(err, ERROR_INVALID, "%s.env[%zu].valueFrom: Invalid value: \"\": must specify one of: `fieldRef`, "
+                             "`resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`", path, i);
+        if (sources > 1)
+            return error_set(err, ERROR_INVALID, "%s.env[%zu].valueFrom: Invalid value: \"\": may not have more than one field "
+                             "specified at a time", path, i);
         if (vars[i].value != NULL && vars[i].value[0] != '\0')
-            return error_set(err, ERROR_INVALID, "%s.env[%zu]: valueFrom may not be specified when value is not empty",
-                             path, i);
+            return error_set(err, ERROR_INVALID, "%s.env[%zu].valueFrom: Invalid value: \"\": may not be specified when `value` "
+                             "is not empty", path, i);
+        AUTO_FREE char *below = mem_printf("%s.env[%zu].valueFrom", path, i);
+        if (!downward_check(from->field, from->resource, true, below, err))
+            return false;
     }
     const struct env_from *sources = container->env_from.items;
     for (size_t i = 0; i < container->env_from.count; i++)
         if ((sources[i].config_map != NULL) == (sources[i].secret != NULL))
-            return error_set(err, ERROR_INVALID, "%s.envFrom[%zu] must have one of configMapRef and secretRef", path, i);
+            return error_set(err, ERROR_INVALID, "%s.envFrom[%zu]: Invalid value: \"\": %s", path, i,
+                             sources[i].secret != NULL ? "may not have more than one field specified at a time"
+                                                       : "must specify one of: `configMapRef` or `secretRef`");
     return true;
 }
 
@@ -96,14 +105,17 @@ static bool port_is_known(const struct container *container, const char *port)
 static bool check_handler(const struct container *container, const struct handler *handler, const char *path,
                           const char *what, struct error *err)
 {
+    static const char one_only[] = "may not specify more than 1 handler type";
     int count = (handler->exec != NULL) + (handler->http != NULL) + (handler->tcp != NULL) + (handler->grpc != NULL) +
                 (handler->sleep != NULL);
     const char *port = handler->http != NULL ? handler->http->port : handler->tcp != NULL ? handler->tcp->port : NULL;
-    if (count != 1)
-        return error_set(err, ERROR_INVALID, "%s.%s must have exactly one handler type", path, what);
+    if (count == 0)
+        return error_set(err, ERROR_INVALID, "%s.%s: Required value: must specify a handler type", path, what);
+    if (count > 1)
+        return error_set(err, ERROR_INVALID, "%s.%s: Forbidden: %s", path, what, one_only);
     if (port != NULL && !port_is_known(container, port))
-        return error_set(err, ERROR_INVALID, "%s.%s names the port \"%s\", which the container does not have", path, what,
-                         port);
+        return error_set(err, ERROR_INVALID, "%s.%s.port: Invalid value: \"%s\": the container has no port of that name", path,
+                         what, port);
     return true;
 }
 
@@ -123,10 +135,11 @@ static bool check_probes(const struct container *container, const char *path, st
         if (!check_handler(container, &probe->handler, path, probes[i].name, err))
             return false;
         if (probes[i].kills && probe->success_threshold > 1)
-            return error_set(err, ERROR_INVALID, "%s.%s.successThreshold must be 1", path, probes[i].name);
+            return error_set(err, ERROR_INVALID, "%s.%s.successThreshold: Invalid value: %" PRId64 ": must be 1", path,
+                             probes[i].name, probe->success_threshold);
         if (!probes[i].kills && probe->grace_s != POD_UNSET)
-            return error_set(err, ERROR_INVALID, "%s.%s.terminationGracePeriodSeconds must not be set for readinessProbes",
-                             path, probes[i].name);
+            return error_set(err, ERROR_INVALID, "%s.%s.terminationGracePeriodSeconds: Invalid value: %" PRId64 ": must not be "
+                             "set for readinessProbes", path, probes[i].name, probe->grace_s);
     }
     return true;
 }
@@ -149,7 +162,7 @@ static bool check_init(const struct container *container, const char *path, stru
     const void *const parts[] = { container->startup, container->liveness, container->readiness, container->lifecycle };
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
         if (parts[i] != NULL)
-            return error_set(err, ERROR_INVALID, "%s.%s may not be set for init containers without restartPolicy=Always",
+            return error_set(err, ERROR_INVALID, "%s.%s: Forbidden: may not be set for init containers without restartPolicy=Always",
                              path, words[i]);
     return true;
 }
@@ -159,24 +172,12 @@ static bool check_ports(const struct pod *pod, const struct container *container
     const struct container_port *ports = container->ports.items;
     for (size_t i = 0; i < container->ports.count; i++) {
         if (pod->host_network && ports[i].host_port != 0 && ports[i].host_port != ports[i].port)
-            return error_set(err, ERROR_INVALID, "%s.ports[%zu].hostPort must be containerPort when hostNetwork is true",
-                             path, i);
+            return error_set(err, ERROR_INVALID, "%s.ports[%zu].hostPort: Invalid value: %" PRId64 ": must match "
+                             "`containerPort` when `hostNetwork` is true", path, i, ports[i].host_port);
         for (size_t j = 0; j < i; j++)
             if (ports[i].name != NULL && ports[j].name != NULL && strcmp(ports[i].name, ports[j].name) == 0)
-                return error_set(err, ERROR_INVALID, "%s.ports has the name \"%s\" twice", path, ports[i].name);
+                return error_set(err, ERROR_INVALID, "%s.ports[%zu].name: Duplicate value: \"%s\"", path, i, ports[i].name);
     }
-    return true;
-}
-
-static bool check_requests(const struct container *container, const char *path, struct error *err)
-{
-    struct container_resources said;
-    container_resources(container, &said);
-    if (said.cpu_limit_m != POD_UNSET && said.cpu_request_m > said.cpu_limit_m)
-        return error_set(err, ERROR_INVALID, "%s.resources.requests: cpu must be less than or equal to cpu limit", path);
-    if (said.memory_limit != POD_UNSET && said.memory_request > said.memory_limit)
-        return error_set(err, ERROR_INVALID, "%s.resources.requests: memory must be less than or equal to memory limit",
-                         path);
     return true;
 }
 
@@ -186,13 +187,43 @@ static bool check_container(const struct pod *pod, size_t index, struct error *e
     AUTO_FREE char *path = path_of(pod, index);
     for (size_t j = 0; j < index; j++)
         if (strcmp(pod_container(pod, j)->name, container->name) == 0)
-            return error_set(err, ERROR_INVALID, "%s has the name \"%s\", which another container has", path,
-                             container->name);
+            return error_set(err, ERROR_INVALID, "%s.name: Duplicate value: \"%s\"", path, container->name);
     if (pod_role(pod, index) == ROLE_INIT && !check_init(container, path, err))
         return false;
     return check_mounts(pod, container, path, err) && check_env(container, path, err) &&
            check_probes(container, path, err) && check_lifecycle(container, path, err) &&
-           check_ports(pod, container, path, err) && check_requests(container, path, err);
+           check_ports(pod, container, path, err) && resources_check(container, path, err);
+}
+
+static const struct container_port *host_port_before(const struct pod *pod, size_t index, size_t port)
+{
+    const struct container_port *wanted = &((const struct container_port *)pod_container(pod, index)->ports.items)[port];
+    for (size_t i = pod_init_count(pod); i <= index; i++) {
+        const struct container_port *ports = pod_container(pod, i)->ports.items;
+        size_t count = i < index ? pod_container(pod, i)->ports.count : port;
+        for (size_t j = 0; j < count; j++)
+            if (ports[j].host_port == wanted->host_port && ports[j].protocol == wanted->protocol &&
+                strcmp(ports[j].host_ip != NULL ? ports[j].host_ip : "", wanted->host_ip != NULL ? wanted->host_ip : "") == 0)
+                return &ports[j];
+    }
+    return NULL;
+}
+
+/* Kubernetes: no two containers of a pod have the same port of the host; init containers run at other times. */
+static bool check_host_ports(const struct pod *pod, struct error *err)
+{
+    static const char *const protocols[] = { "TCP", "UDP", "SCTP" };
+    for (size_t i = pod_init_count(pod); i < pod_count(pod); i++) {
+        const struct container_port *ports = pod_container(pod, i)->ports.items;
+        for (size_t j = 0; j < pod_container(pod, i)->ports.count; j++)
+            if (ports[j].host_port != 0 && host_port_before(pod, i, j) != NULL) {
+                AUTO_FREE char *path = path_of(pod, i);
+                return error_set(err, ERROR_INVALID, "%s.ports[%zu].hostPort: Duplicate value: \"%s/%s/%" PRId64 "\"", path, j,
+                                 protocols[ports[j].protocol], ports[j].host_ip != NULL ? ports[j].host_ip : "",
+                                 ports[j].host_port);
+            }
+    }
+    return true;
 }
 
 bool pod_check(const struct pod *pod, struct error *err)
@@ -203,6 +234,7 @@ bool pod_check(const struct pod *pod, struct error *err)
         if (!check_container(pod, i, err))
             return false;
     if (pod->dns_policy == DNS_NONE && (pod->dns == NULL || pod->dns->servers.count == 0))
-        return error_set(err, ERROR_INVALID, "spec.dnsConfig.nameservers must have one when dnsPolicy is None");
-    return check_volumes(pod, err);
+        return error_set(err, ERROR_INVALID, "spec.dnsConfig.nameservers: Required value: must provide at least one "
+                         "DNS nameserver when `dnsPolicy` is None");
+    return check_host_ports(pod, err) && check_volumes(pod, err);
 }

@@ -49,18 +49,49 @@ static void list_unready(const struct pod_report *report, bool inits, struct str
         strbuf_add(names, "]");
 }
 
-static void add_timed(struct json *conditions, const char *type, bool is_true, const char *reason, const char *message,
-                      uint64_t turned)
+static void add_timed(const struct pod_report *report, struct json *conditions, const char *type, bool is_true,
+                      const char *reason, const char *message, uint64_t turned)
 {
-    status_set_time(add_condition(conditions, type, is_true, reason, message), "lastTransitionTime", turned);
+    struct json *condition = add_condition(conditions, type, is_true, reason, message);
+    if (report->generation >= 0)
+        json_set_integer(condition, "observedGeneration", report->generation);
+    status_set_time(condition, "lastTransitionTime", turned);
 }
 
-static void write_connected(const struct pod_report *report, struct json *conditions)
+/* `over`: it has come to its end, and what its containers shared goes. */
+static void write_connected(const struct pod_report *report, bool over, struct json *conditions)
 {
     const struct pod_network *network = report->view->network;
     bool connected = network == NULL || network->state == NETWORK_READY;
-    add_timed(conditions, "PodReadyToStartContainers", connected, NULL, connected ? NULL : network->message,
-              report->accepted_ms);
+    const char *message = network != NULL && !connected && network->message[0] != '\0' ? network->message : NULL;
+    add_timed(report, conditions, "PodReadyToStartContainers", connected && !over, NULL, message,
+              over ? turned_ms(report, false) : report->accepted_ms);
+}
+
+/* Kubernetes: where a container runs or has run, the init containers have done their work. */
+static bool has_main_begun(const struct pod_report *report)
+{
+    const struct pod *pod = report->view->pod;
+    for (size_t i = pod_init_count(pod); i < pod_count(pod); i++) {
+        const struct container_shown *shown = &report->shown[i];
+        bool ran = shown->last != NULL && shown->last->finished_boot_ms != 0;
+        if (shown->state != SHOWN_WAITING || ran)
+            return true;
+    }
+    return false;
+}
+
+/* When the last init container was done. */
+static uint64_t initialized_ms(const struct pod_report *report)
+{
+    uint64_t newest = report->accepted_ms;
+    for (size_t i = 0; i < pod_init_count(report->view->pod); i++) {
+        const struct container_shown *shown = &report->shown[i];
+        bool ended = pod_role(report->view->pod, i) == ROLE_INIT && shown->state == SHOWN_TERMINATED;
+        if (ended && shown->ending->finished_ms > newest)
+            newest = shown->ending->finished_ms;
+    }
+    return newest;
 }
 
 /* `completed`: the reason where the phase is an end; NULL else. */
@@ -70,9 +101,10 @@ static void write_initialized(const struct pod_report *report, enum pod_phase ph
     AUTO_STRBUF struct strbuf incomplete;
     strbuf_init(&incomplete, 4096);
     list_unready(report, true, &incomplete);
-    bool initialized = incomplete.len == 0 || phase == PHASE_SUCCEEDED;
+    bool initialized = incomplete.len == 0 || phase == PHASE_SUCCEEDED || has_main_begun(report);
     const char *reason = !initialized ? "ContainersNotInitialized" : phase == PHASE_SUCCEEDED ? completed : NULL;
-    add_timed(conditions, "Initialized", initialized, reason, initialized ? NULL : incomplete.data, report->accepted_ms);
+    add_timed(report, conditions, "Initialized", initialized, reason, initialized ? NULL : incomplete.data,
+              initialized ? initialized_ms(report) : report->accepted_ms);
 }
 
 static void write_readiness(const struct pod_report *report, struct json *conditions)
@@ -87,11 +119,11 @@ static void write_readiness(const struct pod_report *report, struct json *condit
     const char *why = ready ? NULL : completed != NULL ? completed : "ContainersNotReady";
     const char *which = ready || completed != NULL ? NULL : unready.data;
     uint64_t turned = turned_ms(report, ready);
-    add_timed(conditions, "PodScheduled", true, NULL, NULL, report->accepted_ms);
-    write_connected(report, conditions);
+    add_timed(report, conditions, "PodScheduled", true, NULL, NULL, report->accepted_ms);
+    write_connected(report, completed != NULL, conditions);
     write_initialized(report, phase, completed, conditions);
-    add_timed(conditions, "ContainersReady", ready, why, which, turned);
-    add_timed(conditions, "Ready", ready, why, which, turned);
+    add_timed(report, conditions, "ContainersReady", ready, why, which, turned);
+    add_timed(report, conditions, "Ready", ready, why, which, turned);
 }
 
 void ignored_write(const struct ignored_fields *ignored, struct json *conditions)

@@ -12,6 +12,7 @@
 
 static const char *const restart_words[] = { "Always", "OnFailure", "Never", NULL };
 static const char *const dns_words[] = { "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None", NULL };
+static const char *const groups_words[] = { "Merge", "Strict", NULL };
 static const char *const change_words[] = { "Always", "OnRootMismatch", NULL };
 
 static bool check_numbers(const struct json *json, const char *path, struct error *err)
@@ -60,6 +61,7 @@ static const struct field_table pod_security_table = { sizeof(struct pod_securit
     { FIELD("runAsNonRoot", FIELD_FLAG, struct pod_security, run_as_non_root), .fallback = POD_UNSET },
     { FIELD("fsGroup", FIELD_INTEGER, struct pod_security, fs_group), .fallback = POD_UNSET, .max = INT32_MAX },
     { FIELD("fsGroupChangePolicy", FIELD_WORD, struct pod_security, fs_group_on_mismatch), .words = change_words },
+    { FIELD("supplementalGroupsPolicy", FIELD_WORD, struct pod_security, strict_groups), .words = groups_words },
     { FIELD("supplementalGroups", FIELD_JSON, struct pod_security, groups), .check_json = check_numbers },
     { FIELD("seccompProfile", FIELD_OBJECT, struct pod_security, seccomp), .nested = &seccomp_table },
     { FIELD("appArmorProfile", FIELD_OBJECT, struct pod_security, app_armor), .nested = &seccomp_table },

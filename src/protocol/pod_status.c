@@ -46,6 +46,9 @@ static size_t counted(const struct pod_report *report, bool only_ready)
 /* The one container a person should look at: the first that waits, else the first that ended badly. */
 static const struct container_shown *troubled(const struct pod_report *report)
 {
+    /* A sidecar was brought to its end when the pod had done its work: no trouble. */
+    if (report->view->pod != NULL && pod_phase(report->view->pod, report->shown, report->view->end) == PHASE_SUCCEEDED)
+        return NULL;
     for (size_t i = 0; i < container_count(report); i++)
         if (report->shown[i].state == SHOWN_WAITING)
             return &report->shown[i];
@@ -69,7 +72,7 @@ static void set_trouble(const struct pod_report *report, struct json *flat)
         message = mem_strdup("it runs, and no document of it is known here: it is left alone");
     } else if (one != NULL && one->state == SHOWN_WAITING) {
         reason = one->reason;
-        message = mem_strdup(one->message);
+        message = status_waiting_message(report, (size_t)(one - report->shown));
     } else if (one != NULL) {
         reason = status_ending_reason(one->ending);
         message = mem_printf("exit code %" PRId64, one->ending->exit_code);
@@ -118,6 +121,28 @@ static void write_source(const struct pod_report *report, struct json *status)
         json_add_text(shadows, report->shadows->items[i]);
 }
 
+static void write_address_list(struct json *status, const char *one, const char *all, char *const *items, size_t count)
+{
+    if (count == 0)
+        return;
+    json_set_text(status, one, items[0]);
+    struct json *list = json_set_array(status, all);
+    for (size_t i = 0; i < count; i++)
+        json_set_text(json_add_object(list), "ip", items[i]);
+}
+
+/* Kubernetes: a pod in the host's network has the host's address. */
+static void write_addresses(const struct pod_report *report, struct json *status)
+{
+    char *host[] = { (char *)(uintptr_t)report->host_address };
+    size_t hosts = report->host_address != NULL;
+    write_address_list(status, "hostIP", "hostIPs", host, hosts);
+    if (report->view->pod->host_network)
+        write_address_list(status, "podIP", "podIPs", host, hosts);
+    else if (report->addresses != NULL)
+        write_address_list(status, "podIP", "podIPs", report->addresses->items, report->addresses->count);
+}
+
 static void write_pod(const struct pod_report *report, struct json *status)
 {
     const struct pod_end *end = report->view->end;
@@ -127,13 +152,7 @@ static void write_pod(const struct pod_report *report, struct json *status)
     }
     status_set_time(status, "startTime", report->accepted_ms);
     json_set_text(status, "qosClass", qos_name(pod_qos(report->view->pod)));
-    json_set_text(status, "hostIP", report->host_address);
-    if (report->addresses == NULL || report->addresses->count == 0)
-        return;
-    json_set_text(status, "podIP", report->addresses->items[0]);
-    struct json *list = json_set_array(status, "podIPs");
-    for (size_t i = 0; i < report->addresses->count; i++)
-        json_set_text(json_add_object(list), "ip", report->addresses->items[i]);
+    write_addresses(report, status);
 }
 
 struct json *pod_status_write(const struct pod_report *report)

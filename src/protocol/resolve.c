@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "davit/limits.h"
+#include "protocol/container_fields.h"
 
 static const char *kind_word(const char *resource)
 {
@@ -29,7 +30,8 @@ static const char *env_value(const struct json *env, const char *name, size_t le
     return found;
 }
 
-char *resolve_text(const char *text, const struct json *env)
+/* `missing`: the first name that is not known, which the caller frees; NULL: nobody asks. */
+static char *expand(const char *text, const struct json *env, char **missing)
 {
     AUTO_STRBUF struct strbuf out;
     strbuf_init(&out, LIMIT_DOCUMENT_BYTES);
@@ -49,11 +51,33 @@ char *resolve_text(const char *text, const struct json *env)
             at = close + 1;
         } else {
             size_t len = close != NULL ? (size_t)(close - at) + 1 : 1;
+            if (close != NULL && missing != NULL && *missing == NULL)
+                *missing = mem_printf("%.*s", (int)len - 3, at + 2);
             strbuf_printf(&out, "%.*s", (int)len, at);
             at += len;
         }
     }
     return strbuf_steal(&out);
+}
+
+char *resolve_text(const char *text, const struct json *env)
+{
+    return expand(text, env, NULL);
+}
+
+bool resolve_sub_path(const struct volume_mount *mount, const struct json *env, char **out, struct error *err)
+{
+    AUTO_FREE char *missing = NULL;
+    bool expression = mount->sub_path_expr != NULL && mount->sub_path_expr[0] != '\0';
+    *out = expression ? expand(mount->sub_path_expr, env, &missing) : mem_strdup(mount->sub_path);
+    if (missing != NULL)
+        return error_set(err, ERROR_INVALID, "missing value for \"%.100s\"", missing);
+    if (!expression)
+        return true;
+    if ((*out)[0] == '/')
+        return error_set(err, ERROR_INVALID, "error SubPath `%.200s` must not be an absolute path", *out);
+    return path_is_relative(*out) ||
+           error_set(err, ERROR_INVALID, "unable to provision SubPath `%.200s`: must not contain '..'", *out);
 }
 
 struct json *resolve_texts(const struct text_list *texts, const struct json *env)
@@ -194,13 +218,23 @@ static bool add_downward(const struct resolve *resolve, const struct downward_so
     return true;
 }
 
+/* Kubernetes puts kube-root-ca.crt into every namespace, for the volumes that it adds to every pod: a pod that was exported
+ * from a cluster asks for it, and has no need of it where there is no API server.
+ */
+static bool is_cluster_ca(const struct map_source *source)
+{
+    return source->name != NULL && strcmp(source->name, "kube-root-ca.crt") == 0;
+}
+
 static bool add_projected(const struct resolve *resolve, const struct projected_source *source, struct json *items,
                           struct error *err)
 {
     const struct projection *parts = source->sources.items;
     for (size_t i = 0; i < source->sources.count; i++) {
-        if (parts[i].config_map != NULL &&
-            !add_map(resolve, "configmaps", parts[i].config_map, source->default_mode, items, err))
+        const struct map_source *map = parts[i].config_map;
+        bool cluster_ca = map != NULL && is_cluster_ca(map) && resolve->lookup(resolve->ctx, "configmaps", map->name) == NULL;
+        if (map != NULL && !cluster_ca &&
+            !add_map(resolve, "configmaps", map, source->default_mode, items, err))
             return false;
         if (parts[i].secret != NULL && !add_map(resolve, "secrets", parts[i].secret, source->default_mode, items, err))
             return false;

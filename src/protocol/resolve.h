@@ -17,7 +17,7 @@ struct resolve {
     const char *node;
     const char *host_address;          /* NULL: not known */
     const struct text_list *addresses; /* the pod's; NULL: none */
-    int64_t capacity_cpu_m, capacity_memory; /* of the machine: what a limit is that is not set */
+    int64_t capacity_cpu_m, capacity_memory, capacity_storage; /* of the machine: what a limit is that is not set */
     /* {"data":{KEY: base64}} of a ConfigMap or a Secret of the pod's namespace; NULL: there is none. */
     const struct json *(*lookup)(void *ctx, const char *resource, const char *name);
     void *ctx;
@@ -27,6 +27,10 @@ struct resolve {
 MUST_CHECK struct json *resolve_env(const struct resolve *resolve, const struct container *container, struct error *err);
 /* `$(NAME)` by `env`, `$$` is a dollar, what is not known stays. The caller frees. */
 char *resolve_text(const char *text, const struct json *env);
+/* A mount's subPath, expanded; NULL with *err unset: it has none. As the kubelet: it stays below the volume, and every name
+ * is known. The caller frees.
+ */
+MUST_CHECK bool resolve_sub_path(const struct volume_mount *mount, const struct json *env, char **out, struct error *err);
 struct json *resolve_texts(const struct text_list *texts, const struct json *env);
 /* {"defaultMode","items":[{"path","mode","data"}]} of a configMap, secret, downwardAPI or projected volume; NULL with *err
  * unset: the volume is of another kind.
@@ -36,6 +40,11 @@ bool volume_has_files(const struct volume *volume);
 /* Whether the pod takes anything from this object. */
 bool resolve_uses(const struct pod *pod, const char *resource, const char *name);
 
+/* Downward API: what may be asked for, in an environment (`env`) or a file; one of the two refs is NULL or both are. False:
+ * *err names the JSON path, which begins with `path`.
+ */
+MUST_CHECK bool downward_check(const struct field_ref *field, const struct resource_ref *resource, bool env, const char *path,
+                               struct error *err);
 /* Downward API: the value as text, NULL: *err is why. The caller frees. */
 MUST_CHECK char *downward_field(const struct resolve *resolve, const char *path, struct error *err);
 MUST_CHECK char *downward_resource(const struct resolve *resolve, const struct container *own,

@@ -97,6 +97,30 @@ static bool type_is_kept(const struct json *secret, struct error *err)
                                                                  : ", with auths, under .dockerconfigjson");
 }
 
+/* Kept where it says so. */
+static bool keep_immutable(const struct json *document, struct json *out, struct error *err)
+{
+    const struct json *said = json_get(document, "immutable");
+    bool immutable = false;
+    if (said != NULL && json_type(said) != JSON_NULL && !json_boolean(said, &immutable))
+        return error_set(err, ERROR_INVALID, "immutable must be true or false");
+    if (immutable)
+        json_set_boolean(out, "immutable", true);
+    return true;
+}
+
+bool data_may_become(const struct json *now, const struct json *next, struct error *err)
+{
+    if (!json_get_boolean(now, "immutable", false))
+        return true;
+    if (!json_get_boolean(next, "immutable", false))
+        return error_set(err, ERROR_CONFLICT, "immutable: Forbidden: field is immutable when `immutable` is set");
+    AUTO_FREE char *old_text = json_print_canonical(json_get(now, "data"));
+    AUTO_FREE char *new_text = json_print_canonical(json_get(next, "data"));
+    return strcmp(old_text, new_text) == 0 ||
+           error_set(err, ERROR_CONFLICT, "data: Forbidden: field is immutable when `immutable` is set: delete the object first");
+}
+
 struct json *secret_read(const struct json *document, struct error *err)
 {
     AUTO_JSON struct json *secret = json_new_object();
@@ -117,7 +141,7 @@ struct json *secret_read(const struct json *document, struct error *err)
         (void)error_set(err, ERROR_LIMIT, "a Secret has at most %d bytes", DATA_MAX);
         return NULL;
     }
-    return type_is_kept(secret, err) ? mem_steal(&secret) : NULL;
+    return keep_immutable(document, secret, err) && type_is_kept(secret, err) ? mem_steal(&secret) : NULL;
 }
 
 struct json *config_map_read(const struct json *document, struct error *err)
@@ -139,7 +163,7 @@ struct json *config_map_read(const struct json *document, struct error *err)
         (void)error_set(err, ERROR_LIMIT, "a ConfigMap has at most %d bytes", DATA_MAX);
         return NULL;
     }
-    return mem_steal(&map);
+    return keep_immutable(document, map, err) ? mem_steal(&map) : NULL;
 }
 
 bool secret_add_auths(const struct json *secret, struct json *auths)

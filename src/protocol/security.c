@@ -15,7 +15,8 @@ static const char *const safe_sysctls[] = { "kernel.shm_rmid_forced", "net.ipv4.
                                             "net.ipv4.ip_unprivileged_port_start", "net.ipv4.tcp_syncookies",
                                             "net.ipv4.ping_group_range", "net.ipv4.ip_local_reserved_ports",
                                             "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_fin_timeout",
-                                            "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", NULL };
+                                            "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes",
+                                            "net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem", NULL };
 
 static bool is_among(const char *word, const char *const *words)
 {
@@ -176,6 +177,7 @@ struct json *security_of_pod(const struct pod *pod)
         return out;
     if (security->groups != NULL)
         json_set(out, "supplementalGroups", json_copy(security->groups));
+    json_set_text(out, "supplementalGroupsPolicy", security->strict_groups ? "Strict" : "Merge");
     set_number(out, "fsGroup", security->fs_group);
     json_set_text(out, "fsGroupChangePolicy", security->fs_group_on_mismatch == 1 ? "OnRootMismatch" : "Always");
     const struct sysctl *sysctls = security->sysctls.items;

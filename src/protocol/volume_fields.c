@@ -3,9 +3,11 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "model/quantity.h"
 #include "protocol/container_fields.h"
 #include "protocol/names.h"
+#include "protocol/resolve.h"
 
 #define MODE_MAX 0777
 #define MODE_FILES 0644
@@ -122,8 +124,11 @@ static bool check_downward(const struct downward_source *source, const char *pat
     for (size_t i = 0; i < source->items.count; i++) {
         const struct downward_file *file = &((const struct downward_file *)source->items.items)[i];
         if ((file->field != NULL) == (file->resource != NULL))
-            return error_set(err, ERROR_INVALID, "%s.downwardAPI.items[%zu] must have one of fieldRef and resourceFieldRef",
-                             path, i);
+            return error_set(err, ERROR_INVALID, "%s.downwardAPI.items[%zu]: Invalid value: must specify one of: `fieldRef` or "
+                             "`resourceFieldRef`", path, i);
+        AUTO_FREE char *below = mem_printf("%s.downwardAPI.items[%zu]", path, i);
+        if (!downward_check(file->field, file->resource, false, below, err))
+            return false;
     }
     return true;
 }
@@ -133,8 +138,10 @@ static bool check_projected(const struct projected_source *source, const char *p
     for (size_t i = 0; i < source->sources.count; i++) {
         const struct projection *one = &((const struct projection *)source->sources.items)[i];
         if ((one->config_map != NULL) + (one->secret != NULL) + (one->downward != NULL) > 1)
-            return error_set(err, ERROR_INVALID, "%s.projected.sources[%zu] has more than one source", path, i);
-        if (one->downward != NULL && !check_downward(one->downward, path, err))
+            return error_set(err, ERROR_INVALID, "%s.projected.sources[%zu]: Forbidden: may not specify more than 1 volume type "
+                             "per source", path, i);
+        AUTO_FREE char *below = mem_printf("%s.projected.sources[%zu]", path, i);
+        if (one->downward != NULL && !check_downward(one->downward, below, err))
             return false;
     }
     return true;
@@ -143,13 +150,14 @@ static bool check_projected(const struct projected_source *source, const char *p
 bool volume_check(const struct volume *volume, const char *path, struct error *err)
 {
     if (volume_sources(volume) > 1)
-        return error_set(err, ERROR_INVALID, "%s has more than one source", path);
+        return error_set(err, ERROR_INVALID, "%s: Forbidden: may not specify more than 1 volume type", path);
     if (volume->empty_dir != NULL && volume->empty_dir->size_limit != NULL && !is_size(volume->empty_dir->size_limit))
-        return error_set(err, ERROR_INVALID, "%s.emptyDir.sizeLimit is no quantity, as 64Mi", path);
+        return error_set(err, ERROR_INVALID, "%s.emptyDir.sizeLimit: Invalid value: \"%.40s\": must be a quantity, as 64Mi",
+                         path, volume->empty_dir->size_limit);
     if (volume->secret != NULL && volume->secret->name == NULL)
-        return error_set(err, ERROR_INVALID, "%s.secret.secretName is required", path);
+        return error_set(err, ERROR_INVALID, "%s.secret.secretName: Required value", path);
     if (volume->config_map != NULL && volume->config_map->name == NULL)
-        return error_set(err, ERROR_INVALID, "%s.configMap.name is required", path);
+        return error_set(err, ERROR_INVALID, "%s.configMap.name: Required value", path);
     if (volume->downward != NULL && !check_downward(volume->downward, path, err))
         return false;
     return volume->projected == NULL || check_projected(volume->projected, path, err);

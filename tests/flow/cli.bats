@@ -93,6 +93,35 @@ load cli_lib
     [ "${#lines[@]}" = 2 ]
 }
 
+# one NAME CONDITION-Initialized INIT-STATUSES CONTAINER-STATUSES: a pod as its node tells of it
+one() {
+    say "$NODE/state/default/pods/$1" '{"state":"Pending","ready":0,"restarts":0,"containers":1,"containersReady":0,"reason":"PodInitializing"}'
+    say "$NODE/status/default/pods/$1" '{"kind":"Pod","metadata":{"name":"'"$1"'"},"status":{"phase":"Pending","podIP":"10.1.2.3",
+     "conditions":[{"type":"Initialized","status":"'"$2"'"}],"initContainerStatuses":['"$3"'],"containerStatuses":['"$4"']}}'
+}
+
+@test "the status column has kubectl's words for init containers, and says when a restart was" {
+    local waits='{"state":{"waiting":{"reason":"PodInitializing"}}}' runs='{"state":{"running":{}},"ready":true}'
+    local done='{"state":{"terminated":{"exitCode":0,"reason":"Completed"}},"ready":true}'
+    local bad='{"state":{"terminated":{"exitCode":1,"reason":"Error"}}}' sidecar='{"state":{"running":{}},"started":true,"ready":true}'
+    local loops='{"restartCount":4,"state":{"waiting":{"reason":"CrashLoopBackOff"}},"lastState":{"terminated":{"exitCode":1,"finishedAt":"2026-01-01T00:00:00Z"}}}'
+    online press-7
+    one init-runs False "$done,{\"state\":{\"running\":{}}},$waits" "$waits"
+    one init-beside False "$sidecar,{\"state\":{\"running\":{}}}" "$waits"
+    one init-ended False "$bad,$waits" "$waits"
+    one init-loops False "$loops" "$waits"
+    one sidecar-loops True "$loops" "$runs"
+    one half True "$done" "$runs,$done"
+    one waits True "$done" '{"state":{"waiting":{"reason":"CreateContainerConfigError"}}}'
+    run -0 davit get pods -o wide
+    local row
+    for row in 'init-runs +0/1 +Init:1/3 +0 ' 'init-beside +0/1 +Init:1/2 +0 ' 'init-ended +0/1 +Init:Error +0 ' \
+        'init-loops +0/1 +Init:CrashLoopBackOff +4 \([0-9dhy]+ ago\) ' 'sidecar-loops +0/1 +Init:CrashLoopBackOff +0' \
+        'half +0/1 +NotReady +0 ' 'waits +0/1 +CreateContainerConfigError +0 .* 10\.1\.2\.3 +press-7'; do
+        grep -qE "^$row" <<<"$output" || { echo "no row: $row"; echo "$output"; return 1; }
+    done
+}
+
 @test "a refused document and an offline node show in the status column" {
     online press-7
     pod_state press-7 default hello Running 1
@@ -255,6 +284,20 @@ for i in range(5000):
     local line
     for line in "${lines[@]}"; do [ "${#line}" -le 80 ]; done
     run -4 davit describe pod other
+}
+
+@test "describe has the init containers, the address and what is mounted" {
+    online press-7
+    one hello False '{"name":"prepare","image":"demo:1","state":{"running":{"startedAt":"2026-01-01T00:00:00Z"}}}' \
+        '{"name":"web","image":"demo:1","containerID":"crun://u-web-0","resources":{"limits":{"cpu":"500m","memory":1024}},
+          "volumeMounts":[{"name":"box","mountPath":"/data","readOnly":true}],"state":{"waiting":{"reason":"PodInitializing"}}}'
+    run -0 davit describe pod hello
+    contains "Init Containers:"
+    contains "IP:                10.1.2.3"
+    contains "Limits:            cpu=500m memory=1024"
+    contains "/data from box (ro)"
+    contains "Container ID:      crun://u-web-0"
+    grep -qE '^Status: +Init:0/1' <<<"$output"
 }
 
 # --- version, image

@@ -90,11 +90,11 @@ load runtime-lib.bash
         call create "$UID1" "$(doc "$UID1" web 0 '["ls"]' '{"name":"h","mountPath":"/proc/sys"}' "$volumes")"
         echo "wait all"
     } | play "$CRUN" > "$NODE/out"
-    grep '"id":1,' "$NODE/out" | grep '"result":"failed","reason":"CreateContainerError"' | grep -q 'no-such-program'
-    grep '"id":2,' "$NODE/out" | grep '"result":"invalid","reason":"CreateContainerConfigError"' | grep -q 'no command specified'
+    grep '"id":1,' "$NODE/out" | grep '"result":"failed","reason":"StartError"' | grep -q 'no-such-program'
+    grep '"id":2,' "$NODE/out" | grep '"result":"invalid","reason":"CreateContainerError"' | grep -q 'no command specified'
     grep '"id":3,' "$NODE/out" | grep '"result":"failed","reason":"FailedMount"' | grep -q '/etc/passwd is not a directory'
     grep '"id":4,' "$NODE/out" | grep '"result":"invalid","reason":"InvalidImage"' | grep -q '/dev is a symbolic link'
-    grep '"id":5,' "$NODE/out" | grep -q '"result":"invalid","reason":"CreateContainerConfigError"'
+    grep '"id":5,' "$NODE/out" | grep -q '"result":"invalid","reason":"CreateContainerError"'
     grep '"id":6,' "$NODE/out" | grep -q '"result":"failed","reason":"CreateContainerError"'
     grep '"id":7,' "$NODE/out" | grep -q '"result":"invalid","reason":"FailedMount"'
     [ "$(in_ns ls "$NODE/state/pods")" = "" ]

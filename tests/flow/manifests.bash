@@ -1,7 +1,9 @@
 # shellcheck shell=bash
-# Manifests as Kubernetes has them, each run for real: what its first lines say must come true, in their order.
+# Manifests as Kubernetes has them, each run for real: what its first lines say must come true, in their order. They run all
+# at once, and are judged one after the other, by all that was told of them.
 #
-#   # until: JQ                  the pod's status comes to say so
+#   # until: JQ                  the pod's status came to say so, after what the line before it waited for
+#   # now: JQ                    its newest status says so
 #   # log: CONTAINER REGEX       its log holds that
 #   # exec: CONTAINER CMD => RE  a command in it writes that
 #   # event: REGEX               "Reason message" of an event of this pod
@@ -9,24 +11,52 @@
 #   # delete: NAME, file: NAME TEXT, refused: TEXT, cgroup: CONTAINER FILE VALUE…, resize: JQ, fetch: PORT TEXT
 
 # The words of the pod's status that the tests wait for come within so many seconds.
-MANIFEST_SECONDS=25
+MANIFEST_SECONDS=40
+
+# All of them at once; OUTDIR in one is a folder of its own.
+manifests_apply() {
+    local file name
+    mkdir -p "$DIR/manifests"
+    for file in "$BATS_TEST_DIRNAME"/manifests/*.yaml; do
+        name=$(basename "$file" .yaml)
+        mkdir -p "$DIR/out/$name"
+        chmod 777 "$DIR/out/$name"
+        sed "s|OUTDIR|$DIR/out/$name|" "$file" >"$DIR/manifests/$name.yaml"
+    done
+    chmod 755 "$DIR/out"
+    node davit apply -f "$DIR/manifests" >"$DIR/apply" 2>&1 || true
+}
+
+manifests_delete() {
+    node davit delete -f "$DIR/manifests" --wait=60 >"$DIR/delete" 2>&1 || cat "$DIR/delete"
+}
 
 manifest() { # NAME
-    local file=$OUT/$1.yaml line verb rest
-    sed "s|OUTDIR|$OUT|" "$BATS_TEST_DIRNAME/manifests/$1.yaml" >"$file"
-    node davit apply -f "$file" >"$OUT/apply" 2>&1 || cat "$OUT/apply"
+    local line verb rest
+    SEEN=1 OUT=$DIR/out/$1
     while IFS= read -r line; do
         verb=${line%%: *} rest=${line#*: }
-        "manifest_${verb#\# }" "$1" "$rest" || { echo "# $line"; status_of "$1"; return 1; }
-    done < <(grep '^# [a-z]*: ' "$file")
-    node davit delete -f "$file" --wait >/dev/null 2>&1 || true
+        "manifest_${verb#\# }" "$1" "$rest" || { echo "# $line"; grep -F "/$1 " "$DIR/apply"; status_of "$1"; return 1; }
+    done < <(grep '^# [a-z]*: ' "$DIR/manifests/$1.yaml")
 }
 
 status_of() {
     said "$T/status/default/pods/$1"
 }
 
+# A status that says so, from the SEENth that was told of the pod on; the search goes on behind it.
+came_to_say() { # POD JQ
+    local at
+    at=$(grep -aF "$T/status/default/pods/$1 " "$DIR/record" | cut -d' ' -f2- | tail -n +"$SEEN" |
+        jq -s "[.[] | [try ($2) catch false] | last | if . then true else false end] | index(true) // -1" 2>/dev/null)
+    [ "${at:--1}" -ge 0 ] && SEEN=$((SEEN + at))
+}
+
 manifest_until() {
+    within "$MANIFEST_SECONDS" came_to_say "$1" "$2"
+}
+
+manifest_now() {
     status "$1" "$2" "$MANIFEST_SECONDS"
 }
 

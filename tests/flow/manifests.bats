@@ -8,6 +8,7 @@ load manifests
 setup_file() {
     flow_dir
     flow_node
+    manifests_apply
 }
 
 teardown_file() {
@@ -30,8 +31,24 @@ setup() {
     manifest command-and-args
 }
 
+@test "manifest: command-missing-again" {
+    manifest command-missing-again
+}
+
+@test "manifest: command-missing" {
+    manifest command-missing
+}
+
 @test "manifest: configmap-volume" {
     manifest configmap-volume
+}
+
+@test "manifest: container-order" {
+    manifest container-order
+}
+
+@test "manifest: crash-loop" {
+    manifest crash-loop
 }
 
 @test "manifest: deadline" {
@@ -42,12 +59,20 @@ setup() {
     manifest device-missing
 }
 
+@test "manifest: dns-merged" {
+    manifest dns-merged
+}
+
 @test "manifest: dns-none" {
     manifest dns-none
 }
 
 @test "manifest: downward-env" {
     manifest downward-env
+}
+
+@test "manifest: downward-files" {
+    manifest downward-files
 }
 
 @test "manifest: emptydir-memory" {
@@ -78,8 +103,24 @@ setup() {
     manifest exit-by-signal
 }
 
+@test "manifest: exit-codes" {
+    manifest exit-codes
+}
+
+@test "manifest: exported" {
+    manifest exported
+}
+
+@test "manifest: files-are-read-only" {
+    manifest files-are-read-only
+}
+
 @test "manifest: fs-group" {
     manifest fs-group
+}
+
+@test "manifest: host-network-files" {
+    manifest host-network-files
 }
 
 @test "manifest: host-port" {
@@ -88,6 +129,10 @@ setup() {
 
 @test "manifest: hostname-and-aliases" {
     manifest hostname-and-aliases
+}
+
+@test "manifest: images-that-never-come" {
+    manifest images-that-never-come
 }
 
 @test "manifest: init-fails-again" {
@@ -110,6 +155,10 @@ setup() {
     manifest liveness-exec
 }
 
+@test "manifest: liveness-never" {
+    manifest liveness-never
+}
+
 @test "manifest: multi-container" {
     manifest multi-container
 }
@@ -122,8 +171,16 @@ setup() {
     manifest no-escalation
 }
 
+@test "manifest: node-labels" {
+    manifest node-labels
+}
+
 @test "manifest: node-selector" {
     manifest node-selector
+}
+
+@test "manifest: on-failure" {
+    manifest on-failure
 }
 
 @test "manifest: oom-killed" {
@@ -134,16 +191,20 @@ setup() {
     manifest plain
 }
 
-@test "manifest: post-start" {
-    manifest post-start
-}
-
 @test "manifest: post-start-fails" {
     manifest post-start-fails
 }
 
 @test "manifest: post-start-http" {
     manifest post-start-http
+}
+
+@test "manifest: post-start" {
+    manifest post-start
+}
+
+@test "manifest: pre-stop-too-long" {
+    manifest pre-stop-too-long
 }
 
 @test "manifest: pre-stop" {
@@ -158,20 +219,24 @@ setup() {
     manifest probe-grpc-refused
 }
 
+@test "manifest: probe-http-fails" {
+    manifest probe-http-fails
+}
+
 @test "manifest: probe-http" {
     manifest probe-http
 }
 
-@test "manifest: probe-http-fails" {
-    manifest probe-http-fails
+@test "manifest: probe-tcp-refused" {
+    manifest probe-tcp-refused
 }
 
 @test "manifest: probe-tcp" {
     manifest probe-tcp
 }
 
-@test "manifest: probe-tcp-refused" {
-    manifest probe-tcp-refused
+@test "manifest: projected-later-wins" {
+    manifest projected-later-wins
 }
 
 @test "manifest: projected-volume" {
@@ -184,6 +249,14 @@ setup() {
 
 @test "manifest: readiness-exec" {
     manifest readiness-exec
+}
+
+@test "manifest: readiness-thrice" {
+    manifest readiness-thrice
+}
+
+@test "manifest: refused-as-by-the-api" {
+    manifest refused-as-by-the-api
 }
 
 @test "manifest: resize" {
@@ -206,6 +279,10 @@ setup() {
     manifest secret-volume
 }
 
+@test "manifest: sidecar-crashes" {
+    manifest sidecar-crashes
+}
+
 @test "manifest: sidecar-job" {
     manifest sidecar-job
 }
@@ -222,8 +299,20 @@ setup() {
     manifest startup-gates
 }
 
+@test "manifest: stdin-open" {
+    manifest stdin-open
+}
+
 @test "manifest: stop-signal" {
     manifest stop-signal
+}
+
+@test "manifest: subpath-escapes" {
+    manifest subpath-escapes
+}
+
+@test "manifest: subpath-not-root" {
+    manifest subpath-not-root
 }
 
 @test "manifest: subpath" {
@@ -236,6 +325,10 @@ setup() {
 
 @test "manifest: termination-from-log" {
     manifest termination-from-log
+}
+
+@test "manifest: termination-message-cut" {
+    manifest termination-message-cut
 }
 
 @test "manifest: termination-message" {
@@ -254,6 +347,10 @@ setup() {
     manifest volume-missing-configmap
 }
 
+@test "manifest: working-dir-made" {
+    manifest working-dir-made
+}
+
 @test "every manifest has its test" {
     local file
     for file in "$BATS_TEST_DIRNAME"/manifests/*.yaml; do
@@ -262,6 +359,7 @@ setup() {
 }
 
 @test "nothing is left of all these pods: no mount, namespace, address, cgroup or file" {
+    manifests_delete
     node "$TOP/scripts/devnode.sh" exec "$N" sh -c "! grep -E ' - (overlay|tmpfs|nsfs) .*|$N/run' /proc/self/mountinfo |
         grep -E '$N/(run/crun/(bundles|pods)|run/netns)/'"
     [ -z "$(find "$N/run/crun/bundles" "$N/run/crun/netns" "$N/run/crun/exits" "$N/run/crun/pods" "$N/run/netns" \

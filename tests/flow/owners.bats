@@ -108,7 +108,7 @@ sleeping() { # COUNT MARK
     deployment bad 1 '.spec.selector.matchLabels = {app: "other"}' | want deployments/bad
     owner deployments/bad "$(condition Accepted) | .status == \"False\" and .reason == \"InvalidOwner\" and (.message | test(\"does not match template\"))"
     deployment bad 1 'del(.spec.template.spec.containers)' | want deployments/bad
-    owner deployments/bad "$(condition Accepted) | .message | test(\"spec.containers is required\")"
+    owner deployments/bad "$(condition Accepted) | .message | test(\"spec.containers: Required value\")"
     deployment bad 1 '.spec.template.spec.restartPolicy = "Never"' | want deployments/bad
     owner deployments/bad "$(condition Accepted) | .message | test(\"restartPolicy must be Always\")"
 }

@@ -201,11 +201,12 @@ static bool answer_calls(struct corekit *kit)
         const char *name = json_get_text(call, "call");
         bool fails = kit->failing != NULL && strcmp(kit->failing, name) == 0;
         AUTO_FREE char *body = fails ? NULL : carry_out(kit, name, json_get(call, "document"));
+        const char *reason = kit->failing_reason != NULL ? kit->failing_reason : "TestError";
         AUTO_FREE char *head =
-            mem_printf(fails ? "{\"op\":\"result\",\"id\":%lld,\"ok\":false,\"result\":\"failed\",\"reason\":\"TestError\","
+            mem_printf(fails ? "{\"op\":\"result\",\"id\":%lld,\"ok\":false,\"result\":\"failed\",\"reason\":\"%s\","
                                "\"message\":\"as asked\"}"
                              : "{\"op\":\"result\",\"id\":%lld,\"ok\":true}",
-                       (long long)json_get_integer(call, "id", 0));
+                       (long long)json_get_integer(call, "id", 0), reason);
         kit_runtime_frame(kit, head, body);
     }
     return json_size(calls) > 0;

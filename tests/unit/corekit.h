@@ -43,6 +43,7 @@ struct corekit {
     bool disk_waits;        /* the store is not dispatched */
     bool runtime_waits;     /* calls are not answered */
     const char *failing;    /* this call fails */
+    const char *failing_reason; /* NULL: TestError */
     bool paused;
     uint64_t wake_ms;       /* what core_settle said last */
 };

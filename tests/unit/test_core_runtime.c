@@ -152,6 +152,38 @@ static void an_end_restarts_with_the_ladder(void **state)
     assert_true(kit_status_has(kit, "hello", "\"restartCount\":2"));
 }
 
+static void a_command_that_cannot_be_started_is_an_end(void **state)
+{
+    struct corekit *kit = *state;
+    kit->failing = "create";
+    kit->failing_reason = "StartError";
+    kit_say(kit, HELLO, kit_pod("demo:1", "1", "\"restartPolicy\":\"Never\","), LIVE);
+    calls_are(kit, "create "); /* and never again */
+    assert_true(kit_status_has(kit, "hello", "\"phase\":\"Failed\""));
+    assert_true(kit_status_has(kit, "hello", "\"state\":{\"terminated\":{\"exitCode\":128,\"reason\":\"StartError\",\"message\":\"as asked\""));
+    kit_say(kit, HELLO, kit_pod("demo:1", "2", ""), LIVE);
+    /* Always: the first restart at once, the next after ten seconds */
+    assert_true(kit_status_has(kit, "hello", "\"waiting\":{\"reason\":\"RunContainerError\",\"message\":\"as asked\"}"));
+    assert_true(kit_status_has(kit, "hello", "\"lastState\":{\"terminated\":{\"exitCode\":128,\"reason\":\"StartError\""));
+    assert_true(kit_status_has(kit, "hello", "\"restartCount\":1"));
+    kit_advance(kit, 2000);
+    assert_true(kit_status_has(kit, "hello", "\"waiting\":{\"reason\":\"CrashLoopBackOff\",\"message\":\"back-off 10s "));
+    kit->failing = NULL;
+    kit_advance(kit, 8000);
+    assert_int_equal(kit_running(kit), 1);
+    assert_true(kit_status_has(kit, "hello", "\"restartCount\":2"));
+}
+
+static void a_failed_mount_is_an_event_while_the_container_is_made(void **state)
+{
+    struct corekit *kit = *state;
+    kit->failing = "create";
+    kit->failing_reason = "FailedMount";
+    kit_say(kit, HELLO, kit_pod("demo:1", "1", ""), LIVE);
+    assert_true(kit_status_has(kit, "hello", "\"waiting\":{\"reason\":\"ContainerCreating\",\"message\":\"as asked\"}"));
+    assert_int_equal(kit_event_count(kit, "FailedMount"), 1);
+}
+
 static void a_pod_that_must_not_run_twice_does_not(void **state)
 {
     struct corekit *kit = *state;
@@ -256,7 +288,7 @@ static void hosts_files_are_open_only_where_the_device_says_so(void **state)
         AUTO_FREE char *more = mem_printf("%.*s%s%s", (int)(strstr(volume, "%s") - volume), volume, rows[i].path,
                                           strstr(volume, "%s") + 2);
         kit_say(kit, HELLO, kit_pod("demo:1", generation, more), LIVE);
-        if (kit_running(kit) != rows[i].allowed || kit_status_has(kit, "hello", "FailedMount") == rows[i].allowed)
+        if (kit_running(kit) != rows[i].allowed || kit_status_has(kit, "hello", "is not allowed on this device") == rows[i].allowed)
             fail_msg("%s: %zu run", rows[i].path, kit_running(kit));
     }
 }
@@ -270,7 +302,7 @@ static void a_wide_door_still_keeps_davits_own_files(void **state)
         AUTO_FREE char *generation = mem_printf("%zu", i + 1);
         AUTO_FREE char *more = mem_printf("\"volumes\":[{\"name\":\"d\",\"hostPath\":{\"path\":\"%s\"}}],", own[i]);
         kit_say(kit, HELLO, kit_pod("demo:1", generation, more), LIVE);
-        if (!kit_status_has(kit, "hello", "FailedMount"))
+        if (!kit_status_has(kit, "hello", "is not allowed on this device"))
             fail_msg("%s is open", own[i]);
     }
 }
@@ -304,6 +336,8 @@ int main(void)
         KIT(a_failing_start_is_told_and_tried_again),
         KIT(a_failing_stop_is_tried_again),
         KIT(an_end_restarts_with_the_ladder),
+        KIT(a_command_that_cannot_be_started_is_an_end),
+        KIT(a_failed_mount_is_an_event_while_the_container_is_made),
         KIT(a_pod_that_must_not_run_twice_does_not),
         KIT(after_a_lost_database_what_runs_is_an_orphan_until_its_document_comes),
         KIT(an_orphan_that_another_document_replaces_ends),

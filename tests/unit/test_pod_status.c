@@ -5,6 +5,7 @@
 #include "protocol/event.h"
 #include "protocol/pod_status.h"
 
+#define UID_DIGITS "111111111111"
 #define ACCEPTED_MS 1795410900000ULL
 
 static const struct object_id hello = { .namespace = "default", .resource = "pods", .name = "hello" };
@@ -22,7 +23,7 @@ static void told_begin(struct told *told, enum restart_policy policy, size_t con
     podkit_begin(&told->kit, policy, containers);
     told->report = (struct pod_report){ .id = &hello, .uid = POD_UID, .generation = 7, .source = "node",
                                         .accepted_ms = ACCEPTED_MS, .view = &told->kit.view, .shown = told->shown,
-                                        .image_ids = image_ids };
+                                        .image_ids = image_ids, .runtime = "crun" };
 }
 
 static void told_look(struct told *told)
@@ -64,15 +65,15 @@ static void a_running_pod_is_told(void **state)
               HEAD "\"uid\":\"" POD_UID "\",\"generation\":7,\"creationTimestamp\":\"2026-11-23T05:15:00Z\"},"
               "\"status\":{\"observedGeneration\":7,\"phase\":\"Running\",\"startTime\":\"2026-11-23T05:15:00Z\","
               "\"qosClass\":\"BestEffort\",\"conditions\":["
-              "{\"type\":\"PodScheduled\",\"status\":\"True\",\"lastTransitionTime\":\"2026-11-23T05:15:00Z\"},"
-              "{\"type\":\"PodReadyToStartContainers\",\"status\":\"True\","
+              "{\"type\":\"PodScheduled\",\"status\":\"True\",\"observedGeneration\":7,\"lastTransitionTime\":\"2026-11-23T05:15:00Z\"},"
+              "{\"type\":\"PodReadyToStartContainers\",\"status\":\"True\",\"observedGeneration\":7,"
               "\"lastTransitionTime\":\"2026-11-23T05:15:00Z\"},"
-              "{\"type\":\"Initialized\",\"status\":\"True\",\"lastTransitionTime\":\"2026-11-23T05:15:00Z\"},"
-              "{\"type\":\"ContainersReady\",\"status\":\"True\",\"lastTransitionTime\":\"2026-11-23T05:15:58Z\"},"
-              "{\"type\":\"Ready\",\"status\":\"True\",\"lastTransitionTime\":\"2026-11-23T05:15:58Z\"},"
+              "{\"type\":\"Initialized\",\"status\":\"True\",\"observedGeneration\":7,\"lastTransitionTime\":\"2026-11-23T05:15:00Z\"},"
+              "{\"type\":\"ContainersReady\",\"status\":\"True\",\"observedGeneration\":7,\"lastTransitionTime\":\"2026-11-23T05:15:58Z\"},"
+              "{\"type\":\"Ready\",\"status\":\"True\",\"observedGeneration\":7,\"lastTransitionTime\":\"2026-11-23T05:15:58Z\"},"
               "{\"type\":\"Accepted\",\"status\":\"True\",\"reason\":\"Accepted\","
               "\"lastTransitionTime\":\"2026-11-23T05:15:00Z\"}],"
-              "\"containerStatuses\":[{\"name\":\"web\",\"image\":\"demo:1\",\"imageID\":\"sha256:1\",\"ready\":true,"
+              "\"containerStatuses\":[{\"containerID\":\"crun://" UID_DIGITS "-web-0\",\"name\":\"web\",\"image\":\"demo:1\",\"imageID\":\"sha256:1\",\"ready\":true,"
               "\"started\":true,\"restartCount\":0,\"state\":{\"running\":{\"startedAt\":\"2026-11-23T05:15:58Z\"}},"
               "\"lastState\":{}}],\"source\":\"node\"}}");
     podkit_end(&told.kit);
@@ -91,14 +92,18 @@ static void a_crash_loop_is_told(void **state)
                                                .finished_boot_ms = told.kit.now - 1000 };
     state_is(&told, "{\"state\":\"Running\",\"stateCode\":2,\"ready\":0,\"restarts\":1,\"image\":\"demo:1\","
                     "\"containers\":2,\"containersReady\":1,\"createdAt\":1795410900000,\"reason\":\"CrashLoopBackOff\","
-                    "\"message\":\"it ended too soon, too often; it is started again after a delay\"}");
+                    "\"message\":\"back-off 10s restarting failed container=web pod=hello_default(" POD_UID ")\"}");
     AUTO_JSON struct json *json = pod_status_write(&told.report);
     AUTO_FREE char *text = json_print(json);
-    assert_non_null(strstr(text, "\"state\":{\"waiting\":{\"reason\":\"CrashLoopBackOff\",\"message\":\"it ended too soon"));
+    assert_non_null(strstr(text, "\"state\":{\"waiting\":{\"reason\":\"CrashLoopBackOff\",\"message\":\"back-off 10s "));
     assert_non_null(strstr(text, "\"lastState\":{\"terminated\":{\"exitCode\":137,\"signal\":9,\"reason\":\"Error\","
-                                 "\"startedAt\":\"2026-11-23T05:15:55Z\",\"finishedAt\":\"2026-11-23T05:15:57Z\"}}"));
+                                 "\"startedAt\":\"2026-11-23T05:15:55Z\",\"finishedAt\":\"2026-11-23T05:15:57Z\","
+                                 "\"containerID\":\"crun://" UID_DIGITS "-web-1\"}}"));
+    const char *log = strstr(text, "{\"containerID\":\"crun://" UID_DIGITS "-log-0\",\"name\":\"log\"");
+    const char *web = strstr(text, "{\"containerID\":\"crun://" UID_DIGITS "-web-1\",\"name\":\"web\"");
+    assert_true(log != NULL && log < web); /* in the order of their names */
     assert_non_null(strstr(text, "{\"type\":\"Ready\",\"status\":\"False\",\"reason\":\"ContainersNotReady\",\"message\":"
-                                 "\"containers with unready status: [web]\",\"lastTransitionTime\":"));
+                                 "\"containers with unready status: [web]\",\"observedGeneration\":7,\"lastTransitionTime\":"));
     assert_non_null(strstr(text, "\"imageID\":\"\"")); /* of the second: not on this device */
     podkit_end(&told.kit);
 }

@@ -77,8 +77,6 @@ static void what_is_missing_is_said_as_the_kubelet_says_it(void **state)
     env_is(CONTAINER("\"envFrom\":[{\"configMapRef\":{\"name\":\"none\"}}]"), "configmap \"none\" not found");
     env_is(CONTAINER("\"env\":[{\"name\":\"P\",\"valueFrom\":{\"secretKeyRef\":{\"name\":\"s\",\"key\":\"Q\"}}}]"),
            "couldn't find key Q in Secret ns/s");
-    env_is(CONTAINER("\"env\":[{\"name\":\"P\",\"valueFrom\":{\"fieldRef\":{\"fieldPath\":\"status.nothing\"}}}]"),
-           "unsupported fieldPath: status.nothing");
 }
 
 static void files_come_from_maps_and_the_pod(void **state)

@@ -64,6 +64,30 @@ static void what_is_wrong_is_named_and_not_repeated(void **state)
     }
 }
 
+static void what_is_immutable_stays(void **state)
+{
+    static const struct {
+        const char *now, *next, *message;
+    } rows[] = {
+        { "{\"data\":{\"a\":\"eA==\"}}", "{\"data\":{\"a\":\"eQ==\"}}", NULL },
+        { "{\"data\":{\"a\":\"eA==\"}}", "{\"data\":{\"a\":\"eQ==\"},\"immutable\":true}", NULL },
+        { "{\"data\":{\"a\":\"eA==\"},\"immutable\":true}", "{\"stringData\":{\"a\":\"x\"},\"immutable\":true}", NULL },
+        { "{\"data\":{\"a\":\"eA==\"},\"immutable\":true}", "{\"data\":{\"a\":\"eQ==\"},\"immutable\":true}",
+          "data: Forbidden: field is immutable when `immutable` is set: delete the object first" },
+        { "{\"data\":{\"a\":\"eA==\"},\"immutable\":true}", "{\"data\":{\"a\":\"eA==\"}}",
+          "immutable: Forbidden: field is immutable when `immutable` is set" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct error err = { .message = "" };
+        AUTO_JSON struct json *now = taken(rows[i].now);
+        AUTO_JSON struct json *next = taken(rows[i].next);
+        bool good = data_may_become(now, next, &err);
+        assert_int_equal(good, rows[i].message == NULL);
+        assert_string_equal(err.message, rows[i].message != NULL ? rows[i].message : "");
+    }
+}
+
 static void a_megabyte_is_the_most(void **state)
 {
     (void)state;
@@ -97,6 +121,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_are_put_over_data),
         cmocka_unit_test(what_is_wrong_is_named_and_not_repeated),
+        cmocka_unit_test(what_is_immutable_stays),
         cmocka_unit_test(a_megabyte_is_the_most),
         cmocka_unit_test(credentials_are_of_both_of_dockers_types),
     };
