@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""footprint: memory of all Davit processes at rest, TLS on, link and crun runtime up; and the same with 50 pods.
+"""footprint: memory of all Davit processes at rest, TLS on, link, crun runtime and davit-net up; and the same with 50 pods, each with
+an address of its own.
 
 A page counts once, and only if no process but Davit's maps it: libc, which everyone has, costs nothing. From
 /proc/PID/pagemap and /proc/kpagecount, so it needs root. What the measurement brought itself (brokers, Python, other
@@ -9,10 +10,8 @@ nodes), a device has not: a page that only those share with Davit is Davit's. --
 import argparse
 import contextlib
 import os
-import random
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import tempfile
@@ -91,7 +90,7 @@ def tls_broker():
         "-addext", "basicConstraints=CA:FALSE", "-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "server.key",
         "-out", "server.pem")
     os.chmod(os.path.join(work, "server.key"), 0o644)
-    secure, plain = free_port(), free_port()
+    secure, plain = common.free_port(), common.free_port()
     with open(os.path.join(work, "mosquitto.conf"), "w") as file:
         file.write(f"per_listener_settings true\nmax_queued_messages 0\nlistener {secure} 127.0.0.1\n"
                    f"allow_anonymous true\ncertfile {work}/server.pem\nkeyfile {work}/server.key\n"
@@ -112,17 +111,9 @@ def tls_broker():
         shutil.rmtree(work)
 
 
-def free_port():
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-
-
 def measure(node):
     programs = node.pids()
-    for program in ("davit-link", "davit-runtime"):
+    for program in ("davit-link", "davit-runtime", "davit-net"):
         if program not in programs:
             raise SystemExit(f"{program} does not run: {programs}")
     for program, pids in sorted(programs.items()):
@@ -161,7 +152,7 @@ def main():
             common.Node("--broker", url, "--watch", watch, "--conf", conf, watch=watch) as node:
         # One pod came and went: whatever starts with the first is up.
         node.import_image()
-        node.broker.publish("first", common.pod("first"))
+        node.broker.publish("first", common.pod("first", host=False))
         node.broker.wait("first", "Running")
         node.broker.publish("first", common.tombstone("first"))
         node.broker.wait("first", None)
@@ -174,7 +165,7 @@ def main():
             return
         names = [f"pod-{number}" for number in range(options.pods)]
         for name in names:
-            node.broker.publish(name, common.pod(name))
+            node.broker.publish(name, common.pod(name, host=False))
         for name in names:
             node.broker.wait(name, "Running", 120)
         time.sleep(options.rest)
