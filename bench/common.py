@@ -121,7 +121,7 @@ def started(pid):
 
 
 def containers(word):
-    """The processes whose command line ends with this word."""
+    """The processes whose command line ends with this word; a child that did not call exec yet is none."""
     found = set()
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
@@ -129,7 +129,7 @@ def containers(word):
         with contextlib.suppress(OSError), open(f"/proc/{entry}/cmdline") as file:
             if file.read().split("\0")[-2:-1] == [word]:
                 found.add(int(entry))
-    return found
+    return {pid for pid in found if parent_of(pid) not in found}
 
 
 def container_pid(word):
@@ -219,16 +219,16 @@ class Disk:
         return (self.sectors() - self.before) * 512
 
 
+def parent_of(pid):
+    """None: it has gone."""
+    with contextlib.suppress(OSError, IndexError), open(f"/proc/{pid}/stat") as file:
+        return int(file.read().rpartition(")")[2].split()[1])
+
+
 def children(parent):
     for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat") as file:
-                if int(file.read().rpartition(")")[2].split()[1]) == parent:
-                    yield int(entry)
-        except (OSError, ValueError):
-            continue
+        if entry.isdigit() and parent_of(entry) == parent:
+            yield int(entry)
 
 
 def free_port():
@@ -305,8 +305,13 @@ class Broker:
                     raise SystemExit(f"not within {timeout} s; the node says {self.node}")
             return time.monotonic()
 
+    def runs(self, name, since=0, restarts=None):
+        """Said so after `since`. A pod whose container is about to start anew is Running too, as in Kubernetes, but not ready."""
+        state, came, said = self.states.get(name, ("", 0, {}))
+        return state == "Running" and said["ready"] == 1 and came > since and restarts in (None, said["restarts"])
+
     def all_run(self, names, since=0):
-        return all(self.states.get(name, ("", 0))[0] == "Running" and self.states[name][1] > since for name in names)
+        return all(self.runs(name, since) for name in names)
 
     def close(self):
         self.client.disconnect()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""footprint: memory of all Davit processes at rest, TLS on, link, crun runtime and davit-net up; and the same with 50 pods, each with
-an address of its own.
+"""footprint: memory of all Davit processes at rest, TLS on, link, crun runtime and davit-net up; and the same with 50 pods,
+each with an address of its own.
 
 A page counts once, and only if no process but Davit's maps it: libc, which everyone has, costs nothing. From
 /proc/PID/pagemap and /proc/kpagecount, so it needs root. What the measurement brought itself (brokers, Python, other

@@ -20,7 +20,7 @@ def restart_once(node, name):
     pid = common.container_pid(marker[-1])
     begin = time.monotonic()
     os.kill(pid, signal.SIGKILL)
-    node.broker.until(lambda broker: broker.states[name][0] == "Running" and broker.states[name][2]["restarts"] == 1)
+    node.broker.until(lambda broker: broker.runs(name, begin, restarts=1))
     took = node.broker.states[name][1] - begin
     time.sleep(0.1)
     node.broker.publish(name, common.tombstone(name))
