@@ -1,16 +1,19 @@
 #!/usr/bin/python3
-"""The floor of apply-latency: conmon + crun create + crun start of the bundle that the node made.
+"""The floor of what starts containers: conmon + crun create + crun start of the bundle that the node made.
 
-Runs in the node's mount namespace, as a worker of apply-latency.py. Standard input: the pid of a container of the node,
-then a line a run; each is answered with its milliseconds. Making the bundle and its overlay, and taking them away, is
-outside of the time.
+Runs in the node's mount namespace, as a worker. Its arguments are a folder and the pid of a container of the node. A line
+of its input is a question, answered with milliseconds: `run`, one container; `many N`, so many, on all cores; `again`, one
+that is killed and started anew. Making bundles and overlays, and taking them away, is outside of the time.
 """
 
+import concurrent.futures
 import contextlib
+import ctypes
 import glob
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -93,18 +96,74 @@ class Floor:
         shutil.rmtree(bundle)
 
 
+    def once(self, name):
+        bundle = self.prepare(name)
+        took = self.run(name, bundle)
+        time.sleep(0.05)
+        self.clear(name, bundle)
+        return took
+
+    def many(self, names):
+        """All of them, as many at a time as there are cores."""
+        bundles = {name: self.prepare(name) for name in names}
+        begin = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as workers:
+            list(workers.map(self.run, bundles, bundles.values()))
+        took = (time.monotonic() - begin) * 1000
+        for name, bundle in bundles.items():
+            self.clear(name, bundle)
+        return took
+
+    def again(self, name):
+        """One is killed, and its successor started as soon as conmon has told its end."""
+        first, second = name + "-0", name + "-1"
+        bundles = [self.prepare(first), self.prepare(second)]
+        self.run(first, bundles[0])
+        with open(f"{bundles[0]}/pid") as file:
+            pid = int(file.read())
+        watch = Watch(f"{self.work}/exits")
+        begin = time.monotonic()
+        os.kill(pid, signal.SIGKILL)
+        watch.wait(first)
+        self.run(second, bundles[1])
+        took = (time.monotonic() - begin) * 1000
+        watch.close()
+        self.clear(first, bundles[0])
+        self.clear(second, bundles[1])
+        return took
+
+
+class Watch:
+    """Of the files that are renamed into a folder, by inotify."""
+
+    MOVED_TO = 0x80
+
+    def __init__(self, folder):
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = libc.inotify_init1(os.O_CLOEXEC)
+        if self.fd < 0 or libc.inotify_add_watch(self.fd, folder.encode(), self.MOVED_TO) < 0:
+            raise OSError(ctypes.get_errno(), "inotify")
+
+    def wait(self, name):
+        while name.encode() + b"\0" not in os.read(self.fd, 4096):
+            pass
+
+    def close(self):
+        os.close(self.fd)
+
+
 def main():
     work, pid = sys.argv[1], int(sys.argv[2])
     floor = Floor(work, pid)
     print("ready", flush=True)
-    for number, _ in enumerate(sys.stdin):
+    for number, line in enumerate(sys.stdin):
         name = f"floor-{os.getpid()}-{number}"
-        bundle = floor.prepare(name)
-        took = floor.run(name, bundle)
+        verb, _, count = line.strip().partition(" ")
+        if verb == "many":
+            took = floor.many([f"{name}-{one}" for one in range(int(count))])
+        else:
+            took = floor.again(name) if verb == "again" else floor.once(name)
         print(f"{took:.3f}", flush=True)
-        time.sleep(0.05)
-        floor.clear(name, bundle)
-        print("cleared", flush=True)
     for group in glob.glob(f"/sys/fs/cgroup/davit-bench-{os.getpid()}") + \
             glob.glob(f"/sys/fs/cgroup/*/davit-bench-{os.getpid()}"):
         with contextlib.suppress(OSError):

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""footprint: memory of all Davit processes at rest, TLS on, link and crun runtime up; and the same with 50 pods.
+"""footprint: memory of all Davit processes at rest, TLS on, link, crun runtime and davit-net up; and the same with 50 pods,
+each with an address of its own.
 
 A page counts once, and only if no process but Davit's maps it: libc, which everyone has, costs nothing. From
 /proc/PID/pagemap and /proc/kpagecount, so it needs root. What the measurement brought itself (brokers, Python, other
@@ -9,10 +10,8 @@ nodes), a device has not: a page that only those share with Davit is Davit's. --
 import argparse
 import contextlib
 import os
-import random
 import shutil
 import signal
-import socket
 import struct
 import subprocess
 import tempfile
@@ -27,10 +26,11 @@ LOOKS = 8
 
 
 def mapped_pages(pid):
-    """(page frame, is anonymous) of each mapped page."""
+    """(page frame, is anonymous, what is mapped) of each mapped page."""
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/pagemap", "rb", buffering=0) as pagemap:
         for line in maps:
             start, end = (int(part, 16) for part in line.split()[0].split("-"))
+            what = os.path.basename(line.split(None, 5)[5].strip()) if len(line.split(None, 5)) > 5 else "-"
             # The vsyscall page is not in pagemap; reservations so large are a sanitizer's.
             if start >= 1 << 47 or end - start > 1 << 32:
                 continue
@@ -38,7 +38,7 @@ def mapped_pages(pid):
             data = pagemap.read((end - start) // PAGE * 8)
             for (entry,) in struct.iter_unpack("=Q", data):
                 if entry & PRESENT:
-                    yield entry & PFN_MASK, not entry & FILE_OR_SHARED
+                    yield entry & PFN_MASK, not entry & FILE_OR_SHARED, what
 
 
 def bystanders(pids):
@@ -51,17 +51,20 @@ def bystanders(pids):
                     yield int(entry)
 
 
-def memory(pids):
-    """Bytes that only these processes map, the anonymous part of it, and all that they map; each page once."""
-    counts, anonymous = {}, set()
+def memory(pids, places=None):
+    """Bytes that only these processes map, the anonymous part of it, and all that they map; each page once. `places`
+    gets the first two by what is mapped.
+    """
+    counts, anonymous, mapped_as = {}, set(), {}
     for pid in pids:
-        for frame, is_anonymous in mapped_pages(pid):
+        for frame, is_anonymous, what in mapped_pages(pid):
             counts[frame] = counts.get(frame, 0) + 1
+            mapped_as[frame] = what
             if is_anonymous:
                 anonymous.add(frame)
     for pid in bystanders(pids):
         with contextlib.suppress(OSError):
-            for frame, _ in mapped_pages(pid):
+            for frame, _, _ in mapped_pages(pid):
                 if frame in counts:
                     counts[frame] += 1
     if not counts or set(counts) == {0}:
@@ -76,6 +79,10 @@ def memory(pids):
             if mapped <= count:
                 own += 1
                 own_anonymous += frame in anonymous
+                if places is not None:
+                    sums = places.setdefault(mapped_as[frame], [0, 0])
+                    sums[0] += PAGE
+                    sums[1] += PAGE * (frame in anonymous)
     return own * PAGE, own_anonymous * PAGE, everything * PAGE
 
 
@@ -91,7 +98,7 @@ def tls_broker():
         "-addext", "basicConstraints=CA:FALSE", "-CA", "ca.pem", "-CAkey", "ca.key", "-keyout", "server.key",
         "-out", "server.pem")
     os.chmod(os.path.join(work, "server.key"), 0o644)
-    secure, plain = free_port(), free_port()
+    secure, plain = common.free_port(), common.free_port()
     with open(os.path.join(work, "mosquitto.conf"), "w") as file:
         file.write(f"per_listener_settings true\nmax_queued_messages 0\nlistener {secure} 127.0.0.1\n"
                    f"allow_anonymous true\ncertfile {work}/server.pem\nkeyfile {work}/server.key\n"
@@ -112,23 +119,19 @@ def tls_broker():
         shutil.rmtree(work)
 
 
-def free_port():
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return port
-
-
-def measure(node):
+def measure(node, detail=False):
     programs = node.pids()
-    for program in ("davit-link", "davit-runtime"):
+    for program in ("davit-link", "davit-runtime", "davit-net"):
         if program not in programs:
             raise SystemExit(f"{program} does not run: {programs}")
     for program, pids in sorted(programs.items()):
         own, anonymous, everything = largest(pids)
         print(f"#   {program}: {own / 1e6:.2f} MB of its own, {anonymous / 1e6:.2f} MB anonymous, "
               f"{everything / 1e6:.2f} MB with libc")
+        places = {}
+        memory(pids, places)
+        for what, (size, part) in sorted(places.items(), key=lambda item: -item[1][0]) if detail else ():
+            print(f"#     {what}: {size / 1e3:.0f} kB, {part / 1e3:.0f} kB anonymous")
     return largest([pid for pids in programs.values() for pid in pids])
 
 
@@ -156,17 +159,18 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--pods", type=int, default=50)
     parser.add_argument("--rest", type=float, default=15, help="seconds of rest before measuring")
+    parser.add_argument("--detail", action="store_true", help="what is mapped, by program")
     options = parser.parse_args()
     with tls_broker() as (url, watch, conf), \
             common.Node("--broker", url, "--watch", watch, "--conf", conf, watch=watch) as node:
         # One pod came and went: whatever starts with the first is up.
         node.import_image()
-        node.broker.publish("first", common.pod("first"))
+        node.broker.publish("first", common.pod("first", host=False))
         node.broker.wait("first", "Running")
         node.broker.publish("first", common.tombstone("first"))
         node.broker.wait("first", None)
         time.sleep(options.rest)
-        own, anonymous, everything = measure(node)
+        own, anonymous, everything = measure(node, options.detail)
         common.report("footprint", round(own / 1e6, 2), "MB",
                       f"target ≤ 8 MB, ≤ 3 MB anonymous; anonymous {anonymous / 1e6:.2f} MB; {everything / 1e6:.2f} MB with "
                       "libc and what else every machine maps", anonymous=anonymous, everything=everything)
@@ -174,11 +178,11 @@ def main():
             return
         names = [f"pod-{number}" for number in range(options.pods)]
         for name in names:
-            node.broker.publish(name, common.pod(name))
+            node.broker.publish(name, common.pod(name, host=False))
         for name in names:
             node.broker.wait(name, "Running", 120)
         time.sleep(options.rest)
-        more, more_anonymous, _ = measure(node)
+        more, more_anonymous, _ = measure(node, options.detail)
         supervisors = conmons(node)
         shim, shim_anonymous, _ = largest(supervisors)
     per_pod = (more - own) / options.pods / 1e3

@@ -147,40 +147,6 @@ def registry(layout, work):
         process.wait()
 
 
-class Disk:
-    """A new ext4 on a loop device."""
-
-    def __init__(self, work, megabytes):
-        self.image, self.path = os.path.join(work, "disk.img"), os.path.join(work, "disk")
-        os.makedirs(self.path, exist_ok=True)
-        with open(self.image, "wb") as file:
-            file.truncate(megabytes << 20)
-        subprocess.run(["mkfs.ext4", "-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", self.image], check=True)
-
-    def __enter__(self):
-        subprocess.run(["mount", "-o", "loop", self.image, self.path], check=True)
-        source = subprocess.run(["findmnt", "-no", "SOURCE", self.path], check=True, capture_output=True, text=True).stdout
-        self.device = os.path.basename(source.strip())
-        os.sync()
-        self.before = self.sectors()
-        return self
-
-    def __exit__(self, *_):
-        for _ in range(50):
-            if subprocess.run(["umount", self.path], stderr=subprocess.DEVNULL).returncode == 0:
-                break
-            time.sleep(0.1)
-        os.unlink(self.image)
-
-    def sectors(self):
-        with open(f"/sys/block/{self.device}/stat") as file:
-            return int(file.read().split()[6])
-
-    def written(self):
-        subprocess.run(["sync", "-f", self.path], check=True)
-        return (self.sectors() - self.before) * 512
-
-
 def family(root):
     """A process and all below it."""
     parents = {}
@@ -278,7 +244,7 @@ def main():
         with registry(layout, work) as name:
             for _ in range(options.rounds):
                 for peer, pull in peers.items():
-                    with Disk(work, int(4000 * options.scale) + 500) as disk:
+                    with common.Disk(work, int(4000 * options.scale) + 500) as disk:
                         results[peer].append(pull(name, disk, work))
                     print(f"#   {peer}: " + ", ".join(f"{key} {value:.4g}" for key, value in results[peer][-1].items()),
                           flush=True)

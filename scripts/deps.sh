@@ -16,7 +16,7 @@ libraries='libuv1 libcjson1 libsqlite3-0 libarchive13 libyaml-0-2 libinih1 libse
 run="$programs $libraries mount util-linux"
 test='attr docker-registry skopeo umoci buildah podman apache2-utils bats pmccabe shellcheck libcmocka-dev python3 python3-paho-mqtt openssl strace jq procps iproute2 nftables containernetworking-plugins
 debootstrap debian-archive-keyring gpgv qemu-system-x86 e2fsprogs'
-bench='python3 python3-paho-mqtt openssl binutils docker-registry skopeo umoci podman e2fsprogs'
+bench='python3 python3-paho-mqtt openssl binutils docker-registry skopeo umoci podman catatonit strace e2fsprogs'
 guest="$programs $libraries systemd systemd-sysv kmod linux-image-cloud-amd64 initramfs-tools"
 
 usage() {

@@ -15,6 +15,7 @@
 #include "command.h"
 #include "conmon.h"
 #include "device.h"
+#include "filter.h"
 #include "limits.h"
 #include "message.h"
 #include "pod.h"
@@ -38,6 +39,8 @@ struct creation {
     char *bundle, *cgroups_path, *netns;
     struct volume_mounts volumes;
     struct json *args, *env, *seccomp;
+    bool usual_seccomp;
+    char *filter;
     struct user user;
     struct devices devices;
 };
@@ -143,6 +146,8 @@ static bool write_config(struct creation *creation, struct error *err)
     AUTO_FREE char *path = mem_printf("%s/config.json", creation->bundle);
     AUTO_FREE char *text = NULL;
 
+    if (creation->usual_seccomp)
+        spec.filter = creation->filter = filter_known(creation->crun);
     creation->reason = "CreateContainerConfigError";
     if (!file_path_is_safe(spec.cwd))
         return error_set(err, ERROR_INVALID, "workingDir %s must be an absolute path without ..", spec.cwd);
@@ -160,7 +165,8 @@ static bool resolve_rights(struct creation *creation, struct error *err)
     JSON_EACH(pair, creation->devices.env)
         json_add_text(creation->env, json_text(pair));
     creation->reason = "CreateContainerError";
-    return security_seccomp(json_get(document->container, "securityContext"), SECCOMP_DIR, &creation->seccomp, err);
+    return security_seccomp(json_get(document->container, "securityContext"), SECCOMP_DIR, &creation->seccomp,
+                            &creation->usual_seccomp, err);
 }
 
 static bool prepare(struct creation *creation, struct error *err)
@@ -203,6 +209,8 @@ static struct instance *launch(struct creation *creation, int cancel_fd, struct 
     instance->log_path = pod_log_path(creation->crun, creation->document);
     if (conmon_create(creation->crun, instance, cancel_fd, err)) {
         instance->created_ms = clock_wall_ms();
+        if (creation->usual_seccomp && creation->filter == NULL)
+            filter_learn(creation->crun, instance->id);
         if (record_write(creation->crun, instance, err))
             return instance;
     } else if (is_start_error(err)) {
@@ -245,6 +253,7 @@ struct instance *create_instance(struct crun *crun, const struct document *docum
     json_free(creation.seccomp);
     device_free(&creation.devices);
     free(creation.bundle);
+    free(creation.filter);
     free(creation.cgroups_path);
     free(creation.netns);
     return instance;

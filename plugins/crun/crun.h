@@ -22,7 +22,8 @@ struct crun {
     char *conmon_path;
     int conmon_cgroup_fd;       /* where conmons live on cgroup v2; -1: with their parent */
     bool cgroup_v2;
-    pthread_mutex_t lock;       /* guards instances, and what they hold */
+    pthread_mutex_t lock;       /* guards what follows, up to the watch, and what instances hold */
+    char *filter;               /* what crun made of the usual seccomp profile, in base64; NULL: not yet */
     struct instance *instances; /* freed by remove only, on the lane of their pod */
     off_t log_bytes;            /* of one log file; then it is put aside */
     size_t log_files;           /* of one attempt */

@@ -3,6 +3,7 @@
 #include "security.h"
 
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -67,7 +68,29 @@ struct json *security_capabilities(const struct json *context)
     return out;
 }
 
-bool security_seccomp(const struct json *context, const char *folder, struct json **out, struct error *err)
+/* Docker's archMap: a machine's own programs and those of its smaller relatives. For each more architecture crun works as
+ * long again; without any the kernel's own is meant.
+ */
+static struct json *usual_profile(struct error *err)
+{
+    struct json *profile = json_parse(seccomp_profile, sizeof(seccomp_profile) - 1, err), *list;
+    const struct json *found = NULL;
+    struct utsname machine;
+
+    if (profile == NULL || uname(&machine) != 0)
+        return profile;
+    JSON_EACH(family, json_get(profile, "archMap"))
+        if (strcmp(json_get_text(family, "machine"), machine.machine) == 0)
+            found = json_get(family, "architectures");
+    list = json_set_array(profile, "architectures");
+    JSON_EACH(one, found)
+        json_add_text(list, json_text(one));
+    json_remove(profile, "archMap");
+    return profile;
+}
+
+bool security_seccomp(const struct json *context, const char *folder, struct json **out, bool *is_usual,
+                      struct error *err)
 {
     const struct json *profile = json_get(context, "seccompProfile");
     const char *type = json_get_text(profile, "type"), *name = json_get_text(profile, "localhostProfile");
@@ -76,10 +99,12 @@ bool security_seccomp(const struct json *context, const char *folder, struct jso
     size_t len;
 
     *out = NULL;
+    *is_usual = false;
     if (security_is_privileged(context) || (type != NULL && strcmp(type, "Unconfined") == 0))
         return true;
     if (type == NULL || strcmp(type, "Localhost") != 0) {
-        *out = json_parse(seccomp_profile, sizeof(seccomp_profile) - 1, err);
+        *out = usual_profile(err);
+        *is_usual = true;
         return *out != NULL;
     }
     path = mem_printf("%s/%s", folder, name != NULL ? name : "");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "filter.h"
 #include "security.h"
 #include "spec_linux.h"
 
@@ -178,5 +179,7 @@ struct json *spec_build(const struct spec *spec)
     json_set_text(config, "hostname", spec->hostname);
     set_mounts(config, spec);
     json_set(config, "linux", spec_linux(spec));
+    if (spec->seccomp != NULL && spec->filter != NULL)
+        json_set_text(json_set_object(config, "annotations"), FILTER_ANNOTATION, spec->filter);
     return config;
 }

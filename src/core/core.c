@@ -189,7 +189,8 @@ static void settle_presence(struct core *core, uint64_t now)
 
 static void settle_node(struct core *core, uint64_t now)
 {
-    if (!core->node_dirty)
+    /* What nobody hears does not count against the limit: the first that a broker hears is the newest. */
+    if (!core->node_dirty || !core->link.connected)
         return;
     if (core->node_told_ms != 0 && now < core->node_told_ms + NODE_TELL_MS) {
         core_wake_at(core, core->node_told_ms + NODE_TELL_MS);

@@ -22,6 +22,8 @@
 #include "davit/limits.h"
 
 #define LINK_WAIT_MS 3000    /* for the runtime's first list, before the broker is asked */
+#define RUNTIME_REST_MS 20000  /* a runtime host that hangs is another one after 30 s */
+#define RUNTIME_ANSWER_MS 10000
 #define END_WAIT_MS 2000     /* for the good-bye to arrive */
 #define MANIFESTS_WAIT_MS 200 /* an editor writes in more than one step */
 
@@ -172,7 +174,8 @@ static void runtime_start(struct daemon *daemon)
     AUTO_FREE char *program = mem_printf("%s/davit-runtime", daemon->config->libexec_dir);
     AUTO_FREE char *plugin = mem_printf("%s/%s.so", daemon->config->plugin_dir, daemon->core->runtime.name);
     const char *const argv[] = { program, plugin, NULL };
-    struct peer_options options = { .name = "davit-runtime", .argv = argv, .stdin_fd = -1, .on_up = on_runtime_up,
+    struct peer_options options = { .name = "davit-runtime", .argv = argv, .stdin_fd = -1,
+                                    .rest_ms = RUNTIME_REST_MS, .answer_ms = RUNTIME_ANSWER_MS, .on_up = on_runtime_up,
                                     .on_frame = on_runtime_frame, .on_down = on_runtime_down };
     daemon->runtime = peer_new(daemon->loop, &options, daemon);
 }

@@ -3,6 +3,9 @@
 
 #include "base/memory.h"
 
+#define NET_REST_MS 60000
+#define NET_ANSWER_MS 180000 /* CNI plugins may take their time */
+
 static void on_probe_frame(void *ctx, struct frame *frame)
 {
     struct daemon *daemon = ctx;
@@ -64,7 +67,8 @@ static void net_start(struct daemon *daemon)
 {
     AUTO_FREE char *program = mem_printf("%s/davit-net", daemon->config->libexec_dir);
     const char *const argv[] = { program, NULL };
-    struct peer_options options = { .name = "davit-net", .argv = argv, .stdin_fd = -1, .on_up = on_net_up,
+    struct peer_options options = { .name = "davit-net", .argv = argv, .stdin_fd = -1,
+                                    .rest_ms = NET_REST_MS, .answer_ms = NET_ANSWER_MS, .on_up = on_net_up,
                                     .on_frame = on_net_frame, .on_down = on_net_down };
     daemon->net = peer_new(daemon->loop, &options, daemon);
 }

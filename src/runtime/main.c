@@ -90,7 +90,7 @@ static void *open_plugin(struct host *host, const struct davit_runtime_plugin *p
     return ctx;
 }
 
-static void take_frames(struct frame_reader *reader, struct pool *pool)
+static void take_frames(struct frame_reader *reader, struct host *host, struct pool *pool)
 {
     struct frame frame;
     struct davit_call *call;
@@ -99,6 +99,11 @@ static void take_frames(struct frame_reader *reader, struct pool *pool)
 
     while (frame_reader_next(reader, &frame, &err)) {
         op = json_get_text(frame.head, "op");
+        if (op != NULL && strcmp(op, "ping") == 0) {
+            host_send(host, json_new_texts("op", "pong", NULL), NULL);
+            frame_free(&frame);
+            continue;
+        }
         if (op == NULL || strcmp(op, "call") != 0) {
             error_set(&err, ERROR_INVALID, "op %s is not one of its calls", op == NULL ? "(none)" : op);
             end_broken(&err);
@@ -113,7 +118,7 @@ static void take_frames(struct frame_reader *reader, struct pool *pool)
         end_broken(&err);
 }
 
-static _Noreturn void serve(struct frame_reader *reader, struct pool *pool)
+static _Noreturn void serve(struct frame_reader *reader, struct host *host, struct pool *pool)
 {
     struct pollfd parent = {.fd = FRAME_CHILD_FD, .events = POLLIN};
     char *buffer = mem_alloc(READ_BYTES);
@@ -123,7 +128,7 @@ static _Noreturn void serve(struct frame_reader *reader, struct pool *pool)
     ssize_t got;
 
     for (;;) {
-        take_frames(reader, pool);
+        take_frames(reader, host, pool);
         if (poll(&parent, 1, pool_expire(pool, clock_boot_ms())) <= 0)
             continue;
         got = socket_receive(FRAME_CHILD_FD, buffer, READ_BYTES, fds, &fd_count);
@@ -183,5 +188,5 @@ int main(int argc, char **argv)
         log_error("%s", err.message);
         return 1;
     }
-    serve(reader, pool);
+    serve(reader, &host, pool);
 }

@@ -18,6 +18,7 @@
 #define BACKOFF_LAST_MS 30000
 #define STEADY_MS 60000 /* a child that lived so long starts with the first back-off again */
 #define GRACE_MS 5000
+#define ANSWER_PARTS 3 /* between them what has come is read: it may be this process that stood still */
 #define CHILD_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* The rest of the environment stays here: it may hold secrets, and NOTIFY_SOCKET is not the children's. */
@@ -46,6 +47,7 @@ struct peer {
     bool told_down;
     bool freed;
     bool timer_closed;
+    unsigned asked; /* PEER_UP: parts of answer_ms that passed since the ping; 0: it is not asked */
     uint64_t started_ms;
     uint64_t backoff_ms;
 };
@@ -169,10 +171,37 @@ static void on_grace_over(uv_timer_t *timer)
     peer_report_down(peer, &why);
 }
 
+/* While a child is up, the timer is its watch. */
+static void on_watch(uv_timer_t *timer)
+{
+    struct peer *peer = timer->data;
+
+    if (peer->asked > ANSWER_PARTS - 1) {
+        AUTO_FREE char *why = mem_printf("it has not answered for %llu s", (unsigned long long)peer->options.answer_ms / 1000);
+        peer_restart(peer, why);
+        return;
+    }
+    if (peer->asked == 0)
+        peer_send(peer, json_new_texts("op", "ping", NULL), NULL, 0);
+    peer->asked++;
+    uv_timer_start(&peer->timer, on_watch, peer->options.answer_ms / ANSWER_PARTS, 0);
+}
+
+static void peer_watch(struct peer *peer)
+{
+    peer->asked = 0;
+    if (peer->options.rest_ms != 0 && peer->state == PEER_UP)
+        uv_timer_start(&peer->timer, on_watch, peer->options.rest_ms, 0);
+}
+
 static void on_conn_frame(void *ctx, struct frame *frame)
 {
     struct peer *peer = ctx;
+    const char *op = json_get_text(frame->head, "op");
 
+    peer_watch(peer);
+    if (op != NULL && strcmp(op, "pong") == 0)
+        return;
     if (!peer->freed && peer->options.on_frame != NULL)
         peer->options.on_frame(peer->ctx, frame);
 }

@@ -17,6 +17,10 @@ struct peer_options {
     const char *const *argv; /* argv[0] is a path; NULL-terminated; copied */
     int stdin_fd;            /* -1: /dev/null. Duplicated; with `once` the child alone has it after its start. */
     bool once;               /* do not start it again (davit-unpack) */
+    /* After rest_ms without a frame the child is asked `ping`; one that sends nothing within answer_ms hangs: it is ended,
+     * and another started. From its first frame on. 0: it may be silent.
+     */
+    uint64_t rest_ms, answer_ms;
     void (*on_up)(void *ctx);                            /* started: send the first frame from here */
     void (*on_frame)(void *ctx, struct frame *frame);
     /* Gone, and every frame it sent was delivered: what was asked of it is lost. It says how the child ended. Without

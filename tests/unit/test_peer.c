@@ -78,7 +78,8 @@ static int child_main(const char *task)
     }
     struct frame_reader *reader = frame_reader_new();
     while (frame_receive(FRAME_CHILD_FD, reader, &frame, &err)) {
-        child_say("echo");
+        bool asked = strcmp(task, "pong") == 0 && strcmp(json_get_text(frame.head, "op"), "ping") == 0;
+        child_say(asked ? "pong" : "echo");
         frame_free(&frame);
     }
     frame_reader_free(reader);
@@ -145,13 +146,16 @@ static void on_limit(uv_timer_t *timer)
     uv_stop(&watch->loop);
 }
 
-static void watch_open(struct watch *watch, const char *program, const char *task, bool once, int stdin_fd)
+static void watch_open_asking(struct watch *watch, const char *program, const char *task, bool once, int stdin_fd,
+                              uint64_t rest_ms)
 {
     const char *const argv[] = {program, task, NULL};
     struct peer_options options = {.name = "child",
                                    .argv = argv,
                                    .stdin_fd = stdin_fd,
                                    .once = once,
+                                   .rest_ms = rest_ms,
+                                   .answer_ms = 3 * rest_ms,
                                    .on_up = on_up,
                                    .on_frame = on_frame,
                                    .on_down = on_down};
@@ -161,6 +165,11 @@ static void watch_open(struct watch *watch, const char *program, const char *tas
     uv_timer_init(&watch->loop, &watch->limit);
     watch->limit.data = watch;
     watch->peer = peer_new(&watch->loop, &options, watch);
+}
+
+static void watch_open(struct watch *watch, const char *program, const char *task, bool once, int stdin_fd)
+{
+    watch_open_asking(watch, program, task, once, stdin_fd, 0);
 }
 
 /* Until what is wanted has come; fails after 15 s. */
@@ -316,6 +325,41 @@ static void a_restart_kills_and_starts_again(void **state)
     watch_close(&watch);
 }
 
+static void a_child_that_does_not_answer_is_another_one(void **state)
+{
+    struct watch watch;
+
+    (void)state;
+    watch_open_asking(&watch, self, "stubborn", false, -1, 100);
+    watch.downs_wanted = 1;
+    watch_run(&watch);
+    assert_int_equal(watch.frames, 1);
+    assert_string_equal(watch.why.message, "child: ended: it has not answered for 0 s");
+    watch.frames_wanted = 2;
+    watch_run(&watch);
+    assert_int_equal(watch.ups, 2);
+    watch_close(&watch);
+}
+
+static void on_second_limit(uv_timer_t *timer)
+{
+    uv_stop(timer->loop);
+}
+
+static void a_child_that_answers_lives_on_and_its_answers_are_nobody_elses(void **state)
+{
+    struct watch watch;
+
+    (void)state;
+    watch_open_asking(&watch, self, "pong", false, -1, 100);
+    uv_timer_start(&watch.limit, on_second_limit, 1500, 0);
+    uv_run(&watch.loop, UV_RUN_DEFAULT);
+    assert_int_equal(watch.ups, 1);
+    assert_int_equal(watch.downs, 0);
+    assert_int_equal(watch.frames, 1); /* to the hello */
+    watch_close(&watch);
+}
+
 static void a_freed_child_ends_by_itself_or_is_killed(void **state)
 {
     struct watch watch;
@@ -362,6 +406,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_broken_frame_ends_the_child_and_says_why),
         cmocka_unit_test(a_program_that_is_absent_is_named),
         cmocka_unit_test(a_restart_kills_and_starts_again),
+        cmocka_unit_test(a_child_that_does_not_answer_is_another_one),
+        cmocka_unit_test(a_child_that_answers_lives_on_and_its_answers_are_nobody_elses),
         cmocka_unit_test(a_freed_child_ends_by_itself_or_is_killed),
         cmocka_unit_test(a_peer_may_be_freed_before_it_ever_started),
     };
