@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/claims.h"
 #include "core/collect.h"
 #include "core/inbox.h"
 #include "core/reconcile.h"
@@ -143,6 +144,9 @@ static void apply(struct change *change)
     struct object *object = change->object;
     struct slot_key key = change_key(change);
     apply_slot(change);
+    claims_changed(object);
+    if (change->purge != 0)
+        object->claim.purge = change->purge > 0;
     if (change->uid[0] != '\0') {
         memcpy(object->uid, change->uid, sizeof(object->uid));
         memcpy(object->hash, change->hash, sizeof(object->hash));
@@ -252,11 +256,16 @@ void change_commit(struct change *change)
     json_free(mem_steal(&change->previous));
     object->committing = true;
     plan_incarnation(change);
+    change->purge = claims_plan(change, ruling_after(change).hash != NULL);
     if (change->uid[0] != '\0')
         change->previous = collect_ids(core, object);
     struct store_txn *txn = store_begin(core->store);
     write_slot(change, txn);
     write_incarnation(change, txn);
+    if (change->purge > 0)
+        store_put_purge(txn, &object->id);
+    else if (change->purge < 0)
+        store_delete_purge(txn, &object->id);
     /* From now on the end of the incarnation clears its topics. */
     if (object->refused_stored && (change->uid[0] != '\0' || object->uid[0] != '\0'))
         store_delete_refused(txn, &object->id);

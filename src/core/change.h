@@ -19,6 +19,7 @@ struct change {
     struct json *previous;    /* ids of the images of the incarnation before it */
     struct pod *held;         /* what runs goes on until the images of what is wanted now are here; NULL: no need */
     char hash[POD_HASH_BYTES];
+    int purge;                /* claims_plan */
     int64_t seq;
     uint64_t retry_ms;        /* the commit failed: again then */
     struct change *next;

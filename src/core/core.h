@@ -31,6 +31,8 @@ struct core_env {
     /* Brings an image; core_pull_ended follows, also after cancel_pull. `auths`: an array of Docker's auth.json documents. */
     void (*pull)(void *ctx, const char *reference, const struct json *auths);
     void (*cancel_pull)(void *ctx, const char *reference);
+    /* Removes what is in a claim; core_claim_purged follows, and not before this returns. */
+    void (*purge_claim)(void *ctx, const char *namespace, const char *name);
     /* A layer's folder that no row knows any more. */
     void (*drop_layer)(void *ctx, int64_t folder);
 };
@@ -71,6 +73,11 @@ struct eviction {
     uint64_t due_ms;   /* 0: nothing to look at */
 };
 
+struct claims {
+    int64_t call; /* counts what is in some; in flight; 0: none */
+    bool watch;   /* one of them ends, and waits for its users */
+};
+
 struct runtime_call;
 
 struct runtime_state {
@@ -100,6 +107,7 @@ struct core {
     struct network network;
     struct asking *askings; /* hooks and probes that are being asked */
     struct eviction eviction;
+    struct claims claims;
     struct stats *stats;    /* NULL: nobody has asked yet */
     struct link_state link;
     struct runtime_state runtime;
@@ -139,6 +147,8 @@ void core_net_down(struct core *core, const char *why);
 void core_pull_progress(struct core *core, const char *reference, const struct pull_progress *progress);
 /* `reason` NULL: it is there as image `id`, and on the disk. */
 void core_pull_ended(struct core *core, const char *reference, const char *id, const char *reason, const char *message);
+/* `problem` NULL: it is not there any more. */
+void core_claim_purged(struct core *core, const char *namespace, const char *name, const char *problem);
 /* Does what is due, tells what changed. Returns when to call again at the latest (boot ms); 0: no need. */
 uint64_t core_settle(struct core *core);
 /* Says good-bye on the presence topic: an orderly end. */

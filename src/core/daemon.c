@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/claim_folders.h"
 #include "core/control.h"
 #include "core/manifests.h"
 #include "core/placing.h"
@@ -311,6 +312,7 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .pause_link = env_pause_link,
                                      .pull = env_pull,
                                      .cancel_pull = env_cancel_pull,
+                                     .purge_claim = claim_folders_purge,
                                      .drop_layer = env_drop_layer };
     daemon->puller = puller_new(daemon);
     daemon->core = core_new(daemon->config, &daemon->env, daemon->store, err);
@@ -320,6 +322,7 @@ static bool start(struct daemon *daemon, struct error *err)
     daemon->control = control_new(daemon, err);
     if (daemon->control == NULL)
         return false;
+    claim_folders_clean(daemon);
     start_handles(daemon);
     runtime_start(daemon);
     watch_manifests(daemon);

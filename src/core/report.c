@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/claims.h"
 #include "core/owners.h"
 #include "core/reconcile.h"
 #include "protocol/topic.h"
@@ -133,8 +134,10 @@ static void tell_nothing(struct core *core, struct object *object)
     memcpy(object->told_state, TOLD_EMPTY, sizeof(TOLD_EMPTY));
 }
 
-static bool nothing_to_tell(const struct object *object)
+static bool nothing_to_tell(const struct core *core, const struct object *object)
 {
+    if (claims_is_ending(core, object))
+        return false;
     return object->finishing || (!object->refused && object->uid[0] == '\0' && object->runs == NULL &&
                                  object_ruling(object) == NULL);
 }
@@ -210,7 +213,7 @@ static void telling_fill(struct core *core, struct object *object, struct tellin
 
 void report_object(struct core *core, struct object *object)
 {
-    if (nothing_to_tell(object)) {
+    if (nothing_to_tell(core, object)) {
         if (object->summary != NULL)
             core->node_dirty = true;
         json_free(mem_steal(&object->summary));
@@ -220,6 +223,10 @@ void report_object(struct core *core, struct object *object)
     remember_topics(core, object);
     if (owners_is_told(object)) {
         owners_report(core, object);
+        return;
+    }
+    if (claims_is_told(core, object)) {
+        claims_report(core, object);
         return;
     }
     struct telling telling;

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/claims.h"
 #include "core/collect.h"
 #include "core/create.h"
 #include "core/eviction.h"
@@ -304,6 +305,7 @@ static void list_answered(struct core *core, const struct frame_view *frame)
     observed_list(core, answer, runtime->list_asked);
     JSON_EACH(instance, notified)
         observed_instance(core, instance);
+    claims_look(core);
     if (!runtime->listed || runtime->problem[0] != '\0') {
         runtime->listed = true;
         runtime->problem[0] = '\0';
@@ -381,7 +383,8 @@ void runtime_result(struct core *core, const struct frame_view *frame)
     struct runtime_call *call;
     LL_SEARCH_SCALAR(runtime->calls, call, id, id);
     if (call == NULL) {
-        (void)(handler_exec_answered(core, frame) || stats_answered(core, frame) || eviction_answered(core, frame));
+        (void)(handler_exec_answered(core, frame) || stats_answered(core, frame) || eviction_answered(core, frame) ||
+               claims_answered(core, frame));
         return;
     }
     LL_DELETE(runtime->calls, call);
@@ -445,5 +448,6 @@ void runtime_lost(struct core *core)
     handler_lost(core, true);
     stats_lost(core);
     eviction_lost(core);
+    claims_lost(core);
     core->node_dirty = true;
 }
