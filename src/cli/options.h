@@ -34,7 +34,8 @@ enum flag_group {
     FLAG_NAME = 1 << 11,
     FLAG_LOGS = 1 << 12, /* -f, -c, -p, --tail … */
     FLAG_ANY = 1 << 13, /* --help */
-    FLAG_TOP = 1 << 18  /* --containers, --sort-by */
+    FLAG_TOP = 1 << 18,  /* --containers, --sort-by */
+    FLAG_PURGE = 1 << 19
 };
 
 /* Texts belong to argv and the environment; NULL and false where absent. */
@@ -60,6 +61,7 @@ struct options {
     const char *limit_bytes;
     const char *sort_by;
     bool containers;
+    bool purge;
     bool follow;
     bool previous;
     bool timestamps;
