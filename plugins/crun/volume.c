@@ -275,7 +275,7 @@ static bool prepare_mount(const struct crun *crun, const struct document *docume
     mount->read_only = json_get_boolean(asked, "readOnly", false);
     mount->propagation = propagation_of(asked);
     if (!prepare_source(crun, document, name, &mount->source, err))
-        return error_wrap(err, "volume %s", name);
+        return error_wrap(err, "MountVolume.SetUp failed for volume \"%s\" ", name);
     mount->read_only = mount->read_only || claim_is_read_only(document, name);
     return sub_path == NULL || sub_path[0] == '\0' || take_sub_path(crun, document, sub_path, index, mount, err) ||
            error_wrap(err, "volume %s", name);

@@ -23,7 +23,7 @@ struct core_env {
     void (*to_runtime)(void *ctx, struct json *head, const void *body, size_t len);
     void (*to_probe)(void *ctx, struct json *head);
     void (*to_net)(void *ctx, struct json *head); /* NULL: pods have no network but the loopback */
-    int64_t cpu_m, memory_bytes; /* of this machine */
+    int64_t cpu_m, memory_bytes, disk_bytes; /* of this machine; the disk: of the state folder's file system */
     /* What all of it uses now. NULL: not known. */
     void (*machine)(void *ctx, struct machine *out);
     /* Stop reading from the link until it is false again: too much waits for the disk. */

@@ -54,6 +54,7 @@ static void creating_init(struct creating *creating, const struct core *core, co
                                           .addresses = &creating->addresses,
                                           .capacity_cpu_m = core->env->cpu_m,
                                           .capacity_memory = core->env->memory_bytes,
+                                          .capacity_disk = core->env->disk_bytes,
                                           .lookup = lookup,
                                           .ctx = creating };
 }

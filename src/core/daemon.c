@@ -297,6 +297,8 @@ static bool start(struct daemon *daemon, struct error *err)
     daemon->store = open_store(daemon->config, lost, sizeof(lost), err);
     if (daemon->store == NULL)
         return false;
+    struct machine machine;
+    machine_look(daemon->config->state_dir, &machine);
     daemon->env = (struct core_env){ .ctx = daemon,
                                      .boot_id = clock_boot_id(),
                                      .boot_ms = env_boot_ms,
@@ -308,6 +310,7 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .to_net = daemon_to_net,
                                      .cpu_m = sysconf(_SC_NPROCESSORS_ONLN) * 1000,
                                      .memory_bytes = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
+                                     .disk_bytes = machine.disk_bytes,
                                      .machine = env_machine,
                                      .pause_link = env_pause_link,
                                      .pull = env_pull,

@@ -110,7 +110,10 @@ void observed_instance(struct core *core, const struct json *json)
     if (settings != NULL && run->settings[0] == '\0')
         copy(run->settings, sizeof(run->settings), settings);
     struct instance *one = run_add(run, seen.container, seen.attempt);
+    bool ran = one->state == INSTANCE_RUNNING;
     instance_merge(one, &seen);
+    if (ran && one->state == INSTANCE_EXITED && strcmp(one->ending.reason, "OOMKilled") == 0)
+        core_event(core, object, true, "OOMKilling", "Memory cgroup out of memory: killed container %s", one->container);
     run->connected = run->connected || network_has(core, uid);
     if (strcmp(uid, object->uid) == 0 && run->connected && object->network.state == NETWORK_WANTED)
         object->network.state = NETWORK_READY; /* it runs in it */

@@ -366,6 +366,15 @@ static void update_answered(struct core *core, struct object *object, const stru
                message != NULL ? message : "the runtime did not say why");
 }
 
+/* Kubernetes: while a volume cannot be had, a container is being created, and an event says why. */
+static void answer_failed(struct core *core, struct object *object, const struct runtime_call *call, const char *reason,
+                          const char *message)
+{
+    bool mount = strcmp(reason, "FailedMount") == 0;
+    call_failed(core, object, &call->action, mount ? "ContainerCreating" : reason, mount ? reason : NULL,
+                message != NULL ? message : "the runtime did not say why");
+}
+
 static void call_free(struct runtime_call *call)
 {
     json_free(call->pre_stop);
@@ -405,8 +414,7 @@ void runtime_result(struct core *core, const struct frame_view *frame)
     else if (good)
         call_succeeded(core, object, call, answer);
     else
-        call_failed(core, object, &call->action, reason != NULL ? reason : "RuntimeError", NULL,
-                    message != NULL ? message : "the runtime did not say why");
+        answer_failed(core, object, call, reason != NULL ? reason : "RuntimeError", message);
     const char *result = json_get_text(frame->head, "result");
     if (result != NULL && strcmp(result, "notFound") == 0)
         runtime->list_due_ms = 0;
