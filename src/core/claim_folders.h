@@ -4,8 +4,6 @@
 
 #include "core/daemon.h"
 
-#define CLAIMS_TRASH ".trash" /* no namespace begins with a dot */
-
 /* core_env's purge_claim: core_claim_purged follows. */
 void claim_folders_purge(void *ctx, const char *namespace, const char *name);
 /* At start: what an earlier davitd did not get done. */
