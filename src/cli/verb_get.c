@@ -16,6 +16,7 @@ static const struct {
     {"pods", "pod", "po", get_pods},
     {"nodes", "node", "no", get_nodes},
     {"events", "event", "ev", get_events},
+    {"persistentvolumeclaims", "persistentvolumeclaim", "pvc", get_claims},
 };
 
 #define RESOURCE_COUNT (sizeof(RESOURCES) / sizeof(RESOURCES[0]))
@@ -29,7 +30,7 @@ static enum exit_code get_of_type(const struct get *get, const char *type, struc
     const char *near = options_nearest(type, RESOURCES, RESOURCE_COUNT, sizeof(RESOURCES[0]));
     if (near != NULL)
         return usage_error(err, "cannot get %s. Did you mean %s?", type, near);
-    return usage_error(err, "cannot get %s: only pods, nodes and events", type);
+    return usage_error(err, "cannot get %s: only pods, nodes, events and persistentvolumeclaims", type);
 }
 
 enum exit_code verb_get(const struct options *options, struct error *err)

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/claims.h"
 #include "core/collect.h"
 #include "core/create.h"
 #include "core/exec.h"
@@ -328,6 +329,7 @@ static void list_answered(struct core *core, const struct frame_view *frame)
     observed_list(core, answer, runtime->list_asked);
     JSON_EACH(instance, notified)
         observed_instance(core, instance);
+    claims_look(core);
     if (!runtime->listed || runtime->problem[0] != '\0') {
         runtime->listed = true;
         runtime->problem[0] = '\0';
@@ -388,6 +390,15 @@ static void update_answered(struct core *core, struct object *object, const stru
                message != NULL ? message : "the runtime did not say why");
 }
 
+/* Kubernetes: while a volume cannot be had, a container is being created, and an event says why. */
+static void answer_failed(struct core *core, struct object *object, const struct runtime_call *call, const char *reason,
+                          const char *message)
+{
+    bool mount = strcmp(reason, "FailedMount") == 0;
+    call_failed(core, object, &call->action, mount ? "ContainerCreating" : reason, mount ? reason : NULL,
+                message != NULL ? message : "the runtime did not say why");
+}
+
 static void call_free(struct runtime_call *call)
 {
     json_free(call->pre_stop);
@@ -406,7 +417,7 @@ void runtime_result(struct core *core, const struct frame_view *frame)
     LL_SEARCH_SCALAR(runtime->calls, call, id, id);
     if (call == NULL) {
         (void)(handler_exec_answered(core, frame) || exec_answered(core, frame) || stats_answered(core, frame) ||
-               eviction_answered(core, frame));
+               eviction_answered(core, frame) || claims_answered(core, frame));
         return;
     }
     LL_DELETE(runtime->calls, call);
@@ -427,8 +438,7 @@ void runtime_result(struct core *core, const struct frame_view *frame)
     else if (good)
         call_succeeded(core, object, call, answer);
     else
-        call_failed(core, object, &call->action, reason != NULL ? reason : "RuntimeError", NULL,
-                    message != NULL ? message : "the runtime did not say why");
+        answer_failed(core, object, call, reason != NULL ? reason : "RuntimeError", message);
     const char *result = json_get_text(frame->head, "result");
     if (result != NULL && strcmp(result, "notFound") == 0)
         runtime->list_due_ms = 0;
@@ -471,5 +481,6 @@ void runtime_lost(struct core *core)
     exec_end_all(core, "Unavailable", "the runtime host ended while the command ran; the command is ended with it");
     stats_lost(core);
     eviction_lost(core);
+    claims_lost(core);
     core->node_dirty = true;
 }

@@ -161,7 +161,7 @@ static void list_numbers(const struct resolve *resolve, const struct container *
     } known[RESOURCE_NUMBERS] = {
         { "limits.cpu", said.cpu_limit_m, resolve->capacity_cpu_m, 1000 },
         { "limits.memory", said.memory_limit, resolve->capacity_memory, 1 },
-        { "limits.ephemeral-storage", storage, resolve->capacity_storage, 1 },
+        { "limits.ephemeral-storage", storage, resolve->capacity_disk, 1 },
         { "requests.cpu", said.cpu_request_m, 0, 1000 },
         { "requests.memory", said.memory_request, 0, 1 },
         { "requests.ephemeral-storage", storage_request != POD_UNSET ? storage_request : storage, 0, 1 },

@@ -39,6 +39,8 @@ struct corekit {
     struct json *pulls;     /* references that are being pulled: their auths */
     struct json *cancelled; /* references */
     struct json *dropped;   /* folders of layers */
+    struct json *purged;    /* claims, as "namespace/name" */
+    const char *stats;      /* what the runtime answers to stats; NULL: {} */
     bool needs_images;      /* said by the runtime when it comes up */
     bool disk_waits;        /* the store is not dispatched */
     bool runtime_waits;     /* calls are not answered */
