@@ -36,6 +36,7 @@ struct creation {
     bool pod_made, bundle_touched;
     char hostname[HOSTNAME_BYTES];
     char *bundle, *cgroups_path, *netns;
+    struct shared shared;
     struct volume_mounts volumes;
     struct json *args, *env, *seccomp;
     struct user user;
@@ -119,7 +120,8 @@ static bool write_config(struct creation *creation, struct error *err)
     struct spec spec = {
         .args = creation->args, .env = creation->env, .cwd = command_cwd(document->container, document->image),
         .user = &creation->user, .hostname = own_name ? creation->hostname : NULL,
-        .netns = document->host_network ? NULL : netns, .cgroups_path = creation->cgroups_path,
+        .netns = document->host_network ? NULL : netns, .ipc = creation->shared.ipc, .pid = creation->shared.pid,
+        .shm = creation->shared.shm, .cgroups_path = creation->cgroups_path,
         .cgroup_namespace = creation->crun->cgroup_v2, .cgroup_v2 = creation->crun->cgroup_v2,
         .bundle = creation->bundle, .mounts = creation->volumes.mounts, .mount_count = creation->volumes.count,
         .pod = document->pod_json, .container = document->container,
@@ -161,7 +163,7 @@ static bool prepare(struct creation *creation, struct error *err)
     if (!resolve_command(creation, err))
         return false;
     creation->reason = "CreateContainerError";
-    if (!pod_prepare(crun, document, &creation->pod_made, err))
+    if (!pod_prepare(crun, document, &creation->pod_made, &creation->shared, err))
         return false;
     creation->bundle_touched = true;
     if (!bundle_make(crun, document, creation->hostname, creation->cgroups_path, err) ||
@@ -216,6 +218,7 @@ struct instance *create_instance(struct crun *crun, const struct document *docum
         take_back(&creation);
     *reason = creation.reason;
     volume_mounts_free(&creation.volumes);
+    shared_free(&creation.shared);
     json_free(creation.args);
     json_free(creation.env);
     json_free(creation.seccomp);

@@ -26,6 +26,8 @@ struct spec {
     const struct user *user;
     const char *hostname;          /* NULL: the host's */
     const char *netns;             /* path of the pod's; NULL: the host's */
+    const char *ipc, *pid;         /* paths of the pod's; NULL: the host's, or one of its own */
+    const char *shm;               /* the pod's /dev/shm */
     const char *cgroups_path;
     bool cgroup_namespace, cgroup_v2;
     const struct json *pod, *container, *context; /* the document's; context: the effective securityContext */

@@ -37,10 +37,10 @@ static void set_namespaces(const struct spec *spec, struct json *out)
     struct json *namespaces = json_set_array(out, "namespaces");
 
     if (!json_get_boolean(spec->pod, "hostPID", false))
-        add_namespace(namespaces, "pid", NULL);
+        add_namespace(namespaces, "pid", spec->pid);
     add_namespace(namespaces, "mount", NULL);
     if (!json_get_boolean(spec->pod, "hostIPC", false))
-        add_namespace(namespaces, "ipc", NULL);
+        add_namespace(namespaces, "ipc", spec->ipc);
     if (spec->hostname != NULL)
         add_namespace(namespaces, "uts", NULL);
     if (spec->cgroup_namespace)

@@ -255,6 +255,7 @@ static void write_pod(const struct creating *creating, const char *uid, struct j
     json_set_boolean(out, "hostNetwork", pod->host_network);
     json_set_boolean(out, "hostPID", pod->host_pid);
     json_set_boolean(out, "hostIPC", pod->host_ipc);
+    json_set_boolean(out, "shareProcessNamespace", pod->share_processes);
     AUTO_FREE char *hostname = network_hostname(&creating->object->id, pod);
     json_set_text(out, "hostname", hostname);
     AUTO_FREE char *netns = network_namespace(core, uid, pod);

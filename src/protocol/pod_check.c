@@ -202,6 +202,8 @@ bool pod_check(const struct pod *pod, struct error *err)
     for (size_t i = 0; i < pod_count(pod); i++)
         if (!check_container(pod, i, err))
             return false;
+    if (pod->share_processes && pod->host_pid)
+        return error_set(err, ERROR_INVALID, "spec.shareProcessNamespace and spec.hostPID cannot both be true");
     if (pod->dns_policy == DNS_NONE && (pod->dns == NULL || pod->dns->servers.count == 0))
         return error_set(err, ERROR_INVALID, "spec.dnsConfig.nameservers must have one when dnsPolicy is None");
     return check_volumes(pod, err);

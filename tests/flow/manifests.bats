@@ -206,6 +206,18 @@ setup() {
     manifest secret-volume
 }
 
+@test "manifest: shared-ipc" {
+    manifest shared-ipc
+}
+
+@test "manifest: shared-processes" {
+    manifest shared-processes
+}
+
+@test "manifest: shm-emptydir" {
+    manifest shm-emptydir
+}
+
 @test "manifest: sidecar-job" {
     manifest sidecar-job
 }

@@ -78,6 +78,7 @@ static void a_pod_with_its_own_network_and_volumes(void **state)
     struct user user = {.uid = 33, .gid = 44, .groups = {5, 6}, .group_count = 2};
     struct spec spec = {
         .args = args, .env = env, .cwd = "/srv", .user = &user, .hostname = "hello", .netns = "/run/davit/crun/netns/u",
+        .ipc = "/run/davit/crun/pods/u/ipc", .pid = "/run/davit/crun/pods/u/pid", .shm = "/run/davit/crun/pods/u/shm",
         .cgroups_path = "/davit/u/web-0", .bundle = "/run/davit/crun/bundles/u-web-0", .mounts = mounts, .mount_count = 3,
         .container = container, .context = context, .oom_score_adj = 999, .message = "/state/upper/u/message",
     };
