@@ -31,6 +31,8 @@ void document_free(struct document *document);
 /* `whole`: container and attempt must be there. */
 MUST_CHECK bool address_parse(const char *text, bool whole, struct address *address, struct error *err);
 void address_free(struct address *address);
+/* Folders that an overlay can be made of. */
+MUST_CHECK bool document_check_layers(const struct json *layers, struct error *err);
 bool document_uid_is_valid(const char *uid); /* hex digits and dashes, as a UUID has them */
 
 #endif

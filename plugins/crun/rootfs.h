@@ -11,6 +11,9 @@ MUST_CHECK bool rootfs_mount(const struct crun *crun, const char *id, const stru
 MUST_CHECK bool rootfs_check(int rootfs_fd, struct error *err);
 /* Unmounts, where it is mounted. */
 void rootfs_unmount(const struct crun *crun, const char *id);
+/* Mounts an image, read-only and inert, at `folder`/root, where it is not yet; and unmounts all of those below a folder. */
+MUST_CHECK bool rootfs_mount_image(const char *folder, const struct json *layers, struct error *err);
+void rootfs_unmount_images(const char *images);
 /* Gives back what the container wrote. */
 MUST_CHECK bool rootfs_remove_upper(const struct crun *crun, const char *id, struct error *err);
 

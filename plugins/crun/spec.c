@@ -73,14 +73,15 @@ static struct json *add_mount(struct json *mounts, const char *target, const cha
     return json_set_array(mount, "options");
 }
 
-static void add_bind(struct json *mounts, const char *target, const char *source, bool read_only,
-                     const char *propagation)
+static struct json *add_bind(struct json *mounts, const char *target, const char *source, bool read_only,
+                             const char *propagation)
 {
     struct json *options = add_mount(mounts, target, "bind", source);
 
     json_add_text(options, "rbind");
     json_add_text(options, propagation != NULL ? propagation : "rprivate");
     json_add_text(options, read_only ? "ro" : "rw");
+    return options;
 }
 
 static void add_options(struct json *options, const char *list)
@@ -123,6 +124,14 @@ static size_t depth(const char *path)
     return slashes;
 }
 
+static void add_volume(struct json *mounts, const struct spec_mount *mount)
+{
+    struct json *options = add_bind(mounts, mount->target, mount->source, mount->read_only, mount->propagation);
+
+    if (mount->inert)
+        add_options(options, "nosuid,nodev,noexec");
+}
+
 /* Parents before what is mounted below them, whatever order the document has. */
 static void add_user_mounts(struct json *mounts, const struct spec *spec)
 {
@@ -138,7 +147,7 @@ static void add_user_mounts(struct json *mounts, const struct spec *spec)
             const struct spec_mount *mount = &spec->mounts[i];
 
             if (depth(mount->target) == level)
-                add_bind(mounts, mount->target, mount->source, mount->read_only, mount->propagation);
+                add_volume(mounts, mount);
         }
     }
 }

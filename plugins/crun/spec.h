@@ -8,7 +8,7 @@
 struct spec_mount {
     char *source;
     char *target;
-    bool read_only;
+    bool read_only, inert; /* inert: no devices, no programs */
     const char *propagation; /* "rprivate", "rslave", "rshared" */
 };
 

@@ -14,6 +14,7 @@
 #include "base/memory.h"
 #include "files.h"
 #include "group.h"
+#include "rootfs.h"
 #include "subpath.h"
 
 #define EMPTY_DIR_MODE 0777
@@ -121,13 +122,28 @@ static bool prepare_host(const struct crun *crun, const struct document *documen
     return volume_host_path(json_get(volume, "hostPath"), source, err);
 }
 
+/* Each image once a pod, whatever names lead to it, and until the pod is released. */
+static bool prepare_image(const struct crun *crun, const struct document *document, const struct json *volume,
+                          const char *name, char **source, struct error *err)
+{
+    const struct json *image = json_get(volume, "image");
+    const char *id = json_get_text(image, "id");
+
+    (void)name;
+    if (id == NULL || strncmp(id, "sha256:", 7) != 0 || strspn(id + 7, "0123456789abcdef") != strlen(id) - 7)
+        return error_set(err, ERROR_NOT_FOUND, "the image %s is not on this device", json_get_text(image, "reference"));
+    AUTO_FREE char *folder = mem_printf("%s/pods/%s/images/%.12s", crun->run_dir, document->uid, id + 7);
+    *source = mem_printf("%s/root", folder);
+    return document_check_layers(json_get(image, "layers"), err) && rootfs_mount_image(folder, json_get(image, "layers"), err);
+}
+
 static const struct {
     const char *key;
     bool (*prepare)(const struct crun *crun, const struct document *document, const struct json *volume,
                     const char *name, char **source, struct error *err);
 } kinds[] = {
     {"hostPath", prepare_host}, {"emptyDir", prepare_empty_dir}, {"files", prepare_files},
-    {"claim", prepare_claim},
+    {"claim", prepare_claim}, {"image", prepare_image},
 };
 
 static bool prepare_source(const struct crun *crun, const struct document *document, const char *name, char **source,
@@ -179,8 +195,10 @@ bool volume_release(const struct crun *crun, const char *uid, struct error *err)
 {
     AUTO_FREE char *pod = mem_printf("%s/pods/%s", crun->run_dir, uid);
     AUTO_FREE char *volumes = mem_printf("%s/volumes", pod);
+    AUTO_FREE char *images = mem_printf("%s/images", pod);
 
     volume_unmount(volumes);
+    rootfs_unmount_images(images);
     return file_remove_tree(pod, err);
 }
 
@@ -236,6 +254,18 @@ static const char *propagation_of(const struct json *asked)
     return word != NULL && strcmp(word, "Bidirectional") == 0 ? "rshared" : "rprivate";
 }
 
+/* Kubernetes mounts an image volume read-only, and nothing in it can be started. */
+static bool is_image(const struct document *document, const char *name)
+{
+    JSON_EACH(volume, document->volumes) {
+        const char *here = json_get_text(volume, "name");
+
+        if (here != NULL && strcmp(here, name) == 0)
+            return json_get(volume, "image") != NULL;
+    }
+    return false;
+}
+
 static bool prepare_mount(const struct crun *crun, const struct document *document, const struct json *asked,
                           size_t index, struct spec_mount *mount, struct error *err)
 {
@@ -248,7 +278,8 @@ static bool prepare_mount(const struct crun *crun, const struct document *docume
     if (mount->target == NULL)
         return error_set(err, ERROR_INVALID, "volume %s cannot be mounted at %s: mountPath must be absolute, without .., "
                          "and neither / nor below /proc", name, target == NULL ? "(nothing)" : target);
-    mount->read_only = json_get_boolean(asked, "readOnly", false);
+    mount->inert = is_image(document, name);
+    mount->read_only = mount->inert || json_get_boolean(asked, "readOnly", false);
     mount->propagation = propagation_of(asked);
     if (!prepare_source(crun, document, name, &mount->source, err))
         return error_wrap(err, "volume %s", name);

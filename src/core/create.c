@@ -113,6 +113,18 @@ static bool write_host_path(const struct creating *creating, const struct volume
     return true;
 }
 
+/* Without its layers where it is not here: then no container that mounts it is made. */
+static bool write_image(const struct creating *creating, const struct volume *volume, struct json *out)
+{
+    const struct core *core = creating->core;
+    const struct image *image = images_find(&core->images, volume->image->reference);
+    struct json *written = image != NULL ? image_write(&core->images, image, core->config->state_dir)
+                                         : json_new_texts("reference", volume->image->reference, NULL);
+    json_remove(written, "config");
+    json_set(out, "image", written);
+    return true;
+}
+
 static bool write_volume(const struct creating *creating, const struct volume *volume, struct json *out,
                          struct create_refusal *refusal)
 {
@@ -122,6 +134,8 @@ static bool write_volume(const struct creating *creating, const struct volume *v
         return write_host_path(creating, volume, out, refusal);
     if (volume->claim != NULL)
         return write_claim(creating, volume, out, refusal);
+    if (volume->image != NULL)
+        return write_image(creating, volume, out);
     if (!volume_has_files(volume))
         return write_empty_dir(volume, out);
     struct json *files = resolve_files(&creating->resolve, volume, &err);
@@ -282,6 +296,16 @@ static void write_record(const struct creating *creating, const struct pod_actio
         json_set_text(record, "imageId", image->id);
     if (pre_stop != NULL)
         json_set(record, "preStop", handler_write(container, pre_stop));
+    const struct volume_mount *mounts = container->mounts.items;
+    struct json *ids = NULL;
+    for (size_t i = 0; i < container->mounts.count; i++) {
+        const struct image_source *source = pod_mount_image(creating->pod, &mounts[i]);
+        const struct image *mounted = source != NULL ? images_find(&creating->core->images, source->reference) : NULL;
+        if (mounted == NULL)
+            continue;
+        ids = ids != NULL ? ids : json_set_array(record, "volumeImages");
+        json_add_text(ids, mounted->id);
+    }
 }
 
 struct json *create_document(const struct core *core, const struct object *object, const struct pod_action *action,

@@ -90,6 +90,14 @@ setup() {
     manifest hostname-and-aliases
 }
 
+@test "manifest: image-volume" {
+    manifest image-volume
+}
+
+@test "manifest: image-volume-missing" {
+    manifest image-volume-missing
+}
+
 @test "manifest: init-fails-again" {
     manifest init-fails-again
 }

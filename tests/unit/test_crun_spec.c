@@ -65,9 +65,9 @@ static void a_pod_with_its_own_network_and_volumes(void **state)
     AUTO_JSON struct json *args = parse("[\"httpd\",\"-f\"]");
     AUTO_JSON struct json *env = parse("[\"PATH=/bin\",\"A=b\"]");
     struct spec_mount mounts[] = {
-        {(char *)"/state/pods/u/volumes/deep", (char *)"/data/deep", true, "rprivate"},
-        {(char *)"/state/pods/u/volumes/data", (char *)"/data", false, "rslave"},
-        {(char *)"/srv/hosts", (char *)"/etc/hosts", true, "rprivate"},
+        {(char *)"/state/pods/u/volumes/deep", (char *)"/data/deep", true, true, "rprivate"},
+        {(char *)"/state/pods/u/volumes/data", (char *)"/data", false, false, "rslave"},
+        {(char *)"/srv/hosts", (char *)"/etc/hosts", true, false, "rprivate"},
     };
     AUTO_JSON struct json *container = parse(
         "{\"linux\":{\"cpuShares\":512,\"cpuQuotaUs\":50000,\"cpuPeriodUs\":100000,\"memoryLimitBytes\":33554432,"
