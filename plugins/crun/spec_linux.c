@@ -100,6 +100,8 @@ static void set_paths(const struct spec *spec, struct json *out)
     if (security_is_privileged(spec->context) || (mount != NULL && strcmp(mount, "Unmasked") == 0))
         return;
     set_texts(out, "maskedPaths", masked_paths);
+    JSON_EACH(more, json_get(spec->context, "maskedPaths"))
+        json_add_text(json_get_mutable(out, "maskedPaths"), json_text(more));
     set_texts(out, "readonlyPaths", readonly_paths);
 }
 

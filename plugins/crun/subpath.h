@@ -8,5 +8,7 @@
  * in a read-only volume).
  */
 MUST_CHECK bool subpath_bind(const char *volume, const char *sub_path, const char *target, struct error *err);
+/* The same of the whole volume, file or folder. */
+MUST_CHECK bool subpath_bind_whole(const char *volume, const char *target, struct error *err);
 
 #endif

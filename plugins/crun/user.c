@@ -188,6 +188,9 @@ bool user_apply(int rootfs_fd, const char *image_user, const struct json *contex
         return false;
     if (gid >= 0)
         user->gid = (gid_t)gid;
+    const char *policy = json_get_text(pod_context, "supplementalGroupsPolicy");
+    if (policy != NULL && strcmp(policy, "Strict") == 0)
+        user->group_count = 0; /* what the image's /etc/group says is nothing */
     JSON_EACH(group, json_get(pod_context, "supplementalGroups")) {
         int64_t number = -1;
 

@@ -19,6 +19,7 @@
 
 #define EMPTY_DIR_MODE 0777
 #define POD_FOLDER_MODE 0700
+#define HELD "/proc/self/fd/" /* a source that is open here, and nobody else can name */
 
 static bool name_is_a_label(const char *name)
 {
@@ -116,10 +117,15 @@ static bool prepare_claim(const struct crun *crun, const struct document *docume
 static bool prepare_host(const struct crun *crun, const struct document *document, const struct json *volume,
                          const char *name, char **source, struct error *err)
 {
+    int fd;
+
     (void)crun;
     (void)document;
     (void)name;
-    return volume_host_path(json_get(volume, "hostPath"), source, err);
+    if (!volume_host_open(json_get(volume, "hostPath"), &fd, err))
+        return false;
+    *source = mem_printf(HELD "%d", fd);
+    return true;
 }
 
 /* Each image once a pod, whatever names lead to it, and until the pod is released. */
@@ -162,16 +168,21 @@ static bool prepare_source(const struct crun *crun, const struct document *docum
     return error_set(err, ERROR_INVALID, "the pod has no such volume");
 }
 
-/* In place of the volume, what is below it. */
-static bool take_sub_path(const struct crun *crun, const struct document *document, const char *sub_path, size_t index,
-                          struct spec_mount *mount, struct error *err)
+/* In place of the volume what is below it, or the same held open: bound where crun finds it by a name that only we have. */
+static bool take_bound(const struct crun *crun, const struct document *document, const char *sub_path, size_t index,
+                       struct spec_mount *mount, struct error *err)
 {
     AUTO_FREE char *bundle = crun_bundle_path(crun, document->id);
     AUTO_FREE char *folder = mem_printf("%s/subpaths", bundle);
     AUTO_FREE char *volume = mem_steal(&mount->source);
 
     mount->source = mem_printf("%s/%zu", folder, index);
-    return file_make_dirs(folder, POD_FOLDER_MODE, err) && subpath_bind(volume, sub_path, mount->source, err);
+    bool good = file_make_dirs(folder, POD_FOLDER_MODE, err) &&
+                (sub_path != NULL ? subpath_bind(volume, sub_path, mount->source, err)
+                                  : subpath_bind_whole(volume, mount->source, err));
+    if (strncmp(volume, HELD, strlen(HELD)) == 0)
+        close((int)strtol(volume + strlen(HELD), NULL, 10));
+    return good;
 }
 
 void volume_unmount(const char *folder)
@@ -184,6 +195,8 @@ void volume_unmount(const char *folder)
 
         if (entry->d_name[0] == '.')
             continue;
+        /* Else what the host has mounted below would go with it, where mounts are shared. */
+        mount(NULL, path, NULL, MS_REC | MS_PRIVATE, NULL);
         while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
             ;
     }
@@ -283,7 +296,8 @@ static bool prepare_mount(const struct crun *crun, const struct document *docume
     mount->propagation = propagation_of(asked);
     if (!prepare_source(crun, document, name, &mount->source, err))
         return error_wrap(err, "volume %s", name);
-    return sub_path == NULL || sub_path[0] == '\0' || take_sub_path(crun, document, sub_path, index, mount, err) ||
+    bool below = sub_path != NULL && sub_path[0] != '\0', held = strncmp(mount->source, HELD, strlen(HELD)) == 0;
+    return (!below && !held) || take_bound(crun, document, below ? sub_path : NULL, index, mount, err) ||
            error_wrap(err, "volume %s", name);
 }
 

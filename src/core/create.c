@@ -110,6 +110,7 @@ static bool write_host_path(const struct creating *creating, const struct volume
     struct json *host = json_set_object(out, "hostPath");
     json_set_text(host, "path", source->path);
     json_set_text(host, "type", source->type);
+    policy_host_path_limits(creating->core->config, host);
     return true;
 }
 

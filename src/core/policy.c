@@ -44,6 +44,16 @@ bool policy_host_path_allowed(const struct config *config, const char *path)
     return false;
 }
 
+void policy_host_path_limits(const struct config *config, struct json *host)
+{
+    struct json *without = json_set_array(host, "without");
+    json_add_text(without, config->state_dir);
+    json_add_text(without, config->run_dir);
+    struct json *within = config->host_paths_set ? json_set_array(host, "within") : NULL;
+    for (size_t i = 0; within != NULL && i < config->host_paths.count; i++)
+        json_add_text(within, config->host_paths.items[i]);
+}
+
 char *policy_claim_path(const struct core *core, const char *namespace, const char *claim)
 {
     struct object_id id = { .resource = "persistentvolumeclaims" };

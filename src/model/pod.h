@@ -305,6 +305,7 @@ struct sysctl {
 struct pod_security {
     int64_t run_as_user, run_as_group, run_as_non_root, fs_group;
     int64_t fs_group_on_mismatch;
+    int64_t groups_strict; /* supplementalGroupsPolicy: 1 is Strict */
     struct json *groups; /* numbers */
     struct security_profile *seccomp;
     struct security_profile *app_armor;

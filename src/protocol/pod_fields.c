@@ -12,6 +12,7 @@
 
 static const char *const restart_words[] = { "Always", "OnFailure", "Never", NULL };
 static const char *const dns_words[] = { "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None", NULL };
+static const char *const group_words[] = { "Merge", "Strict", NULL };
 static const char *const change_words[] = { "Always", "OnRootMismatch", NULL };
 
 static bool check_numbers(const struct json *json, const char *path, struct error *err)
@@ -61,6 +62,7 @@ static const struct field_table pod_security_table = { sizeof(struct pod_securit
     { FIELD("fsGroup", FIELD_INTEGER, struct pod_security, fs_group), .fallback = POD_UNSET, .max = INT32_MAX },
     { FIELD("fsGroupChangePolicy", FIELD_WORD, struct pod_security, fs_group_on_mismatch), .words = change_words },
     { FIELD("supplementalGroups", FIELD_JSON, struct pod_security, groups), .check_json = check_numbers },
+    { FIELD("supplementalGroupsPolicy", FIELD_WORD, struct pod_security, groups_strict), .words = group_words },
     { FIELD("seccompProfile", FIELD_OBJECT, struct pod_security, seccomp), .nested = &seccomp_table },
     { FIELD("appArmorProfile", FIELD_OBJECT, struct pod_security, app_armor), .nested = &seccomp_table },
     { FIELD("sysctls", FIELD_OBJECTS, struct pod_security, sysctls), .max = LIMIT_SYSCTLS, .nested = &sysctl_table },
