@@ -91,7 +91,7 @@ bool document_parse(const char *text, struct document *document, struct error *e
 {
     const struct json *pod, *image;
 
-    *document = (struct document){.json = json_parse(text, strlen(text), err)};
+    *document = (struct document){.json = json_parse(text, strlen(text), err), .userns = -1};
     if (document->json == NULL)
         return error_wrap(err, "the document of create");
     pod = json_get(document->json, "pod");

@@ -15,6 +15,7 @@ struct document {
     const char *container_name;
     const struct json *layers, *image; /* image: the OCI configuration */
     char *id;                 /* short, and safe as a file name */
+    int userns;               /* the pod's, borrowed from who opened it; -1: the host's */
 };
 
 /* What start, stop, remove and release name. */

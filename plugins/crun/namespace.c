@@ -56,7 +56,7 @@ failed:
     return NULL;
 }
 
-static bool is_namespace(const char *path)
+bool namespace_is(const char *path)
 {
     struct statfs fs;
 
@@ -75,7 +75,7 @@ bool namespace_make(const char *path, int kind, struct error *err)
     struct making making = {.path = path, .kind = kind};
     pthread_t thread;
 
-    if (is_namespace(path))
+    if (namespace_is(path))
         return true;
     if (!make_file(path, err))
         return false;

@@ -40,9 +40,7 @@ static void add_options(struct strbuf *options, const struct overlay *overlay, b
     }
     if (overlay->upper == NULL) /* one layer alone is no overlay */
         strbuf_printf(options, ":%s/empty", overlay->folder);
-    else if (named && overlay->userns >= 0)
-        strbuf_add(options, ",upperdir=top/upper,workdir=top/work");
-    else
+    else /* with ids of the host: who mounts must be somebody there, and what is written goes with the container */
         strbuf_printf(options, ",upperdir=%s/upper,workdir=%s/work", overlay->upper, overlay->upper);
 }
 
@@ -68,7 +66,7 @@ static bool name_parts(const struct overlay *overlay, struct error *err)
         if (!name_part(overlay, json_text(layer), name, err))
             return false;
     }
-    return overlay->userns < 0 || overlay->upper == NULL || name_part(overlay, overlay->upper, "top", err);
+    return true;
 }
 
 /* overlayfs has taken what it needs of them. */
@@ -78,9 +76,6 @@ static void drop_names(const struct overlay *overlay)
         AUTO_FREE char *path = mem_printf("%s/%zu", overlay->folder, i);
         umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
     }
-    AUTO_FREE char *top = mem_printf("%s/top", overlay->folder);
-    if (overlay->userns >= 0)
-        umount2(top, MNT_DETACH | UMOUNT_NOFOLLOW);
 }
 
 struct named_mount {

@@ -32,6 +32,7 @@
 /* Between the host and the two children: the second one is the pause. */
 struct birth {
     const char *program, *folder;
+    int userns;                     /* that owns the namespace; -1: the host's */
     int go_fd, ready_fd;            /* the children's ends */
     int keep_go_fd, read_ready_fd;  /* ours */
 };
@@ -82,7 +83,8 @@ static _Noreturn void become_pause(const struct birth *birth)
 /* Ends at once, so that the pause is nobody's child here: who made it may be killed at any moment. */
 static _Noreturn void make_second(const struct birth *birth)
 {
-    pid_t pid = unshare(CLONE_NEWPID) == 0 ? fork_plain(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS) : -1;
+    bool there = birth->userns < 0 || setns(birth->userns, CLONE_NEWUSER) == 0;
+    pid_t pid = there && unshare(CLONE_NEWPID) == 0 ? fork_plain(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS) : -1;
 
     if (pid == 0)
         become_pause(birth);
@@ -168,10 +170,10 @@ static char *find_program(void)
     return mem_printf("%.*s/" PROGRAM, slash != NULL ? (int)(slash - self) : 0, self);
 }
 
-bool pause_make(const char *uid, const char *folder, struct error *err)
+bool pause_make(const char *uid, const char *folder, int userns, struct error *err)
 {
     AUTO_FREE char *program = find_program();
-    struct birth birth = {.program = program, .folder = folder};
+    struct birth birth = {.program = program, .folder = folder, .userns = userns};
     struct process living;
     int go[2], ready[2];
     pid_t pid;

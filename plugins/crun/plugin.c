@@ -326,7 +326,7 @@ static enum davit_result plugin_release(void *ctx, const char *text, struct davi
         result = fail(crun, call, "InvalidDocument", &err);
     else if (has_instances(crun, address.uid))
         result = crun->host->fail(call, DAVIT_FAILED, "StillInUse", "the pod has instances: remove them first");
-    else if (!pod_release(crun, address.uid, &err))
+    else if (!pod_release(crun, address.uid, true, &err))
         result = fail(crun, call, "ReleaseError", &err);
     address_free(&address);
     return result;

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/userns.h"
 #include "cgroup.h"
 #include "namespace.h"
 #include "volume.h"
@@ -49,6 +50,12 @@ bool pod_is_known(const struct crun *crun, const char *uid)
     return access(folder, F_OK) == 0;
 }
 
+static bool make_network(const char *path, const struct shared *shared, struct error *err)
+{
+    return shared->userns < 0 ? namespace_make(path, CLONE_NEWNET, err)
+                              : namespace_is(path) || userns_make_namespace(shared->userns, CLONE_NEWNET, path, err);
+}
+
 bool pod_prepare(const struct crun *crun, const struct document *document, bool *made, struct shared *shared,
                  struct error *err)
 {
@@ -59,9 +66,9 @@ bool pod_prepare(const struct crun *crun, const struct document *document, bool 
     *made = mkdir(folder, FOLDER_MODE) == 0;
     if (!*made && errno != EEXIST)
         return error_set_errno(err, errno, "cannot make %s", folder);
-    if (!document->host_network && document->netns == NULL && !namespace_make(netns, CLONE_NEWNET, err))
-        return false;
     if (!shared_make(crun, document, shared, err))
+        return false;
+    if (!document->host_network && document->netns == NULL && !make_network(netns, shared, err))
         return false;
     /* As the kubelet: the log of the attempt before stays, older ones go. */
     AUTO_FREE char *older = mem_printf("%s/%lld.log", logs, (long long)document->attempt - 2);
@@ -88,12 +95,12 @@ static bool remove_logs(const struct crun *crun, const char *uid, struct error *
     return good;
 }
 
-bool pod_release(const struct crun *crun, const char *uid, struct error *err)
+bool pod_release(const struct crun *crun, const char *uid, bool users_too, struct error *err)
 {
     AUTO_FREE char *folder = pod_folder(crun, uid);
     AUTO_FREE char *netns = pod_netns_path(crun, uid);
 
-    if (!shared_release(crun, uid, err))
+    if (!shared_release(crun, uid, users_too, err))
         return false;
     cgroup_remove_pod(uid);
     return namespace_remove(netns, err) && volume_release(crun, uid, err) &&

@@ -11,8 +11,8 @@ char *pod_log_path(const struct crun *crun, const struct document *document);
 /* Makes what is missing. *made: the pod was not known before, so a failed create takes it back by pod_release. */
 MUST_CHECK bool pod_prepare(const struct crun *crun, const struct document *document, bool *made, struct shared *shared,
                             struct error *err);
-/* Removes it all. Absent: true. */
-MUST_CHECK bool pod_release(const struct crun *crun, const char *uid, struct error *err);
+/* Removes it all; `users_too`: see shared_release. Absent: true. */
+MUST_CHECK bool pod_release(const struct crun *crun, const char *uid, bool users_too, struct error *err);
 /* The uid of every pod that has something to release, as texts into `array`. */
 void pod_list(const struct crun *crun, struct json *array);
 bool pod_is_known(const struct crun *crun, const char *uid);

@@ -16,36 +16,37 @@
 #define FOLDER_MODE 0700
 #define ROOT_MODE 0755 /* what the container sees as / */
 
-static bool make_folder(const char *parent, const char *name, mode_t mode, struct error *err)
+static bool make_folder(const char *parent, const char *name, mode_t mode, uid_t owner, struct error *err)
 {
     AUTO_FREE char *path = mem_printf("%s/%s", parent, name);
 
     /* chmod, for the umask takes from mkdir's */
-    if (mkdir(path, mode) != 0 || chmod(path, mode) != 0)
+    if (mkdir(path, mode) != 0 || chmod(path, mode) != 0 || (owner != 0 && chown(path, owner, owner) != 0))
         return error_set_errno(err, errno, "cannot make %s", path);
     return true;
 }
 
-bool rootfs_mount(const struct crun *crun, const char *id, const struct json *layers, struct error *err)
+bool rootfs_mount(const struct crun *crun, const char *id, const struct json *layers, int userns, uid_t owner,
+                  struct error *err)
 {
     AUTO_FREE char *bundle = crun_bundle_path(crun, id);
     AUTO_FREE char *upper = crun_upper_path(crun, id);
     AUTO_FREE char *target = mem_printf("%s/rootfs", bundle);
     AUTO_FREE char *folder = mem_printf("%s/layers", bundle);
-    struct overlay overlay = {.target = target, .folder = folder, .layers = layers, .upper = upper, .userns = -1};
+    struct overlay overlay = {.target = target, .folder = folder, .layers = layers, .upper = upper, .userns = userns};
 
     /* What an earlier boot left under this name is no part of this container. */
     return file_remove_tree(upper, err) && file_make_dirs(upper, FOLDER_MODE, err) &&
-           make_folder(upper, "upper", ROOT_MODE, err) && make_folder(upper, "work", FOLDER_MODE, err) &&
-           make_folder(bundle, "rootfs", ROOT_MODE, err) && overlay_mount(&overlay, err);
+           make_folder(upper, "upper", ROOT_MODE, owner, err) && make_folder(upper, "work", FOLDER_MODE, owner, err) &&
+           make_folder(bundle, "rootfs", ROOT_MODE, 0, err) && overlay_mount(&overlay, err);
 }
 
-bool rootfs_mount_image(const char *folder, const struct json *layers, struct error *err)
+bool rootfs_mount_image(const char *folder, const struct json *layers, int userns, struct error *err)
 {
     AUTO_FREE char *target = mem_printf("%s/root", folder);
     AUTO_FREE char *names = mem_printf("%s/layers", folder);
     AUTO_FREE char *outside = mem_printf("%s/..", target);
-    struct overlay overlay = {.target = target, .folder = names, .layers = layers, .userns = -1,
+    struct overlay overlay = {.target = target, .folder = names, .layers = layers, .userns = userns,
                               .flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC};
     struct stat here, above;
 

@@ -10,13 +10,16 @@
 struct shared {
     char *ipc, *pid; /* namespaces; NULL: the host's, or one of its own */
     char *shm;       /* what is /dev/shm */
+    char *user;      /* its user namespace; NULL: the host's */
+    int userns;      /* the same, open; -1 */
+    int64_t first;   /* the host's id that is 0 in it */
 };
 
 /* Makes what is missing. The caller frees *out, also after an error. */
 MUST_CHECK bool shared_make(const struct crun *crun, const struct document *document, struct shared *out,
                             struct error *err);
-/* Absent: true. */
-MUST_CHECK bool shared_release(const struct crun *crun, const char *uid, struct error *err);
+/* Absent: true. `users_too`: also the user namespace, which the pod's network may be of. */
+MUST_CHECK bool shared_release(const struct crun *crun, const char *uid, bool users_too, struct error *err);
 void shared_free(struct shared *shared);
 
 #endif

@@ -140,7 +140,7 @@ static bool prepare_image(const struct crun *crun, const struct document *docume
         return error_set(err, ERROR_NOT_FOUND, "the image %s is not on this device", json_get_text(image, "reference"));
     AUTO_FREE char *folder = mem_printf("%s/pods/%s/images/%.12s", crun->run_dir, document->uid, id + 7);
     *source = mem_printf("%s/root", folder);
-    return document_check_layers(json_get(image, "layers"), err) && rootfs_mount_image(folder, json_get(image, "layers"), err);
+    return document_check_layers(json_get(image, "layers"), err) && rootfs_mount_image(folder, json_get(image, "layers"), document->userns, err);
 }
 
 static const struct {
@@ -175,11 +175,12 @@ static bool take_bound(const struct crun *crun, const struct document *document,
     AUTO_FREE char *bundle = crun_bundle_path(crun, document->id);
     AUTO_FREE char *folder = mem_printf("%s/subpaths", bundle);
     AUTO_FREE char *volume = mem_steal(&mount->source);
+    int userns = mount->inert ? -1 : document->userns; /* an image's layers have the ids already */
 
     mount->source = mem_printf("%s/%zu", folder, index);
     bool good = file_make_dirs(folder, POD_FOLDER_MODE, err) &&
-                (sub_path != NULL ? subpath_bind(volume, sub_path, mount->source, err)
-                                  : subpath_bind_whole(volume, mount->source, err));
+                (sub_path != NULL ? subpath_bind(volume, sub_path, mount->source, userns, err)
+                                  : subpath_bind_whole(volume, mount->source, userns, err));
     if (strncmp(volume, HELD, strlen(HELD)) == 0)
         close((int)strtol(volume + strlen(HELD), NULL, 10));
     return good;
@@ -297,7 +298,7 @@ static bool prepare_mount(const struct crun *crun, const struct document *docume
     if (!prepare_source(crun, document, name, &mount->source, err))
         return error_wrap(err, "volume %s", name);
     bool below = sub_path != NULL && sub_path[0] != '\0', held = strncmp(mount->source, HELD, strlen(HELD)) == 0;
-    return (!below && !held) || take_bound(crun, document, below ? sub_path : NULL, index, mount, err) ||
+    return (!below && !held && document->userns < 0) || take_bound(crun, document, below ? sub_path : NULL, index, mount, err) ||
            error_wrap(err, "volume %s", name);
 }
 

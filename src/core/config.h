@@ -51,6 +51,7 @@ struct config {
     bool empty_deletes;
     struct text_list host_paths; /* empty: any but Davit's own */
     bool host_paths_set;
+    int64_t user_first, user_count; /* ids of the host that pods with hostUsers: false get */
     struct image_config images;
 };
 

@@ -271,6 +271,9 @@ static void write_pod(const struct creating *creating, const char *uid, struct j
     json_set_boolean(out, "hostPID", pod->host_pid);
     json_set_boolean(out, "hostIPC", pod->host_ipc);
     json_set_boolean(out, "shareProcessNamespace", pod->share_processes);
+    struct json *users = policy_users(core->config, pod);
+    if (users != NULL)
+        json_set(out, "users", users);
     AUTO_FREE char *hostname = network_hostname(&creating->object->id, pod);
     json_set_text(out, "hostname", hostname);
     AUTO_FREE char *netns = network_namespace(core, uid, pod);

@@ -54,6 +54,17 @@ void policy_host_path_limits(const struct config *config, struct json *host)
         json_add_text(within, config->host_paths.items[i]);
 }
 
+struct json *policy_users(const struct config *config, const struct pod *pod)
+{
+    if (pod->host_users)
+        return NULL;
+    AUTO_FREE char *folder = mem_printf("%s/userns", config->run_dir);
+    struct json *users = json_new_texts("folder", folder, NULL);
+    json_set_integer(users, "first", config->user_first);
+    json_set_integer(users, "count", config->user_count);
+    return users;
+}
+
 char *policy_claim_path(const struct core *core, const char *namespace, const char *claim)
 {
     struct object_id id = { .resource = "persistentvolumeclaims" };

@@ -10,6 +10,8 @@ MUST_CHECK bool policy_takes(const struct config *config, struct document *docum
 bool policy_host_path_allowed(const struct config *config, const char *path);
 /* The same for the runtime, which sees where links lead: `within` (absent: anywhere) and `without` are added to a hostPath. */
 void policy_host_path_limits(const struct config *config, struct json *host);
+/* Where a pod's user namespace and its ids come from; NULL: the pod has the host's. The caller frees. */
+struct json *policy_users(const struct config *config, const struct pod *pod);
 /* The folder of a PersistentVolumeClaim that is here; NULL: there is none. The caller frees. */
 char *policy_claim_path(const struct core *core, const char *namespace, const char *claim);
 

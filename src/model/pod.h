@@ -322,6 +322,7 @@ struct pod {
     struct item_list pull_secrets;    /* struct pull_secret */
     bool host_network, host_pid, host_ipc;
     bool share_processes; /* shareProcessNamespace */
+    bool host_users;      /* false: a user namespace of its own */
     int64_t restart_policy; /* enum restart_policy */
     int64_t grace_seconds;
     int64_t deadline_seconds; /* POD_UNSET: none */

@@ -195,6 +195,21 @@ static bool check_container(const struct pod *pod, size_t index, struct error *e
            check_ports(pod, container, path, err) && check_requests(container, path, err);
 }
 
+/* Kubernetes: User Namespaces, limitations. */
+static bool check_own_users(const struct pod *pod, struct error *err)
+{
+    static const char *const words[] = { "hostNetwork", "hostPID", "hostIPC" };
+    const bool set[] = { pod->host_network, pod->host_pid, pod->host_ipc };
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (set[i])
+            return error_set(err, ERROR_INVALID, "spec.%s cannot be true when spec.hostUsers is false", words[i]);
+    for (size_t i = 0; i < pod_count(pod); i++)
+        if (pod_container(pod, i)->devices.count > 0)
+            return error_set(err, ERROR_INVALID, "container \"%s\": volumeDevices cannot be used when spec.hostUsers is false",
+                             pod_container(pod, i)->name);
+    return true;
+}
+
 bool pod_check(const struct pod *pod, struct error *err)
 {
     if (pod_count(pod) > LIMIT_CONTAINERS)
@@ -204,6 +219,8 @@ bool pod_check(const struct pod *pod, struct error *err)
             return false;
     if (pod->share_processes && pod->host_pid)
         return error_set(err, ERROR_INVALID, "spec.shareProcessNamespace and spec.hostPID cannot both be true");
+    if (!pod->host_users && !check_own_users(pod, err))
+        return false;
     if (pod->dns_policy == DNS_NONE && (pod->dns == NULL || pod->dns->servers.count == 0))
         return error_set(err, ERROR_INVALID, "spec.dnsConfig.nameservers must have one when dnsPolicy is None");
     return check_volumes(pod, err);

@@ -138,6 +138,10 @@ setup() {
     manifest oom-killed
 }
 
+@test "manifest: own-users" {
+    manifest own-users
+}
+
 @test "manifest: plain" {
     manifest plain
 }
