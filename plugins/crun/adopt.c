@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "bundle.h"
-#include "netns.h"
+#include "namespace.h"
 #include "pod.h"
 #include "record.h"
 #include "stream.h"
@@ -100,7 +100,7 @@ static bool drop_netns(struct crun *crun, const char *uid, struct error *err)
 {
     AUTO_FREE char *path = pod_netns_path(crun, uid);
 
-    if (!pod_is_known(crun, uid) && !netns_remove(path, err))
+    if (!pod_is_known(crun, uid) && !namespace_remove(path, err))
         crun_log(crun, 4, "%s", err->message);
     return true;
 }
@@ -132,7 +132,7 @@ static void start_sweep(struct crun *crun)
 
 static bool make_folders(const struct crun *crun, struct error *err)
 {
-    static const char *const of_run[] = {"bundles", "exits", "crun", "netns"};
+    static const char *const of_run[] = {"bundles", "exits", "crun", "netns", "pods"};
     static const char *const of_state[] = {"upper", "pods", "trash"};
 
     for (size_t i = 0; i < sizeof(of_run) / sizeof(of_run[0]); i++) {

@@ -7,10 +7,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -20,6 +23,8 @@
 #define CGROUP_FOLDER_MODE 0755
 #define EVENTS_BYTES 4096
 #define STAT_BYTES 65536
+#define KILL_TRIES 500
+#define KILL_AGAIN_NS 2000000
 
 bool cgroup_is_v2(void)
 {
@@ -40,6 +45,88 @@ int cgroup_open_conmon(void)
 char *cgroup_container_path(const char *uid, const char *container, int64_t attempt)
 {
     return mem_printf("/davit/%s/%s-%lld", uid, container, (long long)attempt);
+}
+
+char *cgroup_pause_path(const char *uid)
+{
+    return mem_printf("/davit/%s/pause", uid); /* no container's: those end in their attempt */
+}
+
+typedef bool (*folder_visitor)(const char *folder, pid_t pid);
+
+/* `path` in every hierarchy: one on cgroup v2. True: one of the visits was. */
+static bool each_hierarchy(const char *path, pid_t pid, folder_visitor visit)
+{
+    AUTO_FREE char *whole = mem_printf(CGROUP_ROOT "%s", path);
+    DIR *root = NULL;
+    struct dirent *entry;
+    bool any = false;
+
+    if (cgroup_is_v2())
+        return visit(whole, pid);
+    root = opendir(CGROUP_ROOT);
+    while (root != NULL && (entry = readdir(root)) != NULL) {
+        AUTO_FREE char *part = mem_printf(CGROUP_ROOT "/%s", entry->d_name);
+        AUTO_FREE char *folder = mem_printf("%s%s", part, path);
+        struct statfs fs;
+
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.' && statfs(part, &fs) == 0 && fs.f_type == CGROUP_SUPER_MAGIC)
+            any = visit(folder, pid) || any;
+    }
+    if (root != NULL)
+        closedir(root);
+    return any;
+}
+
+static bool put_into(const char *folder, pid_t pid)
+{
+    AUTO_FREE char *file = mem_printf("%s/cgroup.procs", folder);
+    char text[16];
+    int len = snprintf(text, sizeof(text), "%d", pid);
+    struct error ignored; /* the write tells */
+
+    if (!file_make_dirs(folder, CGROUP_FOLDER_MODE, &ignored))
+        return false;
+    AUTO_CLOSE int fd = open(file, O_WRONLY | O_CLOEXEC);
+    return fd >= 0 && write(fd, text, (size_t)len) == len;
+}
+
+bool cgroup_put(const char *path, pid_t pid, struct error *err)
+{
+    return each_hierarchy(path, pid, put_into) ||
+           error_set_errno(err, errno, "cannot put process %d into the cgroup %s", pid, path);
+}
+
+/* A look may miss what forks meanwhile, so until a whole look finds none. */
+static bool kill_in(const char *folder, pid_t ignored)
+{
+    AUTO_FREE char *file = mem_printf("%s/cgroup.procs", folder);
+
+    AUTO_FREE char *kill_file = mem_printf("%s/cgroup.kill", folder); /* v2 since Linux 5.14 */
+    AUTO_CLOSE int fd = open(kill_file, O_WRONLY | O_CLOEXEC);
+
+    (void)ignored;
+    if (fd >= 0 && write(fd, "1", 1) == 1)
+        return true;
+    for (int tries = 0; tries < KILL_TRIES; tries++) {
+        FILE *list = fopen(file, "re");
+        bool found = false;
+        int pid;
+
+        while (list != NULL && fscanf(list, "%d", &pid) == 1)
+            found = (pid > 1 && kill(pid, SIGKILL) == 0) || found;
+        if (list != NULL)
+            fclose(list);
+        if (!found)
+            return true;
+        nanosleep(&(struct timespec){.tv_nsec = KILL_AGAIN_NS}, NULL);
+    }
+    return false;
+}
+
+void cgroup_kill(const char *path)
+{
+    (void)each_hierarchy(path, 0, kill_in);
 }
 
 /* Where a hierarchy is not mounted, crun fills a plain folder in its place: rmdir alone would leave that for ever. */

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "crun.h"
 
@@ -11,6 +12,11 @@ bool cgroup_is_v2(void);
 /* v2: the leaf where conmons live, so that they are in no unit's cgroup. -1: there is none. The caller closes it. */
 int cgroup_open_conmon(void);
 char *cgroup_container_path(const char *uid, const char *container, int64_t attempt); /* the caller frees */
+char *cgroup_pause_path(const char *uid);
+/* Puts a process into the folder `path` of every hierarchy that takes it; made where it is missing. */
+MUST_CHECK bool cgroup_put(const char *path, pid_t pid, struct error *err);
+/* Ends what is left in it: with a PID namespace that others share, a container's children outlive its first process. */
+void cgroup_kill(const char *path);
 /* Removes an empty folder `path`, as given to crun, from every hierarchy. Absent or in use: nothing happens. */
 void cgroup_remove(const char *path);
 /* The same for a pod's folder. */

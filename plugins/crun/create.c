@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -27,6 +28,8 @@
 
 #define CONFIG_MODE 0600 /* it holds the environment */
 #define HOSTNAME_BYTES 64
+#define BUNDLE_MODE 0710 /* the group is the pod's root */
+#define PASS 0011
 #define SECCOMP_DIR "/var/lib/kubelet/seccomp" /* where Kubernetes looks for profiles of type Localhost */
 
 /* Everything that is found out on the way. */
@@ -37,6 +40,7 @@ struct creation {
     bool pod_made, bundle_touched;
     char hostname[HOSTNAME_BYTES];
     char *bundle, *cgroups_path, *netns;
+    struct shared shared;
     struct volume_mounts volumes;
     struct json *args, *env, *seccomp;
     bool usual_seccomp;
@@ -133,7 +137,8 @@ static bool write_config(struct creation *creation, struct error *err)
     struct spec spec = {
         .args = creation->args, .env = creation->env, .cwd = command_cwd(document->container, document->image),
         .user = &creation->user, .hostname = own_name ? creation->hostname : NULL,
-        .netns = document->host_network ? NULL : netns, .cgroups_path = creation->cgroups_path,
+        .netns = document->host_network ? NULL : netns, .ipc = creation->shared.ipc, .pid = creation->shared.pid,
+        .shm = creation->shared.shm, .userns = creation->shared.user, .first_id = creation->shared.first, .cgroups_path = creation->cgroups_path,
         .cgroup_namespace = creation->crun->cgroup_v2, .cgroup_v2 = creation->crun->cgroup_v2,
         .bundle = creation->bundle, .mounts = creation->volumes.mounts, .mount_count = creation->volumes.count,
         .pod = document->pod_json, .container = document->container,
@@ -169,6 +174,30 @@ static bool resolve_rights(struct creation *creation, struct error *err)
                             &creation->usual_seccomp, err);
 }
 
+/* Others may pass, and see no more than what they can name. */
+static bool let_pass(const char *folder, const char *more)
+{
+    AUTO_FREE char *path = mem_printf("%s%s", folder, more);
+    struct stat info;
+
+    return stat(path, &info) == 0 && ((info.st_mode & PASS) == PASS || chmod(path, (info.st_mode & 07777) | PASS) == 0);
+}
+
+/* What is bound as it is must belong to who is root in there; and crun, which is that by then, finds its way. */
+static bool own_shared_files(const struct creation *creation, struct error *err)
+{
+    AUTO_FREE char *message = message_path(creation->crun, creation->document->id);
+    uid_t owner = (uid_t)creation->shared.first;
+
+    if (creation->shared.userns < 0)
+        return true;
+    return (chown(message, owner, owner) == 0 && chown(creation->shared.shm, owner, owner) == 0 &&
+            chown(creation->bundle, (uid_t)-1, owner) == 0 && chmod(creation->bundle, BUNDLE_MODE) == 0 &&
+            let_pass(creation->crun->run_dir, "/..") && let_pass(creation->crun->run_dir, "") &&
+            let_pass(creation->crun->run_dir, "/bundles")) ||
+           error_set_errno(err, errno, "cannot give %s to the pod", creation->bundle);
+}
+
 static bool prepare(struct creation *creation, struct error *err)
 {
     struct crun *crun = creation->crun;
@@ -178,14 +207,18 @@ static bool prepare(struct creation *creation, struct error *err)
     if (!check_user(creation, err) || !resolve_command(creation, err))
         return false;
     creation->reason = "CreateContainerError";
-    if (!pod_prepare(crun, document, &creation->pod_made, err))
+    if (!pod_prepare(crun, document, &creation->pod_made, &creation->shared, err))
         return false;
     creation->bundle_touched = true;
+    struct document mapped = *document;
+    mapped.userns = creation->shared.userns;
     if (!bundle_make(crun, document, creation->hostname, creation->cgroups_path, err) ||
-        !rootfs_mount(crun, document->id, document->layers, err) || !message_make(crun, document->id, err))
+        !rootfs_mount(crun, document->id, document->layers, mapped.userns,
+                      (uid_t)creation->shared.first, err) || !message_make(crun, document->id, err) ||
+        !own_shared_files(creation, err))
         return false;
     creation->reason = "FailedMount";
-    if (!volume_prepare(crun, document, &creation->volumes, err)) {
+    if (!volume_prepare(crun, &mapped, &creation->volumes, err)) {
         creation->reason = err->code == ERROR_NO_SPACE ? "InsufficientDisk" : creation->reason;
         return false;
     }
@@ -230,7 +263,7 @@ static void take_back(struct creation *creation)
 
     if (creation->bundle_touched && !bundle_destroy(creation->crun, document->id, true, -1, &err))
         crun_log(creation->crun, 4, "%s: what a failed create left cannot be removed: %s", document->id, err.message);
-    if (creation->pod_made && !pod_release(creation->crun, document->uid, &err))
+    if (creation->pod_made && !pod_release(creation->crun, document->uid, document->netns == NULL, &err))
         crun_log(creation->crun, 4, "pod %s: what a failed create left cannot be removed: %s", document->uid,
                  err.message);
 }
@@ -238,7 +271,7 @@ static void take_back(struct creation *creation)
 struct instance *create_instance(struct crun *crun, const struct document *document, int cancel_fd,
                                  const char **reason, struct error *err)
 {
-    struct creation creation = {.crun = crun, .document = document};
+    struct creation creation = {.crun = crun, .document = document, .shared = {.userns = -1}};
     struct instance *instance = NULL;
 
     creation.bundle = crun_bundle_path(crun, document->id);
@@ -250,6 +283,7 @@ struct instance *create_instance(struct crun *crun, const struct document *docum
         take_back(&creation);
     *reason = creation.reason;
     volume_mounts_free(&creation.volumes);
+    shared_free(&creation.shared);
     json_free(creation.args);
     json_free(creation.env);
     json_free(creation.seccomp);

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "security.h"
+#include "volume.h"
 
 #define DEV "/dev"
 #define DEV_DEPTH 4
@@ -28,17 +29,37 @@ static bool add_node(struct devices *devices, const char *path, const struct sta
     return true;
 }
 
+static bool add_checked(struct devices *devices, const char *host_path, const char *path, const struct stat *info,
+                        struct error *err)
+{
+    if (!file_path_is_safe(path))
+        return error_set(err, ERROR_INVALID, "the path of a device must be absolute, without ..");
+    if (!S_ISCHR(info->st_mode) && !S_ISBLK(info->st_mode))
+        return error_set(err, ERROR_INVALID, "%s is no device", host_path);
+    return add_node(devices, path, info, err);
+}
+
 bool device_add(struct devices *devices, const char *host_path, const char *path, struct error *err)
 {
     struct stat info;
 
-    if (!file_path_is_safe(host_path) || !file_path_is_safe(path))
+    if (!file_path_is_safe(host_path))
         return error_set(err, ERROR_INVALID, "the path of a device must be absolute, without ..");
     if (stat(host_path, &info) != 0)
         return error_set_errno(err, errno, "the device %s is not there", host_path);
-    if (!S_ISCHR(info.st_mode) && !S_ISBLK(info.st_mode))
-        return error_set(err, ERROR_INVALID, "%s is no device", host_path);
-    return add_node(devices, path, &info, err);
+    return add_checked(devices, host_path, path, &info, err);
+}
+
+static bool add_volume_device(struct devices *devices, const struct json *host, const char *path, struct error *err)
+{
+    AUTO_CLOSE int fd = -1;
+    struct stat info;
+
+    if (!volume_host_open(host, &fd, err))
+        return error_wrap(err, "the device %s is not there", json_get_text(host, "path"));
+    if (fstat(fd, &info) != 0)
+        return error_set_errno(err, errno, "cannot look at the device");
+    return add_checked(devices, json_get_text(host, "path"), path, &info, err);
 }
 
 /* crun makes these itself, in every container. */
@@ -76,13 +97,13 @@ static bool add_all(struct devices *devices, const char *folder, int depth, stru
     return good;
 }
 
-static const char *volume_path(const struct document *document, const char *name)
+static const struct json *host_volume(const struct document *document, const char *name)
 {
     JSON_EACH(volume, document->volumes) {
         const char *here = json_get_text(volume, "name");
 
         if (here != NULL && name != NULL && strcmp(here, name) == 0)
-            return json_get_text(json_get(volume, "hostPath"), "path");
+            return json_get(volume, "hostPath");
     }
     return NULL;
 }
@@ -91,12 +112,12 @@ static bool add_volume_devices(const struct document *document, struct devices *
 {
     JSON_EACH(asked, json_get(document->container, "volumeDevices")) {
         const char *name = json_get_text(asked, "name"), *path = json_get_text(asked, "devicePath");
-        const char *host = volume_path(document, name);
+        const struct json *host = host_volume(document, name);
 
         if (host == NULL || path == NULL)
             return error_set(err, ERROR_INVALID, "volumeDevices: volume %s is no device of the host (a hostPath)",
                              name != NULL ? name : "?");
-        if (!device_add(devices, host, path, err))
+        if (!add_volume_device(devices, host, path, err))
             return false;
     }
     return true;

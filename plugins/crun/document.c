@@ -71,7 +71,7 @@ static bool check_pod(const struct document *document, struct error *err)
     return true;
 }
 
-static bool check_layers(const struct json *layers, struct error *err)
+bool document_check_layers(const struct json *layers, struct error *err)
 {
     size_t count = json_size(layers);
 
@@ -91,7 +91,7 @@ bool document_parse(const char *text, struct document *document, struct error *e
 {
     const struct json *pod, *image;
 
-    *document = (struct document){.json = json_parse(text, strlen(text), err)};
+    *document = (struct document){.json = json_parse(text, strlen(text), err), .userns = -1};
     if (document->json == NULL)
         return error_wrap(err, "the document of create");
     pod = json_get(document->json, "pod");
@@ -110,7 +110,7 @@ bool document_parse(const char *text, struct document *document, struct error *e
     document->layers = json_get(image, "layers");
     document->image = json_get(image, "config");
     if (!check_instance(document->uid, document->container_name, document->attempt, err) ||
-        !check_pod(document, err) || !check_layers(document->layers, err))
+        !check_pod(document, err) || !document_check_layers(document->layers, err))
         return false;
     document->id = make_id(document->uid, document->container_name, document->attempt);
     return true;

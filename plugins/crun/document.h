@@ -15,6 +15,7 @@ struct document {
     const char *container_name;
     const struct json *layers, *image; /* image: the OCI configuration */
     char *id;                 /* short, and safe as a file name */
+    int userns;               /* the pod's, borrowed from who opened it; -1: the host's */
 };
 
 /* What start, stop, remove and release name. */
@@ -31,6 +32,8 @@ void document_free(struct document *document);
 /* `whole`: container and attempt must be there. */
 MUST_CHECK bool address_parse(const char *text, bool whole, struct address *address, struct error *err);
 void address_free(struct address *address);
+/* Folders that an overlay can be made of. */
+MUST_CHECK bool document_check_layers(const struct json *layers, struct error *err);
 bool document_uid_is_valid(const char *uid); /* hex digits and dashes, as a UUID has them */
 
 #endif

@@ -144,6 +144,15 @@ static void set_end(struct instance *instance, int exit_code, const char *reason
     instance->finished_boot_ms = ago_ms < now_boot_ms ? now_boot_ms - ago_ms : 0;
 }
 
+/* In a PID namespace that is not its own, what a container forked does not end with it. */
+static void end_rest(const struct crun *crun, const struct instance *instance)
+{
+    AUTO_FREE char *cgroup = cgroup_of(crun, instance->id);
+
+    if (cgroup != NULL)
+        cgroup_kill(cgroup);
+}
+
 /* conmon writes it by rename, so it is whole. */
 static bool read_exit_file(const struct crun *crun, struct instance *instance)
 {
@@ -158,6 +167,7 @@ static bool read_exit_file(const struct crun *crun, struct instance *instance)
         return false;
     code = (int)strtol(text, NULL, 10);
     bool killed = code != 0 && cgroup_was_oom(crun, instance->id);
+    end_rest(crun, instance);
     instance->message = message_read(crun, instance->id, instance->log_path, instance->message_from_log && code != 0);
     set_end(instance, code, killed ? "OOMKilled" : code == 0 ? "Completed" : "Error",
             (uint64_t)stat_now.st_mtim.tv_sec * 1000 + (uint64_t)stat_now.st_mtim.tv_nsec / 1000000);
@@ -178,6 +188,7 @@ void instance_look(struct crun *crun, struct instance *instance)
             instance->supervised = false;
             crun_log(crun, 4, "%s runs on without its conmon: its exit code will not be known", instance->id);
         } else {
+            end_rest(crun, instance);
             set_end(instance, EXIT_UNKNOWN, "ContainerStatusUnknown", clock_wall_ms());
         }
     }

@@ -337,7 +337,7 @@ static enum davit_result plugin_release(void *ctx, const char *text, struct davi
     else if (has_instances(crun, address.uid))
         result = crun->host->fail(call, DAVIT_FAILED, "StillInUse", "the pod has instances: remove them first");
     else if (json_get_boolean(address.json, "keep", false) ? !pod_empty(crun, address.uid, &err)
-                                                           : !pod_release(crun, address.uid, &err))
+                                                           : !pod_release(crun, address.uid, true, &err))
         result = fail(crun, call, "ReleaseError", &err);
     address_free(&address);
     return result;

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,8 +12,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/rotated.h"
+#include "base/userns.h"
 #include "cgroup.h"
-#include "netns.h"
+#include "namespace.h"
 #include "volume.h"
 
 #define FOLDER_MODE 0700
@@ -49,17 +51,25 @@ bool pod_is_known(const struct crun *crun, const char *uid)
     return access(folder, F_OK) == 0;
 }
 
-bool pod_prepare(const struct crun *crun, const struct document *document, bool *made, struct error *err)
+static bool make_network(const char *path, const struct shared *shared, struct error *err)
+{
+    return shared->userns < 0 ? namespace_make(path, CLONE_NEWNET, err)
+                              : namespace_is(path) || userns_make_namespace(shared->userns, CLONE_NEWNET, path, err);
+}
+
+bool pod_prepare(const struct crun *crun, const struct document *document, bool *made, struct shared *shared,
+                 struct error *err)
 {
     AUTO_FREE char *folder = pod_folder(crun, document->uid);
     AUTO_FREE char *netns = pod_netns_path(crun, document->uid);
     AUTO_FREE char *logs = log_folder(crun, document);
-    bool netns_made;
 
     *made = mkdir(folder, FOLDER_MODE) == 0;
     if (!*made && errno != EEXIST)
         return error_set_errno(err, errno, "cannot make %s", folder);
-    if (!document->host_network && document->netns == NULL && !netns_make(netns, &netns_made, err))
+    if (!shared_make(crun, document, shared, err))
+        return false;
+    if (!document->host_network && document->netns == NULL && !make_network(netns, shared, err))
         return false;
     /* As the kubelet: the log of the attempt before stays, older ones go. */
     AUTO_FREE char *older = mem_printf("%s/%lld.log", logs, (long long)document->attempt - 2);
@@ -86,13 +96,16 @@ static bool remove_logs(const struct crun *crun, const char *uid, struct error *
     return good;
 }
 
-bool pod_release(const struct crun *crun, const char *uid, struct error *err)
+bool pod_release(const struct crun *crun, const char *uid, bool users_too, struct error *err)
 {
     AUTO_FREE char *folder = pod_folder(crun, uid);
     AUTO_FREE char *netns = pod_netns_path(crun, uid);
 
+    if (!shared_release(crun, uid, users_too, err))
+        return false;
     cgroup_remove_pod(uid);
-    return netns_remove(netns, err) && volume_release(crun, uid, err) && remove_logs(crun, uid, err) && file_remove_tree(folder, err);
+    return namespace_remove(netns, err) && volume_release(crun, uid, err) &&
+           remove_logs(crun, uid, err) && file_remove_tree(folder, err);
 }
 
 bool pod_empty(const struct crun *crun, const char *uid, struct error *err)

@@ -12,14 +12,14 @@
 
 static const struct {
     const char *target, *type, *source, *options;
+    bool read_only;
 } system_mounts[] = {
-    {"/proc", "proc", "proc", "nosuid,noexec,nodev"},
-    {"/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"},
-    {"/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"},
-    {"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"},
-    {"/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=65536k"},
-    {"/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"},
-    {"/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev,relatime,ro"},
+    {"/proc", "proc", "proc", "nosuid,noexec,nodev", false},
+    {"/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k", false},
+    {"/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5", false},
+    {"/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev", false},
+    {"/sys", "sysfs", "sysfs", "nosuid,noexec,nodev", true},
+    {"/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev,relatime", true},
 };
 
 /* Read-only, for they lie in the run directory, and a workload must not fill a tmpfs. */
@@ -74,26 +74,37 @@ static struct json *add_mount(struct json *mounts, const char *target, const cha
     return json_set_array(mount, "options");
 }
 
-static void add_bind(struct json *mounts, const char *target, const char *source, bool read_only,
-                     const char *propagation)
+static struct json *add_bind(struct json *mounts, const char *target, const char *source, bool read_only,
+                             const char *propagation)
 {
     struct json *options = add_mount(mounts, target, "bind", source);
 
     json_add_text(options, "rbind");
     json_add_text(options, propagation != NULL ? propagation : "rprivate");
     json_add_text(options, read_only ? "ro" : "rw");
+    return options;
 }
 
-/* `writable`: a privileged container changes the host's /sys. */
-static void add_system_mount(struct json *mounts, size_t index, bool writable)
+static void add_options(struct json *options, const char *list)
 {
-    AUTO_FREE char *words = mem_strdup(system_mounts[index].options);
-    struct json *options = add_mount(mounts, system_mounts[index].target, system_mounts[index].type,
-                                     system_mounts[index].source);
+    AUTO_FREE char *words = mem_strdup(list);
     char *rest = words, *word;
 
     while ((word = strsep(&rest, ",")) != NULL)
-        json_add_text(options, writable && strcmp(word, "ro") == 0 ? "rw" : word);
+        json_add_text(options, word);
+}
+
+/* A privileged container changes the host's /sys. */
+static void add_system_mounts(struct json *mounts, bool privileged)
+{
+    for (size_t i = 0; i < sizeof(system_mounts) / sizeof(system_mounts[0]); i++) {
+        struct json *options =
+            add_mount(mounts, system_mounts[i].target, system_mounts[i].type, system_mounts[i].source);
+
+        add_options(options, system_mounts[i].options);
+        if (system_mounts[i].read_only)
+            json_add_text(options, privileged ? "rw" : "ro");
+    }
 }
 
 static bool is_mounted_by_user(const struct spec *spec, const char *target)
@@ -114,6 +125,14 @@ static size_t depth(const char *path)
     return slashes;
 }
 
+static void add_volume(struct json *mounts, const struct spec_mount *mount)
+{
+    struct json *options = add_bind(mounts, mount->target, mount->source, mount->read_only, mount->propagation);
+
+    if (mount->inert)
+        add_options(options, "nosuid,nodev,noexec");
+}
+
 /* Parents before what is mounted below them, whatever order the document has. */
 static void add_user_mounts(struct json *mounts, const struct spec *spec)
 {
@@ -129,7 +148,7 @@ static void add_user_mounts(struct json *mounts, const struct spec *spec)
             const struct spec_mount *mount = &spec->mounts[i];
 
             if (depth(mount->target) == level)
-                add_bind(mounts, mount->target, mount->source, mount->read_only, mount->propagation);
+                add_volume(mounts, mount);
         }
     }
 }
@@ -149,8 +168,9 @@ static void set_mounts(struct json *config, const struct spec *spec)
     const char *path = json_get_text(spec->container, "terminationMessagePath");
     struct json *mounts = json_set_array(config, "mounts");
 
-    for (size_t i = 0; i < sizeof(system_mounts) / sizeof(system_mounts[0]); i++)
-        add_system_mount(mounts, i, security_is_privileged(spec->context));
+    add_system_mounts(mounts, security_is_privileged(spec->context));
+    if (spec->shm != NULL && !is_mounted_by_user(spec, "/dev/shm"))
+        add_options(add_mount(mounts, "/dev/shm", "bind", spec->shm), "rbind,rprivate,rw,nosuid,noexec,nodev");
     for (size_t i = 0; i < sizeof(pod_files) / sizeof(pod_files[0]); i++) {
         AUTO_FREE char *source = mem_printf("%s/%s", spec->bundle, pod_files[i][0]);
 

@@ -8,7 +8,7 @@
 struct spec_mount {
     char *source;
     char *target;
-    bool read_only;
+    bool read_only, inert; /* inert: no devices, no programs */
     const char *propagation; /* "rprivate", "rslave", "rshared" */
 };
 
@@ -26,6 +26,10 @@ struct spec {
     const struct user *user;
     const char *hostname;          /* NULL: the host's */
     const char *netns;             /* path of the pod's; NULL: the host's */
+    const char *ipc, *pid;         /* paths of the pod's; NULL: the host's, or one of its own */
+    const char *shm;               /* the pod's /dev/shm */
+    const char *userns;            /* path of the pod's; NULL: the host's */
+    int64_t first_id;              /* the host's id that is 0 in it */
     const char *cgroups_path;
     bool cgroup_namespace, cgroup_v2;
     const struct json *pod, *container, *context; /* the document's; context: the effective securityContext */

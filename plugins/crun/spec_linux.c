@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/userns.h"
 #include "limits.h"
 #include "security.h"
 
@@ -32,21 +33,35 @@ static void add_namespace(struct json *namespaces, const char *type, const char 
     json_set_text(entry, "path", path);
 }
 
+static void set_mapping(struct json *out, const char *key, int64_t first)
+{
+    struct json *map = json_add_object(json_set_array(out, key));
+
+    json_set_integer(map, "containerID", 0);
+    json_set_integer(map, "hostID", first);
+    json_set_integer(map, "size", USERNS_IDS);
+}
+
 static void set_namespaces(const struct spec *spec, struct json *out)
 {
     struct json *namespaces = json_set_array(out, "namespaces");
 
     if (!json_get_boolean(spec->pod, "hostPID", false))
-        add_namespace(namespaces, "pid", NULL);
+        add_namespace(namespaces, "pid", spec->pid);
     add_namespace(namespaces, "mount", NULL);
     if (!json_get_boolean(spec->pod, "hostIPC", false))
-        add_namespace(namespaces, "ipc", NULL);
+        add_namespace(namespaces, "ipc", spec->ipc);
     if (spec->hostname != NULL)
         add_namespace(namespaces, "uts", NULL);
     if (spec->cgroup_namespace)
         add_namespace(namespaces, "cgroup", NULL);
     if (spec->netns != NULL)
         add_namespace(namespaces, "network", spec->netns);
+    if (spec->userns == NULL)
+        return;
+    add_namespace(namespaces, "user", spec->userns);
+    set_mapping(out, "uidMappings", spec->first_id);
+    set_mapping(out, "gidMappings", spec->first_id);
 }
 
 static void add_rule(struct json *rules, bool allow, const struct spec_device *device)
@@ -100,6 +115,8 @@ static void set_paths(const struct spec *spec, struct json *out)
     if (security_is_privileged(spec->context) || (mount != NULL && strcmp(mount, "Unmasked") == 0))
         return;
     set_texts(out, "maskedPaths", masked_paths);
+    JSON_EACH(more, json_get(spec->context, "maskedPaths"))
+        json_add_text(json_get_mutable(out, "maskedPaths"), json_text(more));
     set_texts(out, "readonlyPaths", readonly_paths);
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "idmap.h"
 
 #define PERMISSIONS 0777
 
@@ -66,7 +67,20 @@ static bool make_target(const char *target, bool is_folder, struct error *err)
     return fd >= 0 || error_set_errno(err, errno, "cannot make %s", target);
 }
 
-bool subpath_bind(const char *volume, const char *sub_path, const char *target, struct error *err)
+static bool bind_fd(int fd, const char *target, int userns, struct error *err)
+{
+    AUTO_FREE char *source = mem_printf("/proc/self/fd/%d", fd);
+    struct stat info;
+
+    if (fstat(fd, &info) != 0 || !make_target(target, S_ISDIR(info.st_mode), err))
+        return error_set_errno(err, errno, "cannot make %s", target);
+    if (userns >= 0)
+        return idmap_bind(source, target, userns, err);
+    return mount(source, target, NULL, MS_BIND | MS_REC, NULL) == 0 ||
+           error_set_errno(err, errno, "cannot bind to %s", target);
+}
+
+bool subpath_bind(const char *volume, const char *sub_path, const char *target, int userns, struct error *err)
 {
     AUTO_FREE char *rooted = mem_printf("/%s", sub_path);
     AUTO_CLOSE int root = open(volume, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -82,11 +96,14 @@ bool subpath_bind(const char *volume, const char *sub_path, const char *target, 
             return false;
         fd = open_below(root, sub_path);
     }
-    if (fd < 0 || fstat(fd, &info) != 0)
+    if (fd < 0)
         return error_set_errno(err, errno, "subPath %s leads out of its volume, or cannot be opened", sub_path);
-    AUTO_FREE char *source = mem_printf("/proc/self/fd/%d", fd);
-    if (!make_target(target, S_ISDIR(info.st_mode), err))
-        return false;
-    return mount(source, target, NULL, MS_BIND | MS_REC, NULL) == 0 ||
-           error_set_errno(err, errno, "cannot bind subPath %s", sub_path);
+    return bind_fd(fd, target, userns, err) || error_wrap(err, "subPath %s", sub_path);
+}
+
+bool subpath_bind_whole(const char *volume, const char *target, int userns, struct error *err)
+{
+    AUTO_CLOSE int fd = open(volume, O_PATH | O_CLOEXEC);
+
+    return fd >= 0 ? bind_fd(fd, target, userns, err) : error_set_errno(err, errno, "cannot open %s", volume);
 }

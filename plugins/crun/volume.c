@@ -15,10 +15,12 @@
 #include "base/memory.h"
 #include "files.h"
 #include "group.h"
+#include "rootfs.h"
 #include "subpath.h"
 
 #define EMPTY_DIR_MODE 0777
 #define POD_FOLDER_MODE 0700
+#define HELD "/proc/self/fd/" /* a source that is open here, and nobody else can name */
 
 static bool name_is_a_label(const char *name)
 {
@@ -128,10 +130,30 @@ static bool prepare_claim(const struct crun *crun, const struct document *docume
 static bool prepare_host(const struct crun *crun, const struct document *document, const struct json *volume,
                          const char *name, char **source, struct error *err)
 {
+    int fd;
+
     (void)crun;
     (void)document;
     (void)name;
-    return volume_host_path(json_get(volume, "hostPath"), source, err);
+    if (!volume_host_open(json_get(volume, "hostPath"), &fd, err))
+        return false;
+    *source = mem_printf(HELD "%d", fd);
+    return true;
+}
+
+/* Each image once a pod, whatever names lead to it, and until the pod is released. */
+static bool prepare_image(const struct crun *crun, const struct document *document, const struct json *volume,
+                          const char *name, char **source, struct error *err)
+{
+    const struct json *image = json_get(volume, "image");
+    const char *id = json_get_text(image, "id");
+
+    (void)name;
+    if (id == NULL || strncmp(id, "sha256:", 7) != 0 || strspn(id + 7, "0123456789abcdef") != strlen(id) - 7)
+        return error_set(err, ERROR_NOT_FOUND, "the image %s is not on this device", json_get_text(image, "reference"));
+    AUTO_FREE char *folder = mem_printf("%s/pods/%s/images/%.12s", crun->run_dir, document->uid, id + 7);
+    *source = mem_printf("%s/root", folder);
+    return document_check_layers(json_get(image, "layers"), err) && rootfs_mount_image(folder, json_get(image, "layers"), document->userns, err);
 }
 
 static const struct {
@@ -140,7 +162,7 @@ static const struct {
                     const char *name, char **source, struct error *err);
 } kinds[] = {
     {"hostPath", prepare_host}, {"emptyDir", prepare_empty_dir}, {"files", prepare_files},
-    {"claim", prepare_claim},
+    {"claim", prepare_claim}, {"image", prepare_image},
 };
 
 static bool prepare_source(const struct crun *crun, const struct document *document, const char *name, char **source,
@@ -159,27 +181,22 @@ static bool prepare_source(const struct crun *crun, const struct document *docum
     return error_set(err, ERROR_INVALID, "the pod has no such volume");
 }
 
-static bool claim_is_read_only(const struct document *document, const char *name)
-{
-    JSON_EACH(volume, document->volumes) {
-        const char *here = json_get_text(volume, "name");
-
-        if (here != NULL && strcmp(here, name) == 0)
-            return json_get_boolean(json_get(volume, "claim"), "readOnly", false);
-    }
-    return false;
-}
-
-/* In place of the volume, what is below it. */
-static bool take_sub_path(const struct crun *crun, const struct document *document, const char *sub_path, size_t index,
-                          struct spec_mount *mount, struct error *err)
+/* In place of the volume what is below it, or the same held open: bound where crun finds it by a name that only we have. */
+static bool take_bound(const struct crun *crun, const struct document *document, const char *sub_path, size_t index,
+                       struct spec_mount *mount, struct error *err)
 {
     AUTO_FREE char *bundle = crun_bundle_path(crun, document->id);
     AUTO_FREE char *folder = mem_printf("%s/subpaths", bundle);
     AUTO_FREE char *volume = mem_steal(&mount->source);
+    int userns = mount->inert ? -1 : document->userns; /* an image's layers have the ids already */
 
     mount->source = mem_printf("%s/%zu", folder, index);
-    return file_make_dirs(folder, POD_FOLDER_MODE, err) && subpath_bind(volume, sub_path, mount->source, err);
+    bool good = file_make_dirs(folder, POD_FOLDER_MODE, err) &&
+                (sub_path != NULL ? subpath_bind(volume, sub_path, mount->source, userns, err)
+                                  : subpath_bind_whole(volume, mount->source, userns, err));
+    if (strncmp(volume, HELD, strlen(HELD)) == 0)
+        close((int)strtol(volume + strlen(HELD), NULL, 10));
+    return good;
 }
 
 void volume_unmount(const char *folder)
@@ -192,6 +209,8 @@ void volume_unmount(const char *folder)
 
         if (entry->d_name[0] == '.')
             continue;
+        /* Else what the host has mounted below would go with it, where mounts are shared. */
+        mount(NULL, path, NULL, MS_REC | MS_PRIVATE, NULL);
         while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
             ;
     }
@@ -203,8 +222,10 @@ bool volume_release(const struct crun *crun, const char *uid, struct error *err)
 {
     AUTO_FREE char *pod = mem_printf("%s/pods/%s", crun->run_dir, uid);
     AUTO_FREE char *volumes = mem_printf("%s/volumes", pod);
+    AUTO_FREE char *images = mem_printf("%s/images", pod);
 
     volume_unmount(volumes);
+    rootfs_unmount_images(images);
     return file_remove_tree(pod, err);
 }
 
@@ -261,13 +282,16 @@ static const char *propagation_of(const struct json *asked)
 }
 
 /* Kubernetes: what comes from a ConfigMap, a Secret or the pod itself is read-only, whatever the mount says. */
-static bool is_read_only(const struct document *document, const char *name)
+static bool is_read_only(const struct document *document, const char *name, bool *image)
 {
     JSON_EACH(volume, document->volumes) {
         const char *here = json_get_text(volume, "name");
 
-        if (here != NULL && strcmp(here, name) == 0)
-            return json_get(volume, "files") != NULL || json_get_boolean(json_get(volume, "claim"), "readOnly", false);
+        if (here == NULL || strcmp(here, name) != 0)
+            continue;
+        *image = json_get(volume, "image") != NULL;
+        return *image || json_get(volume, "files") != NULL ||
+               json_get_boolean(json_get(volume, "claim"), "readOnly", false);
     }
     return false;
 }
@@ -284,12 +308,12 @@ static bool prepare_mount(const struct crun *crun, const struct document *docume
     if (mount->target == NULL)
         return error_set(err, ERROR_INVALID, "volume %s cannot be mounted at %s: mountPath must be absolute, without .., "
                          "and neither / nor below /proc", name, target == NULL ? "(nothing)" : target);
-    mount->read_only = json_get_boolean(asked, "readOnly", false) || is_read_only(document, name);
+    mount->read_only = is_read_only(document, name, &mount->inert) || json_get_boolean(asked, "readOnly", false);
     mount->propagation = propagation_of(asked);
     if (!prepare_source(crun, document, name, &mount->source, err))
         return error_wrap(err, "MountVolume.SetUp failed for volume \"%s\" ", name);
-    mount->read_only = mount->read_only || claim_is_read_only(document, name);
-    return sub_path == NULL || sub_path[0] == '\0' || take_sub_path(crun, document, sub_path, index, mount, err) ||
+    bool below = sub_path != NULL && sub_path[0] != '\0', held = strncmp(mount->source, HELD, strlen(HELD)) == 0;
+    return (!below && !held && document->userns < 0) || take_bound(crun, document, below ? sub_path : NULL, index, mount, err) ||
            error_wrap(err, "MountVolume.SetUp failed for volume \"%s\" ", name);
 }
 

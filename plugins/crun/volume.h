@@ -21,8 +21,8 @@ MUST_CHECK bool volume_update(const struct crun *crun, const char *uid, const st
 MUST_CHECK bool volume_release(const struct crun *crun, const char *uid, struct error *err);
 /* Everything mounted right below a folder. */
 void volume_unmount(const char *folder);
-/* Kubernetes' types of hostPath. The caller frees *source. */
-MUST_CHECK bool volume_host_path(const struct json *host_path, char **source, struct error *err);
+/* Kubernetes' types of hostPath, and what the core allows. The caller closes *fd (O_PATH), -1 after an error. */
+MUST_CHECK bool volume_host_open(const struct json *host_path, int *fd, struct error *err);
 void volume_mounts_free(struct volume_mounts *mounts);
 
 #endif

@@ -13,8 +13,8 @@
 
 static bool pod_names(const struct core *core, const struct pod *pod, const struct image *image)
 {
-    for (size_t i = 0; pod != NULL && i < pod_count(pod); i++)
-        if (images_find(&core->images, pod_container(pod, i)->image) == image)
+    for (size_t i = 0; pod != NULL && i < pod_image_count(pod); i++)
+        if (pod_image(pod, i) != NULL && images_find(&core->images, pod_image(pod, i)) == image)
             return true;
     return false;
 }
@@ -31,7 +31,7 @@ static bool runs_have(const struct object *object, const char *id)
 {
     for (const struct run *run = object->runs; run != NULL; run = run->next)
         for (size_t i = 0; i < run->count; i++)
-            if (strcmp(run->instances[i].image_id, id) == 0)
+            if (strcmp(run->instances[i].image_id, id) == 0 || list_has(run->instances[i].volume_images, id))
                 return true;
     return false;
 }
@@ -266,10 +266,14 @@ struct json *collect_ids(const struct core *core, const struct object *object)
     struct json *ids = json_new_array();
     const struct pod *pod = object_wanted(object);
     const struct run *run = object->uid[0] != '\0' ? object_run(object, object->uid) : NULL;
-    for (size_t i = 0; run != NULL && i < run->count; i++)
+    for (size_t i = 0; run != NULL && i < run->count; i++) {
         add_id(ids, run->instances[i].image_id);
-    for (size_t i = 0; json_size(ids) == 0 && pod != NULL && i < pod_count(pod); i++) {
-        const struct image *image = images_find(&core->images, pod_container(pod, i)->image);
+        JSON_EACH(one, run->instances[i].volume_images)
+            add_id(ids, json_text(one) != NULL ? json_text(one) : "");
+    }
+    bool none = json_size(ids) == 0;
+    for (size_t i = 0; none && pod != NULL && i < pod_image_count(pod); i++) {
+        const struct image *image = pod_image(pod, i) != NULL ? images_find(&core->images, pod_image(pod, i)) : NULL;
         add_id(ids, image != NULL ? image->id : "");
     }
     return ids;

@@ -20,8 +20,12 @@
 
 enum key_type {
     KEY_TEXT, KEY_PATH, KEY_BOOL, KEY_INTEGER, KEY_BYTES, KEY_LIST, KEY_LABELS, KEY_PATHS, KEY_HOSTS,
-    KEY_PROFILE
+    KEY_PROFILE, KEY_RANGE
 };
+
+/* Above all that accounts have, and below 2^32 - 1. */
+#define USER_FIRST INT64_C(2147483648)
+#define USER_COUNT INT64_C(1073741824)
 
 struct key {
     const char *section;
@@ -56,6 +60,7 @@ static const struct key keys[] = {
     KEY("protocol", "empty_deletes", KEY_BOOL, empty_deletes),
     KEY("security", "host_paths", KEY_PATHS, host_paths),
     KEY("security", "profile", KEY_PROFILE, profile),
+    KEY("security", "user_range", KEY_RANGE, user_first),
     KEY("network", "enabled", KEY_BOOL, network.enabled),
     KEY("network", "bridge", KEY_TEXT, network.bridge),
     KEY("network", "subnet", KEY_TEXT, network.subnet),
@@ -181,6 +186,20 @@ static bool set_profile(const struct key *key, const char *value, enum security_
     return error_set(err, ERROR_INVALID, "%s must be restricted, baseline or privileged, not \"%.60s\"", key->name, value);
 }
 
+/* "2147483648:1073741824": the first id and how many, for ranges of 65536. */
+static bool set_range(const struct key *key, const char *value, struct config *config, struct error *err)
+{
+    char *end = NULL;
+    errno = 0;
+    config->user_first = strtoll(value, &end, 10);
+    config->user_count = errno == 0 && *end == ':' ? strtoll(end + 1, &end, 10) : 0;
+    if (errno == 0 && *end == '\0' && config->user_first >= 65536 && config->user_count >= 65536 &&
+        config->user_first + config->user_count <= UINT32_MAX)
+        return true;
+    return error_set(err, ERROR_INVALID, "%s must be FIRST:COUNT, from 65536 on and for at least as many ids, not \"%.60s\"", key->name,
+                     value);
+}
+
 static bool set_key(struct config *config, const struct key *key, const char *value, struct error *err)
 {
     void *to = (char *)config + key->offset;
@@ -204,6 +223,8 @@ static bool set_key(struct config *config, const struct key *key, const char *va
         return set_labels(key, value, to, err);
     case KEY_PROFILE:
         return set_profile(key, value, to, err);
+    case KEY_RANGE:
+        return set_range(key, value, config, err);
     }
     return error_set(err, ERROR_INTERNAL, "a key without a type");
 }
@@ -384,6 +405,8 @@ struct config *config_read(const char *path, bool required, struct error *err)
     config->stream_timeout_s = 60;
     config->logs.max_bytes = 10 * 1024 * 1024; /* as the kubelet has it */
     config->logs.max_files = 5;
+    config->user_first = USER_FIRST;
+    config->user_count = USER_COUNT;
     config->network.enabled = true;
     config->network.bridge = mem_strdup("davit0");
     config->network.subnet = mem_strdup("10.213.0.0/16");

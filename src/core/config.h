@@ -59,6 +59,7 @@ struct config {
     int64_t stream_timeout_s; /* a stream ends when its requester acknowledges nothing for so long */
     struct text_list host_paths; /* empty: any but Davit's own */
     bool host_paths_set;
+    int64_t user_first, user_count; /* ids of the host that pods with hostUsers: false get */
     struct image_config images;
 };
 

@@ -123,6 +123,19 @@ static bool write_host_path(const struct creating *creating, const struct volume
     struct json *host = json_set_object(out, "hostPath");
     json_set_text(host, "path", source->path);
     json_set_text(host, "type", source->type);
+    policy_host_path_limits(creating->core->config, host);
+    return true;
+}
+
+/* Without its layers where it is not here: then no container that mounts it is made. */
+static bool write_image(const struct creating *creating, const struct volume *volume, struct json *out)
+{
+    const struct core *core = creating->core;
+    const struct image *image = images_find(&core->images, volume->image->reference);
+    struct json *written = image != NULL ? image_write(&core->images, image, core->config->state_dir)
+                                         : json_new_texts("reference", volume->image->reference, NULL);
+    json_remove(written, "config");
+    json_set(out, "image", written);
     return true;
 }
 
@@ -135,6 +148,8 @@ static bool write_volume(const struct creating *creating, const struct volume *v
         return write_host_path(creating, volume, out, refusal);
     if (volume->claim != NULL)
         return write_claim(creating, volume, out, refusal);
+    if (volume->image != NULL)
+        return write_image(creating, volume, out);
     if (!volume_has_files(volume))
         return write_empty_dir(creating, volume, out);
     struct json *files = resolve_files(&creating->resolve, volume, &err);
@@ -272,6 +287,10 @@ static void write_pod(const struct creating *creating, const char *uid, struct j
     json_set_boolean(out, "hostNetwork", pod->host_network);
     json_set_boolean(out, "hostPID", pod->host_pid);
     json_set_boolean(out, "hostIPC", pod->host_ipc);
+    json_set_boolean(out, "shareProcessNamespace", pod->share_processes);
+    struct json *users = policy_users(core->config, pod);
+    if (users != NULL)
+        json_set(out, "users", users);
     AUTO_FREE char *hostname = network_hostname(&creating->object->id, pod);
     json_set_text(out, "hostname", hostname);
     AUTO_FREE char *netns = network_namespace(core, uid, pod);
@@ -306,6 +325,16 @@ static void write_record(const struct creating *creating, const struct pod_actio
     struct json *claims = claims_of(creating->pod);
     if (claims != NULL)
         json_set(record, "claims", claims);
+    const struct volume_mount *mounts = container->mounts.items;
+    struct json *ids = NULL;
+    for (size_t i = 0; i < container->mounts.count; i++) {
+        const struct image_source *source = pod_mount_image(creating->pod, &mounts[i]);
+        const struct image *mounted = source != NULL ? images_find(&creating->core->images, source->reference) : NULL;
+        if (mounted == NULL)
+            continue;
+        ids = ids != NULL ? ids : json_set_array(record, "volumeImages");
+        json_add_text(ids, mounted->id);
+    }
 }
 
 struct json *create_document(const struct core *core, const struct object *object, const struct pod_action *action,

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/policy.h"
 #include "core/core.h"
 #include "davit/limits.h"
 #include "model/restart.h"
@@ -194,6 +195,9 @@ static struct json *attach_head(const struct core *core, const char *uid, const 
         json_add_text(list, addresses[i]);
     add_ports(pod, json_set_array(head, "hostPorts"));
     add_networks(pod, json_set_array(head, "networks"));
+    struct json *users = policy_users(core->config, pod);
+    if (users != NULL)
+        json_set(head, "users", users);
     return head;
 }
 
@@ -264,6 +268,8 @@ void network_up(struct core *core)
     core->network.asked = true;
     AUTO_FREE char *folder = mem_printf("%s/netns", core->config->run_dir);
     json_set_text(head, "netnsDir", folder);
+    AUTO_FREE char *users = mem_printf("%s/userns", core->config->run_dir);
+    json_set_text(head, "usernsDir", users);
     core->env->to_net(core->env->ctx, head);
 }
 

@@ -57,6 +57,7 @@ static bool read_instance(const struct json *json, struct instance *seen, struct
     seen->order = json_get_integer(record, "order", 0);
     seen->pre_stop = (struct json *)json_get(record, "preStop"); /* borrowed: instance_merge copies */
     seen->claims = (struct json *)json_get(record, "claims"); /* likewise */
+    seen->volume_images = (struct json *)json_get(record, "volumeImages"); /* likewise */
     seen->ending.message = (char *)json_get_text(json, "message"); /* likewise */
     seen->ending.exit_code = json_get_integer(json, "exitCode", 0);
     seen->ending.signal = json_get_integer(json, "signal", 0);

@@ -44,6 +44,27 @@ bool policy_host_path_allowed(const struct config *config, const char *path)
     return false;
 }
 
+void policy_host_path_limits(const struct config *config, struct json *host)
+{
+    struct json *without = json_set_array(host, "without");
+    json_add_text(without, config->state_dir);
+    json_add_text(without, config->run_dir);
+    struct json *within = config->host_paths_set ? json_set_array(host, "within") : NULL;
+    for (size_t i = 0; within != NULL && i < config->host_paths.count; i++)
+        json_add_text(within, config->host_paths.items[i]);
+}
+
+struct json *policy_users(const struct config *config, const struct pod *pod)
+{
+    if (pod->host_users)
+        return NULL;
+    AUTO_FREE char *folder = mem_printf("%s/userns", config->run_dir);
+    struct json *users = json_new_texts("folder", folder, NULL);
+    json_set_integer(users, "first", config->user_first);
+    json_set_integer(users, "count", config->user_count);
+    return users;
+}
+
 /* Kubernetes would send it to another node; there is none here. */
 static bool labels_match(const struct config *config, const struct pod *pod, struct refusal *refusal)
 {

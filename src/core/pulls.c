@@ -61,8 +61,8 @@ static struct pull *find(const struct core *core, const char *word)
 static bool names(const struct pod *pod, const char *reference)
 {
     char normalised[REFERENCE_TEXT_BYTES];
-    for (size_t i = 0; pod != NULL && i < pod_count(pod); i++)
-        if (normalise(pod_container(pod, i)->image, normalised) && strcmp(normalised, reference) == 0)
+    for (size_t i = 0; pod != NULL && i < pod_image_count(pod); i++)
+        if (pod_image(pod, i) != NULL && normalise(pod_image(pod, i), normalised) && strcmp(normalised, reference) == 0)
             return true;
     return false;
 }
@@ -157,13 +157,13 @@ static void describe(const struct core *core, const struct pull *pull, const cha
 }
 
 /* Kubernetes: Always for :latest, which is also what a name without a tag means. */
-static enum pull_policy policy_of(const struct container *container)
+static enum pull_policy policy_of(const char *word, int64_t said)
 {
     struct error ignored; /* a pod with such a word was refused */
     struct reference reference;
-    if (container->image_pull_policy != PULL_BY_TAG)
-        return (enum pull_policy)container->image_pull_policy;
-    bool newest = reference_parse(container->image, &reference, &ignored) && reference.digest[0] == '\0' &&
+    if (said != PULL_BY_TAG)
+        return (enum pull_policy)said;
+    bool newest = reference_parse(word, &reference, &ignored) && reference.digest[0] == '\0' &&
                   strcmp(reference.tag, "latest") == 0;
     return newest ? PULL_ALWAYS : PULL_IF_NOT_PRESENT;
 }
@@ -182,32 +182,49 @@ static bool refuse_name(const char *word, struct container_image *image)
     return true;
 }
 
-void pulls_look(const struct core *core, const struct object *object, const struct container *container,
+static void look_at(const struct core *core, const char *word, const struct image_need *need, struct container_image *image)
+{
+    const struct pull *pull = find(core, word);
+    struct image_known known = pull != NULL ? pull->known : (struct image_known){ 0 };
+    known.present = images_find(&core->images, word) != NULL;
+    image->verdict = image_decide(need, &known, core_boot_ms(core));
+    image->image = word;
+    if (image->verdict.state != IMAGE_READY)
+        describe(core, pull, word, image);
+}
+
+void pulls_look(const struct core *core, const struct object *object, const struct pod *pod, size_t index,
                 const struct container_memory *memory, struct container_image *image)
 {
+    const struct container *container = pod_container(pod, index);
+    const struct volume_mount *mounts = container->mounts.items;
     memset(&image->verdict, 0, sizeof(image->verdict));
+    image->image = container->image;
     image->reason[0] = '\0';
     if (!core->runtime.needs_images)
         return;
     if (refuse_name(container->image, image))
         return;
-    const struct pull *pull = find(core, container->image);
-    struct image_known known = pull != NULL ? pull->known : (struct image_known){ 0 };
-    known.present = images_find(&core->images, container->image) != NULL;
-    struct image_need need = { .policy = policy_of(container), .strict = core->config->images.strict_pull,
+    struct image_need need = { .policy = policy_of(container->image, container->image_pull_policy),
+                               .strict = core->config->images.strict_pull,
                                .has_run = memory != NULL && memory->begun >= 0, .since_ms = object->since_boot_ms };
     if (memory != NULL && memory->last.finished_boot_ms > need.since_ms)
         need.since_ms = memory->last.finished_boot_ms;
-    image->verdict = image_decide(&need, &known, core_boot_ms(core));
-    if (image->verdict.state != IMAGE_READY)
-        describe(core, pull, container->image, image);
+    look_at(core, container->image, &need, image);
+    for (size_t i = 0; i < container->mounts.count && image->verdict.state == IMAGE_READY; i++) {
+        const struct image_source *source = pod_mount_image(pod, &mounts[i]);
+        if (source == NULL)
+            continue;
+        need.policy = policy_of(source->reference, source->pull_policy);
+        look_at(core, source->reference, &need, image);
+    }
 }
 
 bool pulls_ready(const struct core *core, const struct object *object, const struct pod *pod)
 {
     struct container_image image;
     for (size_t i = 0; i < pod_count(pod); i++) {
-        pulls_look(core, object, pod_container(pod, i), NULL, &image);
+        pulls_look(core, object, pod, i, NULL, &image);
         if (image.verdict.state != IMAGE_READY)
             return false;
     }
@@ -255,15 +272,15 @@ static void begin(struct core *core, struct pull *pull, const struct json *auths
     core->env->pull(core->env->ctx, pull->reference, auths);
 }
 
-void pulls_begin(struct core *core, struct object *object, const struct container *container)
+void pulls_begin(struct core *core, struct object *object, const char *word)
 {
-    struct pull *pull = make(core, container->image);
+    struct pull *pull = make(core, word);
     if (pull == NULL || pull->known.pulling || core->pulls.running >= LIMIT_PULLS)
         return;
     AUTO_STRBUF struct strbuf missing;
     strbuf_init(&missing, MISSING_BYTES);
     AUTO_JSON struct json *auths = auths_for(core, pull->reference, &missing);
-    core_event(core, object, false, "Pulling", "Pulling image \"%s\"", container->image);
+    core_event(core, object, false, "Pulling", "Pulling image \"%s\"", word);
     snprintf(pull->missing, sizeof(pull->missing), "%s", missing.data != NULL ? missing.data : "");
     begin(core, pull, auths);
 }
@@ -288,8 +305,8 @@ static bool pod_uses(const struct pod *pod, const struct object *secret)
 
 static void retry(struct core *core, const struct pod *pod)
 {
-    for (size_t i = 0; i < pod_count(pod); i++) {
-        struct pull *pull = find(core, pod_container(pod, i)->image);
+    for (size_t i = 0; i < pod_image_count(pod); i++) {
+        struct pull *pull = pod_image(pod, i) != NULL ? find(core, pod_image(pod, i)) : NULL;
         if (pull == NULL || pull->known.retry_ms == 0)
             continue;
         pull->known.retry_ms = 0;
@@ -405,22 +422,33 @@ void core_pull_ended(struct core *core, const char *reference, const char *id, c
 
 /* ---- the status */
 
-const char *pulls_stale(const struct core *core, const struct container *container)
+static const char *stale(const struct core *core, const char *word, int64_t policy)
 {
-    const struct pull *pull = find(core, container->image);
+    const struct pull *pull = find(core, word);
     bool failed = pull != NULL && pull->known.failed_ms > pull->known.good_ms;
-    bool here = images_find(&core->images, container->image) != NULL;
-    return failed && here && policy_of(container) == PULL_ALWAYS ? pull->message : NULL;
+    bool here = images_find(&core->images, word) != NULL;
+    return failed && here && policy_of(word, policy) == PULL_ALWAYS ? pull->message : NULL;
+}
+
+const char *pulls_stale(const struct core *core, const struct pod *pod)
+{
+    const char *why = NULL;
+    for (size_t i = 0; i < pod_count(pod) && why == NULL; i++)
+        why = stale(core, pod_container(pod, i)->image, pod_container(pod, i)->image_pull_policy);
+    for (size_t i = 0; i < pod->volumes.count && why == NULL; i++)
+        if (pod_volume(pod, i)->image != NULL)
+            why = stale(core, pod_volume(pod, i)->image->reference, pod_volume(pod, i)->image->pull_policy);
+    return why;
 }
 
 void pulls_write(const struct core *core, const struct pod *pod, struct json *images)
 {
-    for (size_t i = 0; i < pod_count(pod); i++) {
-        const struct pull *pull = find(core, pod_container(pod, i)->image);
+    for (size_t i = 0; i < pod_image_count(pod); i++) {
+        const struct pull *pull = pod_image(pod, i) != NULL ? find(core, pod_image(pod, i)) : NULL;
         if (pull == NULL || !pull->known.pulling)
             continue;
         struct json *one = json_add_object(images);
-        json_set_text(one, "image", pod_container(pod, i)->image);
+        json_set_text(one, "image", pod_image(pod, i));
         json_set_integer(one, "bytes", pull->progress.bytes);
         json_set_integer(one, "total", pull->progress.total);
         json_set_integer(one, "bytesPerSecond", pull->progress.bytes_per_second);

@@ -46,7 +46,7 @@ void reconcile_view(const struct core *core, const struct object *object, struct
     view->verdict = &object->verdict;
     view->age_ms = age_ms(core, object);
     for (size_t i = 0; view->pod != NULL && i < pod_count(view->pod); i++)
-        pulls_look(core, object, pod_container(view->pod, i), &object->memory[i], &images[i]);
+        pulls_look(core, object, view->pod, i, &object->memory[i], &images[i]);
 }
 
 static void memory_apply(struct object *object, const struct saving *saving)
@@ -295,12 +295,12 @@ static void pull_missing(struct core *core, struct object *object, const struct 
     for (size_t i = 0; i < pod_count(pod); i++) {
         if (wanted != NULL && !wanted[i])
             continue;
-        pulls_look(core, object, pod_container(pod, i), wanted != NULL ? &object->memory[i] : NULL, &image);
+        pulls_look(core, object, pod, i, wanted != NULL ? &object->memory[i] : NULL, &image);
         if (image.verdict.state == IMAGE_READY)
             continue;
         object->pulling = true;
         if (image.verdict.begin)
-            pulls_begin(core, object, pod_container(pod, i));
+            pulls_begin(core, object, image.image);
         if (image.verdict.wake_ms != 0)
             core_wake_object(core, object, image.verdict.wake_ms);
     }

@@ -153,7 +153,7 @@ static void tell_update(const struct core *core, const struct object *object, st
 {
     const struct slot *ruling = object_ruling(object);
     for (size_t i = 0; object->held != NULL && ruling != NULL && i < pod_count(ruling->pod); i++) {
-        pulls_look(core, object, pod_container(ruling->pod, i), NULL, image);
+        pulls_look(core, object, ruling->pod, i, NULL, image);
         if (image->verdict.state == IMAGE_READY)
             continue;
         bool comes = image->verdict.state == IMAGE_PULLING;
@@ -170,8 +170,7 @@ static struct json *tell_images(const struct core *core, const struct object *ob
     const struct pod *pod = object_wanted(object);
     if (object->pulling && ruling != NULL && ruling->pod != NULL)
         pulls_write(core, ruling->pod, images);
-    for (size_t i = 0; pod != NULL && i < pod_count(pod) && report->stale == NULL; i++)
-        report->stale = pulls_stale(core, pod_container(pod, i));
+    report->stale = pod != NULL ? pulls_stale(core, pod) : NULL;
     report->images = images;
     return images;
 }

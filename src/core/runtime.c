@@ -143,9 +143,12 @@ static struct json *prepare_create(struct core *core, struct object *object, con
         core_touch(core, object);
         return NULL;
     }
-    const struct image *image = images_find(&core->images, pod_container(pod, action->container_index)->image);
-    if (image != NULL)
-        collect_touch(core, image);
+    for (size_t i = 0; i < pod_image_count(pod); i++) {
+        bool wanted = i == action->container_index || i >= pod_count(pod);
+        const struct image *image = wanted && pod_image(pod, i) != NULL ? images_find(&core->images, pod_image(pod, i)) : NULL;
+        if (image != NULL)
+            collect_touch(core, image);
+    }
     return document;
 }
 

@@ -10,6 +10,7 @@ static void instance_clear(struct instance *instance)
 {
     json_free(mem_steal(&instance->pre_stop));
     json_free(mem_steal(&instance->claims));
+    json_free(mem_steal(&instance->volume_images));
     free(mem_steal(&instance->ending.message));
 }
 
@@ -89,6 +90,8 @@ void instance_merge(struct instance *known, const struct instance *seen)
         known->pre_stop = json_copy(seen->pre_stop);
     if (known->claims == NULL && seen->claims != NULL)
         known->claims = json_copy(seen->claims);
+    if (known->volume_images == NULL && seen->volume_images != NULL)
+        known->volume_images = json_copy(seen->volume_images);
     if (known->state == INSTANCE_EXITED)
         return; /* the first account of an end stays */
     uint64_t started_ms = known->ending.started_ms;

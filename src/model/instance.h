@@ -54,6 +54,7 @@ struct instance {
     int64_t order;           /* in the pod: init containers first */
     struct json *pre_stop;   /* Kubernetes' handler; NULL: none. Owned */
     struct json *claims;     /* names of the claims that its pod has; NULL: none. Owned */
+    struct json *volume_images; /* ids of the images that it has as volumes; NULL: none. Owned */
     uint64_t seen_boot_ms;   /* first seen running */
     bool adopted;            /* it ran before this life of davitd */
     enum hook_state post_start, pre_stop_state;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct json;
 
@@ -257,6 +258,11 @@ struct claim_source {
     bool read_only;
 };
 
+struct image_source {
+    char *reference;
+    int64_t pull_policy; /* enum pull_policy */
+};
+
 struct volume {
     char *name;
     struct host_path *host_path;
@@ -266,6 +272,7 @@ struct volume {
     struct downward_source *downward;
     struct projected_source *projected;
     struct claim_source *claim;
+    struct image_source *image;
 };
 
 /* ---- the pod */
@@ -314,6 +321,8 @@ struct pod {
     struct item_list volumes;         /* struct volume */
     struct item_list pull_secrets;    /* struct pull_secret */
     bool host_network, host_pid, host_ipc;
+    bool share_processes; /* shareProcessNamespace */
+    bool host_users;      /* false: a user namespace of its own */
     int64_t restart_policy; /* enum restart_policy */
     int64_t grace_seconds;
     int64_t deadline_seconds; /* POD_UNSET: none */
@@ -351,6 +360,30 @@ static inline const struct container *pod_container(const struct pod *pod, size_
 static inline const struct volume *pod_volume(const struct pod *pod, size_t index)
 {
     return &((const struct volume *)pod->volumes.items)[index];
+}
+
+/* An image that the pod needs: of its containers, then of its volumes. NULL: that volume is none. */
+static inline size_t pod_image_count(const struct pod *pod)
+{
+    return pod_count(pod) + pod->volumes.count;
+}
+
+static inline const char *pod_image(const struct pod *pod, size_t index)
+{
+    size_t containers = pod_count(pod);
+    if (index < containers)
+        return pod_container(pod, index)->image;
+    const struct image_source *image = pod_volume(pod, index - containers)->image;
+    return image != NULL ? image->reference : NULL;
+}
+
+/* The image volume that a mount is of; NULL: it is of another kind. */
+static inline const struct image_source *pod_mount_image(const struct pod *pod, const struct volume_mount *mount)
+{
+    for (size_t i = 0; i < pod->volumes.count; i++)
+        if (strcmp(pod_volume(pod, i)->name, mount->name) == 0)
+            return pod_volume(pod, i)->image;
+    return NULL;
 }
 
 static inline const struct pull_secret *pod_pull_secret(const struct pod *pod, size_t index)

@@ -43,6 +43,7 @@ struct pod_action {
 /* The image of one container, and why it cannot be started with yet. */
 struct container_image {
     struct image_verdict verdict;
+    const char *image; /* which one: its own, or of a volume that it mounts. The pod's text */
     char reason[REASON_BYTES]; /* "" when it is ready */
     char message[ERROR_MESSAGE_BYTES];
 };

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/userns.h"
 #include "net/names.h"
 #include "net/net.h"
 #include "net/pod.h"
@@ -83,6 +84,8 @@ static bool open_net(struct net *net, const struct json *head, struct error *err
         return error_set(err, ERROR_INVALID, "open needs a bridge and a netnsDir");
     snprintf(net->bridge, sizeof(net->bridge), "%s", bridge);
     net->netns_dir = mem_strdup(folder);
+    const char *users = json_get_text(head, "usernsDir");
+    net->userns_dir = users != NULL && file_path_is_safe(users) ? mem_strdup(users) : NULL;
     net->state_dir = mem_printf("%s.state", folder);
     net->cni_dir = mem_strdup(cni != NULL ? cni : "/etc/cni/net.d");
     net->socket = link_socket(err);
@@ -143,7 +146,9 @@ static void do_detach(struct net *net, const struct json *head)
 {
     struct error err = { 0 };
     const char *uid = json_get_text(head, "uid");
-    bool ok = uid != NULL && pod_detach(net, uid, &err);
+    /* What runs with these ids has ended. */
+    bool ok = uid != NULL && pod_detach(net, uid, &err) &&
+              (net->userns_dir == NULL || userns_remove(net->userns_dir, uid, &err));
     say(answer(head, ok, "NetworkError", err.message));
 }
 

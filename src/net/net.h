@@ -24,6 +24,7 @@ struct net {
     char *subnet6;   /* NULL: none */
     char *netns_dir; /* a namespace a pod, by uid */
     char *state_dir; /* a file a pod, by uid */
+    char *userns_dir; /* user namespaces of pods; NULL: not said */
     char *cni_dir;
     uint32_t base, mask; /* of the subnet, host order */
     unsigned prefix, prefix6;
@@ -39,7 +40,8 @@ void net_gateway(const struct net *net, char out[64]);
 
 /* ---- netns.c: a namespace with its loopback up, bound to a file. */
 char *netns_path(const struct net *net, const char *uid);
-MUST_CHECK bool netns_make(const char *path, struct error *err); /* there already: nothing is done */
+/* There already: nothing is done. `users`: whose user namespace owns it; NULL: the host's. */
+MUST_CHECK bool netns_make(const char *path, const char *uid, const struct json *users, struct error *err);
 MUST_CHECK bool netns_remove(const char *path, struct error *err);
 /* A netlink socket that lives in it. -1 on error. */
 struct nl_sock *netns_socket(const char *path, struct error *err);

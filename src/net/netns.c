@@ -13,7 +13,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/userns.h"
 #include "net/net.h"
 
 char *netns_path(const struct net *net, const char *uid)
@@ -62,12 +64,29 @@ static bool is_netns(const char *path)
     return statfs(path, &fs) == 0 && fs.f_type == NSFS_MAGIC;
 }
 
-bool netns_make(const char *path, struct error *err)
+/* Root in the pod may do in its network what root on a host may: bind port 80, and change addresses. */
+static bool make_owned(const char *path, const char *uid, const struct json *users, struct error *err)
+{
+    struct userns_source source = { .folder = json_get_text(users, "folder"), .first = json_get_integer(users, "first", 0),
+                                    .count = json_get_integer(users, "count", 0) };
+    AUTO_CLOSE int userns = -1;
+    if (source.folder == NULL || !file_path_is_safe(source.folder))
+        return error_set(err, ERROR_INVALID, "users.folder must be an absolute path");
+    if (!userns_open(&source, uid, &userns, NULL, err) || !userns_make_namespace(userns, CLONE_NEWNET, path, err)) {
+        unlink(path);
+        return false;
+    }
+    return true;
+}
+
+bool netns_make(const char *path, const char *uid, const struct json *users, struct error *err)
 {
     struct making making = { .path = path };
     pthread_t thread;
     if (is_netns(path))
         return true;
+    if (users != NULL)
+        return make_owned(path, uid, users, err);
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return error_set_errno(err, errno, "cannot make %s", path);

@@ -83,17 +83,17 @@ static bool add_networks(struct net *net, const struct net_pod *pod, struct json
     return true;
 }
 
-static bool make(struct net *net, const struct net_pod *pod, bool fresh, struct json *networks, const char **reason,
-                 struct error *err)
+static bool make(struct net *net, const struct net_pod *pod, const struct json *users, struct json *networks,
+                 const char **reason, struct error *err)
 {
     AUTO_FREE char *path = netns_path(net, pod->uid);
-    if (!state_write(net, pod, err) || !netns_make(path, err) ||
+    if (!state_write(net, pod, err) || !netns_make(path, pod->uid, users, err) ||
         !link_pod(net, pod->uid, json_get(pod->attached, "addresses"), err) || !firewall_add(net, pod, err))
         return false;
     if (net->names != NULL)
         names_need(net->names);
     *reason = "CniFailed";
-    return !fresh || add_networks(net, pod, networks, err);
+    return networks == NULL || add_networks(net, pod, networks, err);
 }
 
 struct json *pod_attach(struct net *net, const struct json *head, const char **reason, struct error *err)
@@ -118,7 +118,7 @@ struct json *pod_attach(struct net *net, const struct json *head, const char **r
     json_free(pod->attached);
     pod->attached = attached_of(head);
     *reason = "NetworkError";
-    if (make(net, pod, fresh, networks, reason, err))
+    if (make(net, pod, json_get(head, "users"), fresh ? networks : NULL, reason, err))
         return mem_steal(&networks);
     if (fresh && !pod_detach(net, uid, &ignored))
         log_warn("pod %s: what a failed attach left stays until it is detached: %s", uid, ignored.message);

@@ -226,6 +226,21 @@ static bool check_host_ports(const struct pod *pod, struct error *err)
     return true;
 }
 
+/* Kubernetes: User Namespaces, limitations. */
+static bool check_own_users(const struct pod *pod, struct error *err)
+{
+    static const char *const words[] = { "hostNetwork", "hostPID", "hostIPC" };
+    const bool set[] = { pod->host_network, pod->host_pid, pod->host_ipc };
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (set[i])
+            return error_set(err, ERROR_INVALID, "spec.%s cannot be true when spec.hostUsers is false", words[i]);
+    for (size_t i = 0; i < pod_count(pod); i++)
+        if (pod_container(pod, i)->devices.count > 0)
+            return error_set(err, ERROR_INVALID, "container \"%s\": volumeDevices cannot be used when spec.hostUsers is false",
+                             pod_container(pod, i)->name);
+    return true;
+}
+
 bool pod_check(const struct pod *pod, struct error *err)
 {
     if (pod_count(pod) > LIMIT_CONTAINERS)
@@ -233,6 +248,10 @@ bool pod_check(const struct pod *pod, struct error *err)
     for (size_t i = 0; i < pod_count(pod); i++)
         if (!check_container(pod, i, err))
             return false;
+    if (pod->share_processes && pod->host_pid)
+        return error_set(err, ERROR_INVALID, "spec.shareProcessNamespace and spec.hostPID cannot both be true");
+    if (!pod->host_users && !check_own_users(pod, err))
+        return false;
     if (pod->dns_policy == DNS_NONE && (pod->dns == NULL || pod->dns->servers.count == 0))
         return error_set(err, ERROR_INVALID, "spec.dnsConfig.nameservers: Required value: must provide at least one "
                          "DNS nameserver when `dnsPolicy` is None");

@@ -87,6 +87,8 @@ const struct field_table pod_table = { sizeof(struct pod), (const struct field[]
       .nested = &init_container_table },
     { FIELD("hostPID", FIELD_BOOL, struct pod, host_pid) },
     { FIELD("hostIPC", FIELD_BOOL, struct pod, host_ipc) },
+    { FIELD("hostUsers", FIELD_BOOL, struct pod, host_users), .fallback = true },
+    { FIELD("shareProcessNamespace", FIELD_BOOL, struct pod, share_processes) },
     { FIELD("activeDeadlineSeconds", FIELD_INTEGER, struct pod, deadline_seconds), .fallback = POD_UNSET, .min = 1,
       .max = INT32_MAX, .unhashed = true },
     { FIELD("hostname", FIELD_TEXT, struct pod, hostname), .check = name_is_label, .expected = "DNS label" },

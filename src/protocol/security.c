@@ -144,6 +144,15 @@ static void set_capabilities(struct json *out, bool restricted, const struct cap
     add_names(drop, &asked->drop);
 }
 
+/* Kubernetes' own list is the runtime's; these are Docker's and Podman's on top. */
+static void set_masks(struct json *out)
+{
+    static const char *const more[] = { "/proc/interrupts", "/sys/dev/block", "/sys/fs/selinux", NULL };
+    struct json *array = json_set_array(out, "maskedPaths");
+    for (size_t i = 0; more[i] != NULL; i++)
+        json_add_text(array, more[i]);
+}
+
 struct json *security_effective(enum security_level level, const struct pod *pod, const struct container *container)
 {
     static const struct security none = { POD_UNSET, POD_UNSET, POD_UNSET, POD_UNSET, POD_UNSET, POD_UNSET,
@@ -165,6 +174,8 @@ struct json *security_effective(enum security_level level, const struct pod *pod
     set_profile(out, "seccompProfile", own->seccomp, pods->seccomp);
     if (own->app_armor != NULL || pods->app_armor != NULL)
         set_profile(out, "appArmorProfile", own->app_armor, pods->app_armor);
+    if (restricted)
+        set_masks(out);
     json_set_text(out, "procMount", own->unmasked_proc == 1 ? "Unmasked" : "Default");
     return out;
 }

@@ -100,6 +100,13 @@ static const struct field_table claim_table = { sizeof(struct claim_source), (co
     { FIELD("readOnly", FIELD_BOOL, struct claim_source, read_only) },
     { 0 } } };
 
+static const struct field_table image_table = { sizeof(struct image_source), (const struct field[]){
+    { FIELD("reference", FIELD_TEXT, struct image_source, reference), .required = true, .check = image_name_is_valid,
+      .expected = "image reference" },
+    { FIELD("pullPolicy", FIELD_WORD, struct image_source, pull_policy), .words = pull_words, .fallback = PULL_BY_TAG,
+      .unhashed = true },
+    { 0 } } };
+
 const struct field_table volume_table = { sizeof(struct volume), (const struct field[]){
     { FIELD("name", FIELD_TEXT, struct volume, name), .required = true, .check = name_is_label,
       .expected = "DNS label" },
@@ -110,13 +117,14 @@ const struct field_table volume_table = { sizeof(struct volume), (const struct f
     { FIELD("downwardAPI", FIELD_OBJECT, struct volume, downward), .nested = &downward_table },
     { FIELD("projected", FIELD_OBJECT, struct volume, projected), .nested = &projected_table },
     { FIELD("persistentVolumeClaim", FIELD_OBJECT, struct volume, claim), .nested = &claim_table },
+    { FIELD("image", FIELD_OBJECT, struct volume, image), .nested = &image_table },
     { 0 } } };
 
 size_t volume_sources(const struct volume *volume)
 {
     return (size_t)(volume->host_path != NULL) + (volume->empty_dir != NULL) + (volume->config_map != NULL) +
            (volume->secret != NULL) + (volume->downward != NULL) + (volume->projected != NULL) +
-           (volume->claim != NULL);
+           (volume->claim != NULL) + (volume->image != NULL);
 }
 
 static bool check_downward(const struct downward_source *source, const char *path, struct error *err)

@@ -56,6 +56,94 @@ load runtime-lib.bash
     assert_nothing_left
 }
 
+@test "containers of a pod share its System V IPC and /dev/shm over restarts of containers and hosts, pods do not" {
+    local command='["sh","-c","readlink /proc/self/ns/ipc; cat /dev/shm/* ; echo \"by $HOSTNAME\" >/dev/shm/$$.$(date +%N)"]'
+    {
+        echo "until opened"
+        go "$UID1" one 0 "$command"
+        echo 'until "state":"exited"'
+        go "$UID2" one 0 "$command"
+        echo "wait all"
+    } | play "$CRUN" > "$NODE/out"
+    {
+        echo "until opened"
+        go "$UID1" two 0 "$command"
+        echo 'until "state":"exited"'
+        echo "wait all"
+        echo "sleep 300"
+    } | play "$CRUN" > "$NODE/out2"
+    ns() { log_of "$@" 0 | grep -o 'ipc:.*'; }
+    [ "$(ns "$UID1" one)" = "$(ns "$UID1" two)" ]
+    [ "$(ns "$UID1" one)" != "$(ns "$UID2" one)" ]
+    log_of "$UID1" two 0 | grep "by hello"
+    run -1 grep -q "by hello" "$NODE/logs/default_hello_$UID2/one/0.log"
+    clear_all
+    assert_nothing_left
+}
+
+at_most_one_pause() { [ "$(pauses)" -le 1 ]; }
+
+pauses() { pgrep -f -- "^davit-pause $RUN/" | wc -l; }
+
+@test "containers of a pod that wants it share their processes; its davit-pause is one, in the pod's cgroup, and goes with it" {
+    local POD_MORE=',"shareProcessNamespace":true' mark=$((100000 + RANDOM))
+    {
+        echo "until opened"
+        go "$UID1" one 0 '["sh","-c","sleep '"$mark"'1 & exec sleep '"$mark"'2"]'
+        go "$UID1" two 0 '["sh","-c","cat /proc/1/comm /proc/1/cmdline; ls /proc/1/root/; echo sleeps $(cat /proc/[0-9]*/comm | grep -cx sleep); readlink /proc/self/ns/pid; exec sleep 100"]'
+        go "$UID2" one 0 '["sh","-c","readlink /proc/self/ns/pid; exec sleep 100"]'
+        echo "wait all"
+        echo "sleep 500"
+    } | play "$CRUN" > "$NODE/out"
+    assert_all_ok "$NODE/out"
+    log_of "$UID1" two 0 > "$NODE/log"
+    grep -aq 'stdout F davit-pause' "$NODE/log"
+    grep -aq 'root/: Permission denied' "$NODE/log"
+    grep -aq 'stdout F sleeps 2' "$NODE/log"
+    [ "$(pauses)" = 2 ]
+    [ "$(grep -ao 'pid:.*' "$NODE/log")" != "$(log_of "$UID2" one 0 | grep -o 'pid:.*')" ]
+    grep -h '/davit/' "/proc/$(pgrep -f -- "^davit-pause $RUN/pods/$UID1")/cgroup" | grep -q "/davit/$UID1/pause$"
+    # what a container forked ends with it
+    pkill -f "^sleep ${mark}2"
+    within 5 gone "^sleep ${mark}2"
+    printf 'until opened\ncall list - 5000 \nwait 1\n' | play "$CRUN" > "$NODE/out"
+    within 5 gone "^sleep ${mark}1"
+    # and all end with the namespace; what is made again has another one
+    pkill -9 -f -- "^davit-pause $RUN/pods/$UID1"
+    within 5 gone "^davit-pause $RUN/pods/$UID1"
+    {
+        echo "until opened"
+        call list - ""
+        echo "wait 1"
+        go "$UID1" two 1 '["sh","-c","readlink /proc/self/ns/pid; exec sleep 100"]'
+        echo "wait all"
+        echo "sleep 300"
+    } | play "$CRUN" > "$NODE/out"
+    assert_all_ok "$NODE/out"
+    grep '"instances"' "$NODE/out" | grep -q '"container":"two","state":"exited","logPath":"[^"]*","attempt":0.*"exitCode":137'
+    [ "$(pauses)" = 2 ]
+    [ "$(grep -ao 'pid:.*' "$NODE/log")" != "$(log_of "$UID1" two 1 | grep -o 'pid:.*')" ]
+    clear_all
+    [ "$(pauses)" = 0 ]
+    assert_nothing_left
+}
+
+@test "killed at any moment of making a shared PID namespace, a host leaves one davit-pause or none" {
+    local POD_MORE=',"shareProcessNamespace":true' delay
+    for delay in 0 2 4 6 8 10 12 15 18 22 26 32 40 50; do
+        {
+            echo "until opened"
+            printf 'call create %s 30000 %s\n' "$UID1" "$(doc "$UID1" web 0 '["sleep","100"]')"
+            echo "sleep $delay"
+            echo "kill"
+        } | play "$CRUN" > "$NODE/out" || true
+        within 5 at_most_one_pause
+        clear_all
+        [ "$(pauses)" = 0 ]
+    done
+    assert_nothing_left
+}
+
 @test "emptyDir outlives a container, hostPath is what its type says, and read-only is" {
     local mounts='{"name":"e","mountPath":"/e"},{"name":"h","mountPath":"/h","readOnly":true}'
     local volumes='{"name":"e","emptyDir":{}},{"name":"h","hostPath":{"path":"'$NODE'/hp/deep","type":"DirectoryOrCreate"}}'
@@ -231,7 +319,7 @@ load runtime-lib.bash
     pids=$(in_ns sh -c "cat $RUN/bundles/*/pid; echo; cat $RUN/bundles/*/conmon.pid")
     for pid in $pids; do kill -9 "$pid" || true; done
     sleep 0.2
-    in_ns sh -c "umount -l $RUN/bundles/*/rootfs $RUN/netns/*; rm -rf $RUN"
+    in_ns sh -c "umount -l $RUN/bundles/*/rootfs $RUN/netns/* $RUN/pods/*/*; rm -rf $RUN"
     {
         echo "until opened"
         call list - ""

@@ -198,6 +198,39 @@ folders_are() {
     drop web
 }
 
+@test "an image volume is pulled as a container's image is, and stays while it is mounted, wherever its tag has gone" {
+    local image
+    image=$(registry plain)/vol:one
+    node davit image import "$DIR/demo.tar"
+    push plain vol:one
+    put web "$(shell 'cat /v/etc/motd >/out/before; until [ -e /out/go ]; do sleep 0.1; done; cat /v/etc/motd >/out/after; exec sleep '"$MARK")"' |
+        .spec.volumes += [{name: "v", image: {reference: "'"$image"'"}}] | .spec.containers[0].volumeMounts += [{name: "v", mountPath: "/v"}]'
+    running web 20
+    in_use "$image" yes
+    within 5 test -s "$OUT/before"
+    run -1 node davit image rm "$image"
+    contains default/pods/web
+    # The tag means another image now, the document names it no more.
+    push plain vol:one "oci:$REG/oci:last"
+    pull vol:one
+    run -0 node davit image prune
+    "$TOP/scripts/devnode.sh" restart "$N" >/dev/null
+    within 10 node davit image prune
+    touch "$OUT/go"
+    within 5 test -s "$OUT/after"
+    [ "$(cat "$OUT/after")" = hi ]
+    drop web
+}
+
+@test "an image volume that is nowhere keeps the containers waiting that mount it, with Kubernetes' reasons" {
+    node davit image import "$DIR/demo.tar"
+    put web '.spec.volumes = [{name: "v", image: {reference: "'"$(registry plain)"'/nowhere:1"}}] |
+        .spec.containers[0].volumeMounts = [{name: "v", mountPath: "/v"}]'
+    status web '.status.containerStatuses[0].state.waiting.reason == "ErrImagePull"' 20
+    status web '.status.containerStatuses[0].state.waiting | .reason == "ImagePullBackOff" and (.message | test("nowhere:1"))' 20
+    drop web
+}
+
 @test "an OCI layout's folder is imported as its archive is, and carried on a stick" {
     local id
     id=$(of_manifest good .config.digest)

@@ -135,6 +135,14 @@ setup() {
     manifest images-that-never-come
 }
 
+@test "manifest: image-volume" {
+    manifest image-volume
+}
+
+@test "manifest: image-volume-missing" {
+    manifest image-volume-missing
+}
+
 @test "manifest: init-fails-again" {
     manifest init-fails-again
 }
@@ -185,6 +193,10 @@ setup() {
 
 @test "manifest: oom-killed" {
     manifest oom-killed
+}
+
+@test "manifest: own-users" {
+    manifest own-users
 }
 
 @test "manifest: plain" {
@@ -281,6 +293,18 @@ setup() {
 
 @test "manifest: sidecar-crashes" {
     manifest sidecar-crashes
+}
+
+@test "manifest: shared-ipc" {
+    manifest shared-ipc
+}
+
+@test "manifest: shared-processes" {
+    manifest shared-processes
+}
+
+@test "manifest: shm-emptydir" {
+    manifest shm-emptydir
 }
 
 @test "manifest: sidecar-job" {

@@ -61,13 +61,15 @@ play() { in_ns "$DRIVE" "$HOST" "$1" "$NODE/config.json"; }
 # doc UID CONTAINER ATTEMPT COMMAND [VOLUMEMOUNTS] [VOLUMES] [IMAGE-CONFIG] [LAYERS]
 doc() {
     local layers="\"$DIR/layers/1\",\"$DIR/layers/2\"" default="{}"
-    printf '{"pod":{"namespace":"default","name":"hello","uid":"%s","hostNetwork":%s},"attempt":%s,' "$1" "${HOST_NETWORK:-false}" "$3"
+    printf '{"pod":{"namespace":"default","name":"hello","uid":"%s","hostNetwork":%s%s},"attempt":%s,' "$1" "${HOST_NETWORK:-false}" "${POD_MORE-}" "$3"
     printf '"container":{"name":"%s","image":"demo:1","command":%s,"volumeMounts":[%s]},"volumes":[%s],' "$2" "$4" "${5-}" "${6-}"
     printf '"image":{"id":"sha256:00","layers":[%s],"config":%s},"record":{"hash":"h1"}}' "${8-$layers}" "${7-$default}"
 }
 
 # ref UID CONTAINER ATTEMPT [MORE]
 ref() { printf '{"uid":"%s","container":"%s","attempt":%s%s}' "$1" "$2" "$3" "${4-}"; }
+
+# doc's POD_MORE goes into its pod.
 
 # call NAME LANE DOCUMENT
 call() { printf 'call %s %s 30000 %s\n' "$1" "$2" "$3"; }
@@ -82,6 +84,17 @@ log_of() { cat "$NODE/logs/default_hello_$1/$2/$3.log"; }
 
 processes_of_node() { pgrep -f -- "$RUN/"; }
 
+within() { # SECONDS CMD...: until it is true
+    local end=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        [ $SECONDS -le $end ] || { echo "never true: $*" >&2; return 1; }
+        sleep 0.05
+    done
+}
+
+gone() { ! pgrep -f -- "$1" >/dev/null; }
+
 # Nothing is left of any workload: processes, mounts, files, cgroups.
 assert_nothing_left() {
     local left
@@ -90,7 +103,7 @@ assert_nothing_left() {
     left=$(in_ns cat /proc/self/mountinfo | grep -e "$RUN/" -e "$NODE/" || true)
     [ -z "$left" ] || { echo "mounts left: $left" >&2; return 1; }
     left=$(in_ns find "$RUN" "$NODE/state" "$NODE/logs" -mindepth 1 ! -name bundles ! -name exits ! -name crun ! -name netns \
-        ! -name crun.lock ! -path "$NODE/state/upper" ! -path "$NODE/state/pods" ! -path "$NODE/state/trash")
+        ! -name crun.lock ! -path "$RUN/pods" ! -path "$NODE/state/upper" ! -path "$NODE/state/pods" ! -path "$NODE/state/trash")
     [ -z "$left" ] || { echo "files left: $left" >&2; return 1; }
     # Other nodes' folders may go while it looks.
     left=$(in_ns find /sys/fs/cgroup -ignore_readdir_race -type d \( -path "*davit/$UID1*" -o -path "*davit/$UID2*" \))

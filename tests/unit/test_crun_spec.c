@@ -65,9 +65,9 @@ static void a_pod_with_its_own_network_and_volumes(void **state)
     AUTO_JSON struct json *args = parse("[\"httpd\",\"-f\"]");
     AUTO_JSON struct json *env = parse("[\"PATH=/bin\",\"A=b\"]");
     struct spec_mount mounts[] = {
-        {(char *)"/state/pods/u/volumes/deep", (char *)"/data/deep", true, "rprivate"},
-        {(char *)"/state/pods/u/volumes/data", (char *)"/data", false, "rslave"},
-        {(char *)"/srv/hosts", (char *)"/etc/hosts", true, "rprivate"},
+        {(char *)"/state/pods/u/volumes/deep", (char *)"/data/deep", true, true, "rprivate"},
+        {(char *)"/state/pods/u/volumes/data", (char *)"/data", false, false, "rslave"},
+        {(char *)"/srv/hosts", (char *)"/etc/hosts", true, false, "rprivate"},
     };
     AUTO_JSON struct json *container = parse(
         "{\"linux\":{\"cpuShares\":512,\"cpuQuotaUs\":50000,\"cpuPeriodUs\":100000,\"memoryLimitBytes\":33554432,"
@@ -78,6 +78,7 @@ static void a_pod_with_its_own_network_and_volumes(void **state)
     struct user user = {.uid = 33, .gid = 44, .groups = {5, 6}, .group_count = 2};
     struct spec spec = {
         .args = args, .env = env, .cwd = "/srv", .user = &user, .hostname = "hello", .netns = "/run/davit/crun/netns/u",
+        .ipc = "/run/davit/crun/pods/u/ipc", .pid = "/run/davit/crun/pods/u/pid", .shm = "/run/davit/crun/pods/u/shm",
         .cgroups_path = "/davit/u/web-0", .bundle = "/run/davit/crun/bundles/u-web-0", .mounts = mounts, .mount_count = 3,
         .container = container, .context = context, .oom_score_adj = 999, .message = "/state/upper/u/message",
     };
@@ -247,6 +248,23 @@ static void assert_user(void **state, const char *text, uid_t uid, gid_t gid, si
     assert_int_equal(user.group_count, groups);
 }
 
+static void strict_groups_are_those_of_the_document_only(void **state)
+{
+    const struct image_root *root = *state;
+    AUTO_JSON struct json *merge = parse("{\"supplementalGroups\":[7],\"fsGroup\":8,\"supplementalGroupsPolicy\":\"Merge\"}");
+    AUTO_JSON struct json *strict = parse("{\"supplementalGroups\":[7],\"fsGroup\":8,\"supplementalGroupsPolicy\":\"Strict\"}");
+    AUTO_JSON struct json *context = parse("{}");
+    struct user user;
+    struct error err;
+
+    assert_true(user_apply(root->fd, "web", context, merge, &user, &err));
+    assert_int_equal(user.group_count, 4); /* 50 and 52 of the image's /etc/group too */
+    assert_true(user_apply(root->fd, "web", context, strict, &user, &err));
+    assert_int_equal(user.group_count, 2);
+    assert_int_equal(user.groups[0], 7);
+    assert_int_equal(user.groups[1], 8);
+}
+
 static void users_are_found_by_name_and_number(void **state)
 {
     assert_user(state, "", 0, 0, 0);
@@ -355,6 +373,7 @@ int main(void)
         cmocka_unit_test(signals_are_known_by_name_and_number),
         cmocka_unit_test(what_is_no_signal_is_zero),
         cmocka_unit_test_setup_teardown(users_are_found_by_name_and_number, make_root, remove_root),
+        cmocka_unit_test_setup_teardown(strict_groups_are_those_of_the_document_only, make_root, remove_root),
         cmocka_unit_test_setup_teardown(users_that_nobody_knows_are_refused, make_root, remove_root),
         cmocka_unit_test_setup_teardown(accounts_behind_a_link_are_read_inside_the_image, make_root, remove_root),
         cmocka_unit_test_setup_teardown(an_image_whose_mount_points_are_links_is_refused, make_root, remove_root),

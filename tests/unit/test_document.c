@@ -154,6 +154,37 @@ static void a_volume_of_an_unknown_kind_is_refused(void **state)
     assert_non_null(strstr(refusal.message, "spec.volumes[0].nfs is a kind of volume"));
 }
 
+static void an_image_volume_says_which_and_how_it_is_pulled(void **state)
+{
+    (void)state;
+    struct document document =
+        taken(POD_OF("{\"containers\":[{\"name\":\"web\",\"image\":\"a\"}],\"volumes\":[{\"name\":\"t\",\"image\":"
+                     "{\"reference\":\"tool:1\",\"pullPolicy\":\"Never\"}}]}"));
+    assert_int_equal(pod_image_count(document.pod), 2);
+    assert_string_equal(pod_image(document.pod, 1), "tool:1");
+    assert_int_equal(pod_volume(document.pod, 0)->image->pull_policy, PULL_NEVER);
+    document_free(&document);
+}
+
+static void what_excludes_each_other_is_refused(void **state)
+{
+    static const struct {
+        const char *text, *why;
+    } pods[] = {
+        { POD_OF("{\"containers\":[" WEB "],\"hostPID\":true,\"shareProcessNamespace\":true}"), "cannot both be true" },
+        { POD_OF("{\"containers\":[" WEB "],\"volumes\":[{\"name\":\"t\",\"image\":{}}]}"), "reference" },
+        { POD_OF("{\"containers\":[" WEB "],\"volumes\":[{\"name\":\"t\",\"emptyDir\":{},\"image\":"
+                 "{\"reference\":\"tool:1\"}}]}"), "more than one source" },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(pods) / sizeof(pods[0]); i++) {
+        struct document document;
+        struct refusal refusal;
+        assert_false(document_read(NULL, pods[i].text, strlen(pods[i].text), &document, &refusal));
+        assert_non_null(strstr(refusal.message, pods[i].why));
+    }
+}
+
 static void a_tombstone_needs_no_spec(void **state)
 {
     (void)state;
@@ -341,6 +372,8 @@ int main(void)
         cmocka_unit_test(the_hash_of_a_known_pod_never_changes),
         cmocka_unit_test(what_is_not_honoured_is_named),
         cmocka_unit_test(a_volume_of_an_unknown_kind_is_refused),
+        cmocka_unit_test(an_image_volume_says_which_and_how_it_is_pulled),
+        cmocka_unit_test(what_excludes_each_other_is_refused),
         cmocka_unit_test(a_tombstone_needs_no_spec),
         cmocka_unit_test(every_refusal_has_its_reason),
         cmocka_unit_test(generations_are_whole_numbers_to_2_to_the_53),

@@ -72,7 +72,8 @@ static void the_container_stands_over_the_pod_over_the_profile(void **state)
     effective_is(LEVEL_RESTRICTED, WITH("\"readOnlyRootFilesystem\":false,\"capabilities\":{\"add\":[\"NET_BIND_SERVICE\"]}"),
                  "{\"runAsNonRoot\":true,\"privileged\":false,\"readOnlyRootFilesystem\":false,"
                  "\"allowPrivilegeEscalation\":false,\"capabilities\":{\"add\":[\"NET_BIND_SERVICE\"],\"drop\":[\"ALL\"]},"
-                 "\"seccompProfile\":{\"type\":\"RuntimeDefault\"},\"procMount\":\"Default\"}");
+                 "\"seccompProfile\":{\"type\":\"RuntimeDefault\"},"
+                 "\"maskedPaths\":[\"/proc/interrupts\",\"/sys/dev/block\",\"/sys/fs/selinux\"],\"procMount\":\"Default\"}");
 }
 
 int main(void)
