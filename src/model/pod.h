@@ -305,6 +305,10 @@ struct pod_security {
     struct item_list sysctls; /* struct sysctl */
 };
 
+struct pod_os {
+    int64_t name; /* 0 is linux, and there is no other */
+};
+
 enum restart_policy { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
 enum dns_policy { DNS_CLUSTER_FIRST, DNS_CLUSTER_FIRST_WITH_HOST_NET, DNS_DEFAULT, DNS_NONE };
 
@@ -325,6 +329,7 @@ struct pod {
     struct dns_config *dns;
     struct pod_security *security;
     struct json *node_selector; /* label -> value */
+    struct pod_os *os;
     /* Of the document's metadata: for the downward API. Not part of the hash. */
     struct json *labels;
     struct json *annotations;

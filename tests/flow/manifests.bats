@@ -227,6 +227,10 @@ setup() {
     manifest probe-http
 }
 
+@test "manifest: probe-redirects" {
+    manifest probe-redirects
+}
+
 @test "manifest: probe-tcp-refused" {
     manifest probe-tcp-refused
 }
@@ -321,6 +325,10 @@ setup() {
 
 @test "manifest: sysctl" {
     manifest sysctl
+}
+
+@test "manifest: termination-from-half-a-line" {
+    manifest termination-from-half-a-line
 }
 
 @test "manifest: termination-from-log" {

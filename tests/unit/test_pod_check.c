@@ -44,6 +44,17 @@ static const struct row {
     { ONE("\"ports\":[{\"containerPort\":80,\"hostPort\":80},{\"containerPort\":81,\"hostPort\":80}]"),
       "spec.containers[0].ports[1].hostPort: Duplicate value: \"TCP//80\"" },
     { ONE("\"ports\":[{\"containerPort\":80,\"hostPort\":80},{\"containerPort\":80,\"hostPort\":80,\"protocol\":\"UDP\"}]"), NULL },
+    { WITH("\"os\":{\"name\":\"linux\"}"), NULL },
+    { WITH("\"os\":{\"name\":\"windows\"}"), "spec.os.name: Unsupported value: \"windows\": supported values: \"linux\"" },
+    { WITH("\"hostNetwork\":true,\"securityContext\":{\"sysctls\":[{\"name\":\"net/ipv4/tcp_syncookies\",\"value\":\"1\"}]}"),
+      "spec.securityContext.sysctls[0].name: Invalid value: \"net/ipv4/tcp_syncookies\": may not be specified when 'hostNetwork' "
+      "is true" },
+    { WITH("\"securityContext\":{\"sysctls\":[{\"name\":\"kernel.shmmax-\",\"value\":\"1\"}]}"),
+      "spec.securityContext.sysctls[0].name: Invalid value: \"kernel.shmmax-\": must be a name of a sysctl, as kernel.shmmax" },
+    { ONE("\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":31}}}"),
+      "spec.containers[0].lifecycle.preStop.sleep: Invalid value: 31: must be non-negative and less than "
+      "terminationGracePeriodSeconds (30)" },
+    { ONE("\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":30}}}"), NULL },
     /* probes */
     { PROBE("livenessProbe", ""), "spec.containers[0].livenessProbe: Required value: must specify a handler type" },
     { PROBE("livenessProbe", EXEC ",\"tcpSocket\":{\"port\":1}"),
