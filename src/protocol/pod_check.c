@@ -201,6 +201,9 @@ static bool check_container(const struct pod *pod, size_t index, struct error *e
     for (size_t j = 0; j < index; j++)
         if (strcmp(pod_container(pod, j)->name, container->name) == 0)
             return error_set(err, ERROR_INVALID, "%s.name: Duplicate value: \"%s\"", path, container->name);
+    if (container->restart_rules.count > 0 && container->restart_policy == OWN_NONE)
+        return error_set(err, ERROR_INVALID, "%s.restartPolicy: Required value: must specify restartPolicy when restart rules are "
+                         "used", path);
     if (pod_role(pod, index) == ROLE_INIT && !check_init(container, path, err))
         return false;
     return check_mounts(pod, container, path, err) && check_env(container, path, err) &&

@@ -100,7 +100,7 @@ const struct field_table pod_table = { sizeof(struct pod), (const struct field[]
     { FIELD("terminationGracePeriodSeconds", FIELD_INTEGER, struct pod, grace_seconds), .fallback = 30,
       .max = LIMIT_SECONDS },
     { FIELD("initContainers", FIELD_OBJECTS, struct pod, init_containers), .max = LIMIT_CONTAINERS,
-      .nested = &init_container_table },
+      .nested = &container_table },
     { FIELD("hostPID", FIELD_BOOL, struct pod, host_pid) },
     { FIELD("hostIPC", FIELD_BOOL, struct pod, host_ipc) },
     { FIELD("activeDeadlineSeconds", FIELD_INTEGER, struct pod, deadline_seconds), .fallback = POD_UNSET, .min = 1,

@@ -271,6 +271,10 @@ setup() {
     manifest resources-guaranteed
 }
 
+@test "manifest: restart-rules" {
+    manifest restart-rules
+}
+
 @test "manifest: run-as-non-root" {
     manifest run-as-non-root
 }

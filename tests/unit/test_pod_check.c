@@ -69,8 +69,14 @@ static const struct row {
     { INIT("\"livenessProbe\":{" EXEC "}"),
       "spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always" },
     { INIT("\"restartPolicy\":\"Always\",\"livenessProbe\":{" EXEC "}"), NULL },
-    { INIT("\"restartPolicy\":\"Never\""),
-      "spec.initContainers[0].restartPolicy: Unsupported value: \"Never\": supported values: \"Always\"" },
+    { INIT("\"restartPolicy\":\"Never\""), NULL },
+    { INIT("\"restartPolicy\":\"never\""), "spec.initContainers[0].restartPolicy: Unsupported value: \"never\": supported values: "
+                                          "\"Always\", \"OnFailure\", \"Never\"" },
+    { ONE("\"restartPolicyRules\":[{\"action\":\"Restart\",\"exitCodes\":{\"operator\":\"In\",\"values\":[42]}}]"),
+      "spec.containers[0].restartPolicy: Required value: must specify restartPolicy when restart rules are used" },
+    { ONE("\"restartPolicy\":\"Never\",\"restartPolicyRules\":[{\"action\":\"Restart\",\"exitCodes\":{\"operator\":\"In\","
+          "\"values\":[256]}}]"),
+      "spec.containers[0].restartPolicyRules[0].exitCodes.values: Invalid value: must be 1 to 255 exit codes from 0 to 255" },
     /* environment */
     { ENV("{}"), "spec.containers[0].env[0].valueFrom: Invalid value: \"\": must specify one of: `fieldRef`, `resourceFieldRef`, "
                  "`configMapKeyRef` or `secretKeyRef`" },
