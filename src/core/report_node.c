@@ -72,7 +72,7 @@ void report_node(struct core *core)
         .cpus = sysconf(_SC_NPROCESSORS_ONLN),
         .memory_bytes = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
         .kernel = machine.release,
-        .architecture = machine.machine,
+        .architecture = json_get_text(core->config->labels, "kubernetes.io/arch"), /* Go's word, "amd64" */
         .problems = problems.list,
         .problem_count = problems.count,
         .started_ms = core->started_ms,
