@@ -19,6 +19,8 @@
 #define LIMIT_FILES 256       /* items of a ConfigMap, Secret or downwardAPI volume */
 #define LIMIT_GROUPS 64       /* supplementalGroups */
 #define LIMIT_SYSCTLS 64
+#define LIMIT_RESTART_RULES 20 /* of a container, as in Kubernetes; more are refused */
+#define LIMIT_EXIT_CODES 255 /* in one of them */
 #define LIMIT_HOST_NAMES 64   /* hostAliases, their names, dnsConfig's lists */
 #define LIMIT_IGNORED_FIELDS 64 /* paths named in a status; the rest is counted */
 

@@ -54,12 +54,14 @@ static char *read_tail(const char *path, size_t most)
     return read_tail_of(fd, most);
 }
 
-/* "TIME stdout F words" -> "words". */
-static const char *words_of(const char *line)
+/* "TIME stdout F words" -> "words". *goes_on: a P in the place of the F, the line goes on in the next. */
+static const char *words_of(const char *line, bool *goes_on)
 {
     for (int spaces = 0; *line != '\0' && *line != '\n'; line++)
-        if (*line == ' ' && ++spaces == 3)
+        if (*line == ' ' && ++spaces == 3) {
+            *goes_on = line[-1] == 'P';
             return line + 1;
+        }
     return NULL;
 }
 
@@ -88,10 +90,11 @@ static char *last_lines(const char *log_path)
     for (char *line = tail; line != NULL && *line != '\0'; line = strchr(line, '\n') != NULL ? strchr(line, '\n') + 1 : NULL)
         starts[count++ % LOG_LINES] = line;
     for (size_t i = count > LOG_LINES ? count - LOG_LINES : 0; i < count; i++) {
-        const char *words = words_of(starts[i % LOG_LINES]);
+        bool goes_on = false;
+        const char *words = words_of(starts[i % LOG_LINES], &goes_on);
 
         if (words != NULL)
-            strbuf_printf(&all, "%.*s\n", (int)strcspn(words, "\n"), words);
+            strbuf_printf(&all, "%.*s%s", (int)strcspn(words, "\n"), words, goes_on ? "" : "\n");
     }
     if (all.len == 0)
         return NULL;

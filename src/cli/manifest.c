@@ -55,7 +55,8 @@ static bool check_id(const struct json *metadata, struct document *document, str
     const char *name = json_get_text(metadata, "name");
     const char *ns = json_get_text(metadata, "namespace");
     if (name == NULL)
-        return error_set(err, ERROR_INVALID, "a %s without metadata.name", kind);
+        return error_set(err, ERROR_INVALID, "a %s without metadata.name%s", kind,
+                         json_get(metadata, "generateName") != NULL ? ": nobody here makes one up from generateName" : "");
     if (!name_is_subdomain(name))
         return error_set(err, ERROR_INVALID,
                          "the name \"%s\" is no DNS subdomain: at most 253 of a-z, 0-9, - and ., each part with a "
@@ -132,6 +133,25 @@ static bool add_document(const struct options *options, struct manifest *manifes
     return error_wrap(err, "%s", origin);
 }
 
+/* "List", and what the API itself gives: "PodList", whose items do not say what they are. */
+static bool is_list(const struct json *object, const char *kind)
+{
+    size_t len = kind != NULL ? strlen(kind) : 0;
+    return len >= 4 && strcmp(kind + len - 4, "List") == 0 && (len == 4 || json_get(object, "items") != NULL);
+}
+
+static struct json *item_with_kind(const struct json *list, const struct json *item)
+{
+    const char *kind = json_get_text(list, "kind"), *version = json_get_text(list, "apiVersion");
+    struct json *copy = json_copy(item);
+    AUTO_FREE char *own = mem_printf("%.*s", (int)strlen(kind) - 4, kind);
+    if (json_type(copy) != JSON_OBJECT || own[0] == '\0' || json_get(copy, "kind") != NULL)
+        return copy;
+    json_set_text(copy, "kind", own);
+    json_set_text(copy, "apiVersion", version);
+    return copy;
+}
+
 static bool add_list(const struct options *options, struct manifest *manifest, const struct json *list,
                      const char *origin, struct error *err)
 {
@@ -141,7 +161,8 @@ static bool add_list(const struct options *options, struct manifest *manifest, c
         return error_set(err, ERROR_INVALID, "%s: a List without items", origin);
     JSON_EACH(item, items) {
         AUTO_FREE char *item_origin = mem_printf("%s, item %zu", origin, ++index);
-        if (!add_document(options, manifest, item, item_origin, err))
+        AUTO_JSON struct json *whole = item_with_kind(list, item);
+        if (!add_document(options, manifest, whole, item_origin, err))
             return false;
     }
     return true;
@@ -159,8 +180,7 @@ static bool add_text(const struct options *options, struct manifest *manifest, c
         AUTO_FREE char *origin =
             json_size(documents) > 1 ? mem_printf("%s, document %zu", file, index) : mem_strdup(file);
         const char *kind = json_get_text(object, "kind");
-        bool is_list = kind != NULL && strcmp(kind, "List") == 0;
-        if (!(is_list ? add_list : add_document)(options, manifest, object, origin, err))
+        if (!(is_list(object, kind) ? add_list : add_document)(options, manifest, object, origin, err))
             return false;
     }
     return true;

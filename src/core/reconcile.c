@@ -81,7 +81,8 @@ static void memory_saved(void *ctx, const struct error *err)
     const struct pod *pod = object_wanted(object);
     object->saving = false;
     /* With a full disk a container that may run again goes on; one that must not run twice waits. */
-    bool needs_disk = pod != NULL && pod->restart_policy != RESTART_ALWAYS;
+    const struct container_memory *known = object_memory(object, saving->memory.name);
+    bool needs_disk = pod != NULL && known != NULL && pod_policy(pod, (size_t)(known - object->memory)) != RESTART_ALWAYS;
     if (err != NULL)
         core_store_failed(core, err);
     else

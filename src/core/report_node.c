@@ -74,7 +74,7 @@ void report_node(struct core *core)
         .disk_bytes = core->env->disk_bytes,
         .pods_most = LIMIT_OBJECTS,
         .kernel = machine.release,
-        .architecture = machine.machine,
+        .architecture = json_get_text(core->config->labels, "kubernetes.io/arch"), /* Go's word, "amd64" */
         .problems = problems.list,
         .problem_count = problems.count,
         .started_ms = core->started_ms,

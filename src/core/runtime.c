@@ -107,6 +107,8 @@ static void call_failed(struct core *core, struct object *object, const struct p
     if (memory == NULL || strcmp(object->uid, action->uid) != 0)
         return;
     if (strcmp(reason, RESTART_START_ERROR) == 0) {
+        memory->reason[0] = '\0'; /* what kept it from being made before does not any more */
+        memory->retry_boot_ms = memory->failures = 0;
         reconcile_remember_start_error(core, object, action, message);
         return;
     }

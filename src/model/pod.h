@@ -178,6 +178,19 @@ struct resources {
     struct json *requests;
 };
 
+/* The container's own restartPolicy; else the pod's. */
+enum own_policy { OWN_NONE, OWN_ALWAYS, OWN_ON_FAILURE, OWN_NEVER };
+
+struct exit_codes {
+    int64_t not_in; /* operator: 0 is In, 1 NotIn */
+    struct json *values;
+};
+
+struct restart_rule {
+    int64_t action; /* 0 is Restart, and there is no other */
+    struct exit_codes *codes;
+};
+
 /* PULL_BY_TAG is what a document says that does not say it: Always for :latest, else IfNotPresent. */
 enum pull_policy { PULL_BY_TAG, PULL_ALWAYS, PULL_IF_NOT_PRESENT, PULL_NEVER };
 enum message_policy { MESSAGE_FILE, MESSAGE_FALLBACK_TO_LOGS };
@@ -201,7 +214,8 @@ struct container {
     char *message_path;
     int64_t message_policy;
     bool stdin_open, stdin_once, tty;
-    int64_t sidecar; /* an init container with restartPolicy Always */
+    int64_t restart_policy; /* enum own_policy; an init container with OWN_ALWAYS is a sidecar */
+    struct item_list restart_rules; /* struct restart_rule: before the policy */
 };
 
 /* ---- volumes */
@@ -312,6 +326,10 @@ struct pod_security {
     struct item_list sysctls; /* struct sysctl */
 };
 
+struct pod_os {
+    int64_t name; /* 0 is linux, and there is no other */
+};
+
 enum restart_policy { RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
 enum dns_policy { DNS_CLUSTER_FIRST, DNS_CLUSTER_FIRST_WITH_HOST_NET, DNS_DEFAULT, DNS_NONE };
 
@@ -334,6 +352,7 @@ struct pod {
     struct dns_config *dns;
     struct pod_security *security;
     struct json *node_selector; /* label -> value */
+    struct pod_os *os;
     /* Of the document's metadata: for the downward API. Not part of the hash. */
     struct json *labels;
     struct json *annotations;
@@ -398,7 +417,14 @@ static inline enum container_role pod_role(const struct pod *pod, size_t index)
 {
     if (index >= pod->init_containers.count)
         return ROLE_MAIN;
-    return pod_container(pod, index)->sidecar ? ROLE_SIDECAR : ROLE_INIT;
+    return pod_container(pod, index)->restart_policy == OWN_ALWAYS ? ROLE_SIDECAR : ROLE_INIT;
+}
+
+/* Whether it is started again when it has ended: its own word, else the pod's. Of a sidecar: always. */
+static inline enum restart_policy pod_policy(const struct pod *pod, size_t index)
+{
+    int64_t own = pod_container(pod, index)->restart_policy;
+    return (enum restart_policy)(own != OWN_NONE ? own - OWN_ALWAYS : pod->restart_policy);
 }
 
 #endif

@@ -118,12 +118,15 @@ struct tally {
     size_t failed;
     size_t never_started;
     size_t between; /* ended before, and waits for its next start */
+    size_t restarting; /* ended, and is to start again */
 };
 
 static struct tally tally_of(const struct pod *pod, const struct container_shown *shown)
 {
     struct tally tally = { 0 };
     for (size_t i = pod_init_count(pod); i < pod_count(pod); i++) {
+        if (shown[i].state == SHOWN_TERMINATED && container_restarts(pod, i, shown[i].ending))
+            tally.restarting++;
         if (shown[i].state == SHOWN_RUNNING)
             tally.running++;
         else if (shown[i].state == SHOWN_TERMINATED && shown[i].ending->exit_code == 0)
@@ -149,7 +152,7 @@ static enum pod_phase init_phase(const struct pod *pod, const struct container_s
                 phase = PHASE_PENDING;
             continue;
         }
-        if (terminated && shown[i].ending->exit_code != 0 && pod->restart_policy == RESTART_NEVER)
+        if (terminated && shown[i].ending->exit_code != 0 && !container_restarts(pod, i, shown[i].ending))
             return PHASE_FAILED;
         if (!terminated || shown[i].ending->exit_code != 0)
             phase = PHASE_PENDING;
@@ -168,11 +171,9 @@ enum pod_phase pod_phase(const struct pod *pod, const struct container_shown *sh
     bool none_yet = tally.running + tally.between + tally.succeeded + tally.failed == 0;
     if (tally.never_started > 0 || (init == PHASE_PENDING && none_yet))
         return PHASE_PENDING;
-    if (tally.running > 0 || tally.between > 0 || pod->restart_policy == RESTART_ALWAYS)
+    if (tally.running > 0 || tally.between > 0 || tally.restarting > 0)
         return PHASE_RUNNING;
-    if (tally.failed == 0)
-        return PHASE_SUCCEEDED;
-    return pod->restart_policy == RESTART_NEVER ? PHASE_FAILED : PHASE_RUNNING;
+    return tally.failed == 0 ? PHASE_SUCCEEDED : PHASE_FAILED;
 }
 
 const char *pod_phase_name(enum pod_phase phase)

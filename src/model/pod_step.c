@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "model/pod_end.h"
 #include "model/probe.h"
 #include "model/restart.h"
@@ -34,9 +35,28 @@ static bool remember_end(const struct pod_view *view, size_t index, const struct
     return true;
 }
 
+/* Kubernetes: Container restart rules. Nothing is known of how it ended: no rule is about that. */
+static bool rule_restarts(const struct container *container, const struct ending *ending)
+{
+    const struct restart_rule *rules = container->restart_rules.items;
+    for (size_t i = 0; i < container->restart_rules.count; i++) {
+        const struct exit_codes *codes = rules[i].codes;
+        bool among = false;
+        JSON_EACH(value, codes->values) {
+            int64_t code = -1;
+            among = among || (json_integer(value, &code) && code == ending->exit_code);
+        }
+        if (among != (codes->not_in == 1))
+            return true;
+    }
+    return false;
+}
+
 bool container_restarts(const struct pod *pod, size_t index, const struct ending *ending)
 {
-    enum restart_policy policy = (enum restart_policy)pod->restart_policy;
+    enum restart_policy policy = pod_policy(pod, index);
+    if (rule_restarts(pod_container(pod, index), ending) && (pod_role(pod, index) != ROLE_INIT || ending->exit_code != 0))
+        return true;
     switch (pod_role(pod, index)) {
     case ROLE_SIDECAR:
         return true;
@@ -70,7 +90,7 @@ bool init_is_done(const struct pod_view *view, const struct run *run, size_t ind
     const struct container_memory *memory = &view->memory[index];
     const struct container *container = pod_container(view->pod, index);
     const struct instance *newest = run_newest(run, container->name);
-    if (container->sidecar)
+    if (pod_role(view->pod, index) == ROLE_SIDECAR)
         return newest != NULL && container_is_started(container, newest);
     return memory->ended >= 0 && memory->last.exit_code == 0 && memory->last.finished_boot_ms != 0 &&
            (newest == NULL || newest->state == INSTANCE_EXITED);
@@ -151,7 +171,7 @@ static bool start_created(const struct pod_view *view, size_t index, const struc
         return false;
     }
     /* What must not run twice has begun on the disk before it begins. */
-    bool once = view->pod->restart_policy != RESTART_ALWAYS && pod_role(view->pod, index) != ROLE_SIDECAR;
+    bool once = pod_policy(view->pod, index) != RESTART_ALWAYS;
     if (once && memory->begun < created->attempt) {
         remember(view, index, next);
         next->action.remember.begun = created->attempt;

@@ -25,6 +25,8 @@ struct asking {
     unsigned char body[LIMIT_PROBE_BODY_BYTES]; /* what is looked at of an answer */
     size_t body_len;
     size_t head_len;
+    size_t redirects;
+    curl_off_t spent_us; /* on what sent it elsewhere */
     bool cut; /* more came than is looked at: enough was seen */
     char text[CURL_ERROR_SIZE];
     struct asking *next;
@@ -86,8 +88,7 @@ static void set_http(struct asking *asking)
     CURL *easy = asking->easy;
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, USER_AGENT);
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)REDIRECTS);
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L); /* see follow() */
     add_header(asking, "Connection: close");
     JSON_EACH(header, asking->question->headers) {
         const char *name = json_get_text(header, "name"), *value = json_get_text(header, "value");
@@ -256,6 +257,47 @@ static bool judge_grpc(const struct asking *asking, CURLcode code, char out[MESS
     return false;
 }
 
+static char *hostname_of(const char *url)
+{
+    CURLU *parsed = curl_url();
+    char *host = NULL, *copy;
+    if (parsed == NULL)
+        abort();
+    if (curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK)
+        curl_url_get(parsed, CURLUPART_HOST, &host, 0);
+    copy = mem_strdup(host != NULL ? host : "");
+    curl_free(host);
+    curl_url_cleanup(parsed);
+    return copy;
+}
+
+/* As the kubelet: a redirect within the same host is followed, one to another is the answer (and 3xx is a good one). True:
+ * it is asked again, in the time that is left.
+ */
+static bool follow(struct asker *asker, struct asking *asking, CURLcode code)
+{
+    char *next = NULL;
+    curl_off_t spent_us = 0;
+    if (code != CURLE_OK || asking->question->kind != QUESTION_HTTP || asking->redirects == REDIRECTS)
+        return false;
+    curl_easy_getinfo(asking->easy, CURLINFO_REDIRECT_URL, &next);
+    curl_easy_getinfo(asking->easy, CURLINFO_TOTAL_TIME_T, &spent_us);
+    asking->spent_us += spent_us;
+    curl_off_t left_ms = (curl_off_t)asking->question->timeout_ms - asking->spent_us / 1000;
+    AUTO_FREE char *here = hostname_of(asking->url);
+    AUTO_FREE char *there = hostname_of(next != NULL ? next : "");
+    if (next == NULL || left_ms <= 0 || strcmp(here, there) != 0)
+        return false;
+    asking->redirects++;
+    asking->body_len = asking->head_len = 0;
+    free(asking->url);
+    asking->url = mem_strdup(next);
+    curl_multi_remove_handle(asker->multi, asking->easy);
+    curl_easy_setopt(asking->easy, CURLOPT_URL, asking->url);
+    curl_easy_setopt(asking->easy, CURLOPT_TIMEOUT_MS, (long)left_ms);
+    return curl_multi_add_handle(asker->multi, asking->easy) == CURLM_OK;
+}
+
 static void finish(struct asker *asker, struct asking *asking, CURLcode code)
 {
     char message[MESSAGE_BYTES] = "";
@@ -279,6 +321,7 @@ void asker_run(struct asker *asker)
             continue;
         CURLcode code = said->data.result;
         curl_easy_getinfo(said->easy_handle, CURLINFO_PRIVATE, (char **)&asking);
-        finish(asker, asking, code);
+        if (!follow(asker, asking, code))
+            finish(asker, asking, code);
     }
 }

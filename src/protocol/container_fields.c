@@ -52,7 +52,9 @@ static const char *const recursive_words[] = { "Disabled", "IfPossible", "Enable
 static const char *const message_words[] = { "File", "FallbackToLogsOnError", NULL };
 static const char *const profile_words[] = { "RuntimeDefault", "Unconfined", "Localhost", NULL };
 static const char *const proc_words[] = { "Default", "Unmasked", NULL };
-static const char *const sidecar_words[] = { "", "Always", NULL };
+static const char *const own_words[] = { "", "Always", "OnFailure", "Never", NULL };
+static const char *const action_words[] = { "Restart", NULL };
+static const char *const operator_words[] = { "In", "NotIn", NULL };
 
 static const struct field_table config_key_table = { sizeof(struct key_ref), (const struct field[]){
     { FIELD("name", FIELD_TEXT, struct key_ref, name), .required = true, .check = name_is_subdomain,
@@ -230,6 +232,27 @@ static const struct field_table resources_table = { sizeof(struct resources), (c
     { FIELD("requests", FIELD_JSON, struct resources, requests), .check_json = check_quantities, .unhashed = true },
     { 0 } } };
 
+static bool check_codes(const struct json *json, const char *path, struct error *err)
+{
+    bool good = json_type(json) == JSON_ARRAY && json_size(json) > 0 && json_size(json) <= LIMIT_EXIT_CODES;
+    JSON_EACH(value, json) {
+        int64_t code = -1;
+        good = good && json_integer(value, &code) && code >= 0 && code <= 255;
+    }
+    return good || error_set(err, ERROR_INVALID, "%s: Invalid value: must be 1 to %d exit codes from 0 to 255", path,
+                             LIMIT_EXIT_CODES);
+}
+
+static const struct field_table codes_table = { sizeof(struct exit_codes), (const struct field[]){
+    { FIELD("operator", FIELD_WORD, struct exit_codes, not_in), .required = true, .words = operator_words },
+    { FIELD("values", FIELD_JSON, struct exit_codes, values), .required = true, .check_json = check_codes },
+    { 0 } } };
+
+static const struct field_table rule_table = { sizeof(struct restart_rule), (const struct field[]){
+    { FIELD("action", FIELD_WORD, struct restart_rule, action), .required = true, .words = action_words },
+    { FIELD("exitCodes", FIELD_OBJECT, struct restart_rule, codes), .required = true, .nested = &codes_table },
+    { 0 } } };
+
 #define CONTAINER_FIELDS                                                                                               \
     { FIELD("name", FIELD_TEXT, struct container, name), .required = true, .check = name_is_label,                     \
       .expected = "DNS label" },                                                                                       \
@@ -258,13 +281,11 @@ static const struct field_table resources_table = { sizeof(struct resources), (c
     { FIELD("terminationMessagePolicy", FIELD_WORD, struct container, message_policy), .words = message_words },       \
     { FIELD("stdin", FIELD_BOOL, struct container, stdin_open) },                                                      \
     { FIELD("stdinOnce", FIELD_BOOL, struct container, stdin_once) },                                                  \
-    { FIELD("tty", FIELD_BOOL, struct container, tty) }
+    { FIELD("tty", FIELD_BOOL, struct container, tty) },                                                               \
+    { FIELD("restartPolicy", FIELD_WORD, struct container, restart_policy), .words = own_words },                      \
+    { FIELD("restartPolicyRules", FIELD_OBJECTS, struct container, restart_rules), .max = LIMIT_RESTART_RULES,         \
+      .nested = &rule_table }
 
 const struct field_table container_table = { sizeof(struct container), (const struct field[]){
     CONTAINER_FIELDS,
-    { 0 } } };
-
-const struct field_table init_container_table = { sizeof(struct container), (const struct field[]){
-    CONTAINER_FIELDS,
-    { FIELD("restartPolicy", FIELD_WORD, struct container, sidecar), .words = sidecar_words },
     { 0 } } };

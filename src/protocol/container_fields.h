@@ -5,7 +5,6 @@
 #include "protocol/fields.h"
 
 extern const struct field_table container_table;      /* struct container */
-extern const struct field_table init_container_table; /* the same, with restartPolicy */
 extern const struct field_table seccomp_table;        /* struct security_profile */
 extern const struct field_table field_ref_table;
 extern const struct field_table resource_ref_table;

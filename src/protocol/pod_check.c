@@ -8,6 +8,7 @@
 #include "protocol/names.h"
 #include "protocol/resolve.h"
 #include "protocol/resources_check.h"
+#include "protocol/security.h"
 #include "protocol/volume_fields.h"
 
 /* "spec.containers[1]"; the caller frees. */
@@ -144,7 +145,16 @@ static bool check_probes(const struct container *container, const char *path, st
     return true;
 }
 
-static bool check_lifecycle(const struct container *container, const char *path, struct error *err)
+/* Kubernetes: a sleep is over within the grace that the pod has. */
+static bool check_sleep(const struct pod *pod, const struct handler *hook, const char *path, const char *name, struct error *err)
+{
+    int64_t seconds = hook != NULL && hook->sleep != NULL ? hook->sleep->seconds : 0;
+    return seconds <= pod->grace_seconds ||
+           error_set(err, ERROR_INVALID, "%s.lifecycle.%s.sleep: Invalid value: %" PRId64 ": must be non-negative and less than "
+                     "terminationGracePeriodSeconds (%" PRId64 ")", path, name, seconds, pod->grace_seconds);
+}
+
+static bool check_lifecycle(const struct pod *pod, const struct container *container, const char *path, struct error *err)
 {
     const struct lifecycle *lifecycle = container->lifecycle;
     if (lifecycle == NULL)
@@ -152,7 +162,10 @@ static bool check_lifecycle(const struct container *container, const char *path,
     if (lifecycle->post_start != NULL &&
         !check_handler(container, lifecycle->post_start, path, "lifecycle.postStart", err))
         return false;
-    return lifecycle->pre_stop == NULL || check_handler(container, lifecycle->pre_stop, path, "lifecycle.preStop", err);
+    if (lifecycle->pre_stop != NULL && !check_handler(container, lifecycle->pre_stop, path, "lifecycle.preStop", err))
+        return false;
+    return check_sleep(pod, lifecycle->post_start, path, "postStart", err) &&
+           check_sleep(pod, lifecycle->pre_stop, path, "preStop", err);
 }
 
 /* Kubernetes: what runs to its end has no probes and no hooks, unless it is a sidecar. */
@@ -188,10 +201,13 @@ static bool check_container(const struct pod *pod, size_t index, struct error *e
     for (size_t j = 0; j < index; j++)
         if (strcmp(pod_container(pod, j)->name, container->name) == 0)
             return error_set(err, ERROR_INVALID, "%s.name: Duplicate value: \"%s\"", path, container->name);
+    if (container->restart_rules.count > 0 && container->restart_policy == OWN_NONE)
+        return error_set(err, ERROR_INVALID, "%s.restartPolicy: Required value: must specify restartPolicy when restart rules are "
+                         "used", path);
     if (pod_role(pod, index) == ROLE_INIT && !check_init(container, path, err))
         return false;
     return check_mounts(pod, container, path, err) && check_env(container, path, err) &&
-           check_probes(container, path, err) && check_lifecycle(container, path, err) &&
+           check_probes(container, path, err) && check_lifecycle(pod, container, path, err) &&
            check_ports(pod, container, path, err) && resources_check(container, path, err);
 }
 
@@ -241,6 +257,26 @@ static bool check_own_users(const struct pod *pod, struct error *err)
     return true;
 }
 
+/* Kubernetes: in the host's namespaces they would be the host's. */
+static bool check_sysctls(const struct pod *pod, struct error *err)
+{
+    const struct sysctl *sysctls = pod->security != NULL ? pod->security->sysctls.items : NULL;
+    for (size_t i = 0; pod->security != NULL && i < pod->security->sysctls.count; i++) {
+        AUTO_FREE char *name = security_sysctl_name(sysctls[i].name);
+        bool net = strncmp(name, "net.", 4) == 0;
+        bool ipc = strncmp(name, "kernel.shm", 10) == 0 || strncmp(name, "kernel.msg", 10) == 0 ||
+                   strcmp(name, "kernel.sem") == 0 || strncmp(name, "fs.mqueue.", 10) == 0;
+        if ((net && pod->host_network) || (ipc && pod->host_ipc))
+            return error_set(err, ERROR_INVALID, "spec.securityContext.sysctls[%zu].name: Invalid value: \"%s\": may not be specified "
+                             "when '%s' is true", i, sysctls[i].name, net ? "hostNetwork" : "hostIPC");
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(sysctls[j].name, sysctls[i].name) == 0)
+                return error_set(err, ERROR_INVALID, "spec.securityContext.sysctls[%zu].name: Duplicate value: \"%s\"", i,
+                                 sysctls[i].name);
+    }
+    return true;
+}
+
 bool pod_check(const struct pod *pod, struct error *err)
 {
     if (pod_count(pod) > LIMIT_CONTAINERS)
@@ -255,5 +291,5 @@ bool pod_check(const struct pod *pod, struct error *err)
     if (pod->dns_policy == DNS_NONE && (pod->dns == NULL || pod->dns->servers.count == 0))
         return error_set(err, ERROR_INVALID, "spec.dnsConfig.nameservers: Required value: must provide at least one "
                          "DNS nameserver when `dnsPolicy` is None");
-    return check_host_ports(pod, err) && check_volumes(pod, err);
+    return check_sysctls(pod, err) && check_host_ports(pod, err) && check_volumes(pod, err);
 }

@@ -8,11 +8,13 @@
 #include "protocol/pod_check.h"
 #include "protocol/volume_fields.h"
 
+#define SYSCTL_NAME_MAX 253
 #define LIMIT_SECONDS (86400 * 366)
 
 static const char *const restart_words[] = { "Always", "OnFailure", "Never", NULL };
 static const char *const dns_words[] = { "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None", NULL };
 static const char *const groups_words[] = { "Merge", "Strict", NULL };
+static const char *const os_words[] = { "linux", NULL };
 static const char *const change_words[] = { "Always", "OnRootMismatch", NULL };
 
 static bool check_numbers(const struct json *json, const char *path, struct error *err)
@@ -33,6 +35,15 @@ static bool check_labels(const struct json *json, const char *path, struct error
     return good || error_set(err, ERROR_INVALID, "%s must map labels to strings", path);
 }
 
+/* Of the two ways to part it, with dots or with slashes, the first one that stands there. */
+static bool is_sysctl_name(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+    bool ends_well = text[0] != '\0' && strchr(letters, text[0]) != NULL && strchr(letters, text[strlen(text) - 1]) != NULL;
+    return ends_well && strlen(text) <= SYSCTL_NAME_MAX && text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-_./")] == '\0' &&
+           strstr(text, "..") == NULL && strstr(text, "//") == NULL;
+}
+
 static const struct field_table alias_table = { sizeof(struct host_alias), (const struct field[]){
     { FIELD("ip", FIELD_TEXT, struct host_alias, ip), .required = true },
     { FIELD("hostnames", FIELD_TEXTS, struct host_alias, names), .max = LIMIT_HOST_NAMES },
@@ -51,7 +62,8 @@ static const struct field_table dns_table = { sizeof(struct dns_config), (const 
     { 0 } } };
 
 static const struct field_table sysctl_table = { sizeof(struct sysctl), (const struct field[]){
-    { FIELD("name", FIELD_TEXT, struct sysctl, name), .required = true },
+    { FIELD("name", FIELD_TEXT, struct sysctl, name), .required = true, .check = is_sysctl_name,
+      .expected = "name of a sysctl, as kernel.shmmax" },
     { FIELD("value", FIELD_TEXT, struct sysctl, value) },
     { 0 } } };
 
@@ -66,6 +78,10 @@ static const struct field_table pod_security_table = { sizeof(struct pod_securit
     { FIELD("seccompProfile", FIELD_OBJECT, struct pod_security, seccomp), .nested = &seccomp_table },
     { FIELD("appArmorProfile", FIELD_OBJECT, struct pod_security, app_armor), .nested = &seccomp_table },
     { FIELD("sysctls", FIELD_OBJECTS, struct pod_security, sysctls), .max = LIMIT_SYSCTLS, .nested = &sysctl_table },
+    { 0 } } };
+
+static const struct field_table os_table = { sizeof(struct pod_os), (const struct field[]){
+    { FIELD("name", FIELD_WORD, struct pod_os, name), .required = true, .words = os_words },
     { 0 } } };
 
 static const struct field_table pull_secret_table = { sizeof(struct pull_secret), (const struct field[]){
@@ -84,7 +100,7 @@ const struct field_table pod_table = { sizeof(struct pod), (const struct field[]
     { FIELD("terminationGracePeriodSeconds", FIELD_INTEGER, struct pod, grace_seconds), .fallback = 30,
       .max = LIMIT_SECONDS },
     { FIELD("initContainers", FIELD_OBJECTS, struct pod, init_containers), .max = LIMIT_CONTAINERS,
-      .nested = &init_container_table },
+      .nested = &container_table },
     { FIELD("hostPID", FIELD_BOOL, struct pod, host_pid) },
     { FIELD("hostIPC", FIELD_BOOL, struct pod, host_ipc) },
     { FIELD("hostUsers", FIELD_BOOL, struct pod, host_users), .fallback = true },
@@ -98,6 +114,7 @@ const struct field_table pod_table = { sizeof(struct pod), (const struct field[]
     { FIELD("dnsPolicy", FIELD_WORD, struct pod, dns_policy), .words = dns_words },
     { FIELD("dnsConfig", FIELD_OBJECT, struct pod, dns), .nested = &dns_table },
     { FIELD("securityContext", FIELD_OBJECT, struct pod, security), .nested = &pod_security_table },
+    { FIELD("os", FIELD_OBJECT, struct pod, os), .nested = &os_table, .unhashed = true },
     { FIELD("nodeSelector", FIELD_JSON, struct pod, node_selector), .check_json = check_labels, .unhashed = true },
     { 0 } } };
 

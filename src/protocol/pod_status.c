@@ -75,7 +75,9 @@ static void set_trouble(const struct pod_report *report, struct json *flat)
         message = status_waiting_message(report, (size_t)(one - report->shown));
     } else if (one != NULL) {
         reason = status_ending_reason(one->ending);
-        message = mem_printf("exit code %" PRId64, one->ending->exit_code);
+        const char *said = one->ending->message;
+        message = mem_printf("exit code %" PRId64 "%s%.200s", one->ending->exit_code, said != NULL ? ": " : "",
+                             said != NULL ? said : "");
     }
     if (report->refusal != NULL) {
         reason = reason != NULL ? reason : report->refusal->reason;

@@ -70,6 +70,15 @@ static bool container_allowed(enum security_level level, const struct container 
     return capabilities_allowed(level, where, security->capabilities, err);
 }
 
+char *security_sysctl_name(const char *name)
+{
+    char *out = mem_strdup(name);
+    size_t first = strcspn(name, "./");
+    for (char *at = name[first] == '/' ? out : NULL; at != NULL && *at != '\0'; at++)
+        *at = *at == '/' ? '.' : *at == '.' ? '/' : *at;
+    return out;
+}
+
 static bool pod_security_allowed(enum security_level level, const struct pod_security *security, struct error *err)
 {
     const struct sysctl *sysctls = security != NULL ? security->sysctls.items : NULL;
@@ -79,11 +88,12 @@ static bool pod_security_allowed(enum security_level level, const struct pod_sec
         return violates(level, "the pod", "set seccompProfile Unconfined", err);
     if (level == LEVEL_RESTRICTED && (security->run_as_user == 0 || security->run_as_non_root == 0))
         return violates(level, "the pod", "run as root", err);
-    for (size_t i = 0; i < security->sysctls.count; i++)
-        if (!is_among(sysctls[i].name, safe_sysctls)) {
-            AUTO_FREE char *what = mem_printf("set the sysctl %.80s", sysctls[i].name);
+    for (size_t i = 0; i < security->sysctls.count; i++) {
+        AUTO_FREE char *name = security_sysctl_name(sysctls[i].name);
+        AUTO_FREE char *what = mem_printf("set the sysctl %.80s", name);
+        if (!is_among(name, safe_sysctls))
             return violates(level, "the pod", what, err);
-        }
+    }
     return true;
 }
 
@@ -193,8 +203,9 @@ struct json *security_of_pod(const struct pod *pod)
     json_set_text(out, "fsGroupChangePolicy", security->fs_group_on_mismatch == 1 ? "OnRootMismatch" : "Always");
     const struct sysctl *sysctls = security->sysctls.items;
     struct json *list = json_set_array(out, "sysctls");
-    for (size_t i = 0; i < security->sysctls.count; i++)
-        json_add(list, json_new_texts("name", sysctls[i].name, "value",
-                                      sysctls[i].value != NULL ? sysctls[i].value : "", NULL));
+    for (size_t i = 0; i < security->sysctls.count; i++) {
+        AUTO_FREE char *name = security_sysctl_name(sysctls[i].name);
+        json_add(list, json_new_texts("name", name, "value", sysctls[i].value != NULL ? sysctls[i].value : "", NULL));
+    }
     return out;
 }

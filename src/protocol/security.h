@@ -22,4 +22,9 @@ struct json *security_effective(enum security_level level, const struct pod *pod
 /* The part of the pod's securityContext that is its own: groups, fsGroup, sysctls. */
 struct json *security_of_pod(const struct pod *pod);
 
+/* With dots, where a document has slashes: "net/ipv4/conf/eth0.1/forwarding" is net.ipv4.conf.eth0/1.forwarding. The caller
+ * frees.
+ */
+char *security_sysctl_name(const char *name);
+
 #endif

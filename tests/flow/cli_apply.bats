@@ -108,6 +108,19 @@ assert sorted(o["metadata"]["annotations"])==["davit/generation","mine"], o'
     [ -n "$(held "$NODE/desired/other/configmaps/b")" ]
 }
 
+@test "a PodList, as the API gives it, is a List of Pods" {
+    echo '{"apiVersion":"v1","kind":"PodList","items":[{"metadata":{"name":"a"},"spec":{"containers":[{"name":"c","image":"demo:1"}]}}]}' > "$DIR/pods.json"
+    run -0 davit apply -f "$DIR/pods.json" --node press-7
+    [ "$output" = "pod/a created" ]
+    [ "$(held "$NODE/desired/default/pods/a" | jq -r .kind)" = Pod ]
+}
+
+@test "a name that a server would make up is asked for" {
+    printf 'apiVersion: v1\nkind: Pod\nmetadata:\n  generateName: a-\n' > "$DIR/generate.yaml"
+    run -1 davit apply -f "$DIR/generate.yaml" --node press-7
+    contains "a Pod without metadata.name: nobody here makes one up from generateName"
+}
+
 @test "a hundred objects are applied, and then unchanged" {
     local i
     for i in $(seq 100); do

@@ -239,6 +239,10 @@ setup() {
     manifest probe-http
 }
 
+@test "manifest: probe-redirects" {
+    manifest probe-redirects
+}
+
 @test "manifest: probe-tcp-refused" {
     manifest probe-tcp-refused
 }
@@ -277,6 +281,10 @@ setup() {
 
 @test "manifest: resources-guaranteed" {
     manifest resources-guaranteed
+}
+
+@test "manifest: restart-rules" {
+    manifest restart-rules
 }
 
 @test "manifest: run-as-non-root" {
@@ -345,6 +353,10 @@ setup() {
 
 @test "manifest: sysctl" {
     manifest sysctl
+}
+
+@test "manifest: termination-from-half-a-line" {
+    manifest termination-from-half-a-line
 }
 
 @test "manifest: termination-from-log" {

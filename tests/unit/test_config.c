@@ -83,7 +83,7 @@ static void every_key_is_read(void **state)
 {
     (void)state;
     struct config *config = good(
-        "# a comment\n; another\n\n[node]\nname = press-7\nlabels = site=plant-1, rack=4\ngroups = line-3,presses plant\n"
+        "# a comment\n; another\n\n[node]\nname = press-7\nlabels = site=plant-1, rack=4, kubernetes.io/arch=z80\ngroups = line-3,presses plant\n"
         "[broker]\nurl=mqtts://broker:8883\nroot=acme/davit\nmax_document=2048\nusername=u\npassword_file=/p\n"
         "ca_file=/ca\ncert_file=/c\nkey_file=/k\nkeepalive=30\n"
         "[paths]\nstate_dir=/s\nrun_dir=/r\nmanifests_dir=/m\nlibexec_dir=/l\nplugin_dir=/pl\n"
@@ -92,6 +92,11 @@ static void every_key_is_read(void **state)
     assert_string_equal(config->node, "press-7");
     assert_string_equal(json_get_text(config->labels, "site"), "plant-1");
     assert_string_equal(json_get_text(config->labels, "rack"), "4");
+    /* those that every node has, where nobody says otherwise */
+    assert_string_equal(json_get_text(config->labels, "kubernetes.io/hostname"), "press-7");
+    assert_string_equal(json_get_text(config->labels, "kubernetes.io/os"), "linux");
+    assert_string_equal(json_get_text(config->labels, "kubernetes.io/arch"), "z80");
+    assert_non_null(json_get_text(config->labels, "beta.kubernetes.io/arch"));
     assert_int_equal(config->groups.count, 3);
     assert_string_equal(config->groups.items[2], "plant");
     assert_string_equal(config->url, "mqtts://broker:8883");

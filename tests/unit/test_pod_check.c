@@ -44,6 +44,17 @@ static const struct row {
     { ONE("\"ports\":[{\"containerPort\":80,\"hostPort\":80},{\"containerPort\":81,\"hostPort\":80}]"),
       "spec.containers[0].ports[1].hostPort: Duplicate value: \"TCP//80\"" },
     { ONE("\"ports\":[{\"containerPort\":80,\"hostPort\":80},{\"containerPort\":80,\"hostPort\":80,\"protocol\":\"UDP\"}]"), NULL },
+    { WITH("\"os\":{\"name\":\"linux\"}"), NULL },
+    { WITH("\"os\":{\"name\":\"windows\"}"), "spec.os.name: Unsupported value: \"windows\": supported values: \"linux\"" },
+    { WITH("\"hostNetwork\":true,\"securityContext\":{\"sysctls\":[{\"name\":\"net/ipv4/tcp_syncookies\",\"value\":\"1\"}]}"),
+      "spec.securityContext.sysctls[0].name: Invalid value: \"net/ipv4/tcp_syncookies\": may not be specified when 'hostNetwork' "
+      "is true" },
+    { WITH("\"securityContext\":{\"sysctls\":[{\"name\":\"kernel.shmmax-\",\"value\":\"1\"}]}"),
+      "spec.securityContext.sysctls[0].name: Invalid value: \"kernel.shmmax-\": must be a name of a sysctl, as kernel.shmmax" },
+    { ONE("\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":31}}}"),
+      "spec.containers[0].lifecycle.preStop.sleep: Invalid value: 31: must be non-negative and less than "
+      "terminationGracePeriodSeconds (30)" },
+    { ONE("\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":30}}}"), NULL },
     /* probes */
     { PROBE("livenessProbe", ""), "spec.containers[0].livenessProbe: Required value: must specify a handler type" },
     { PROBE("livenessProbe", EXEC ",\"tcpSocket\":{\"port\":1}"),
@@ -58,8 +69,14 @@ static const struct row {
     { INIT("\"livenessProbe\":{" EXEC "}"),
       "spec.initContainers[0].livenessProbe: Forbidden: may not be set for init containers without restartPolicy=Always" },
     { INIT("\"restartPolicy\":\"Always\",\"livenessProbe\":{" EXEC "}"), NULL },
-    { INIT("\"restartPolicy\":\"Never\""),
-      "spec.initContainers[0].restartPolicy: Unsupported value: \"Never\": supported values: \"Always\"" },
+    { INIT("\"restartPolicy\":\"Never\""), NULL },
+    { INIT("\"restartPolicy\":\"never\""), "spec.initContainers[0].restartPolicy: Unsupported value: \"never\": supported values: "
+                                          "\"Always\", \"OnFailure\", \"Never\"" },
+    { ONE("\"restartPolicyRules\":[{\"action\":\"Restart\",\"exitCodes\":{\"operator\":\"In\",\"values\":[42]}}]"),
+      "spec.containers[0].restartPolicy: Required value: must specify restartPolicy when restart rules are used" },
+    { ONE("\"restartPolicy\":\"Never\",\"restartPolicyRules\":[{\"action\":\"Restart\",\"exitCodes\":{\"operator\":\"In\","
+          "\"values\":[256]}}]"),
+      "spec.containers[0].restartPolicyRules[0].exitCodes.values: Invalid value: must be 1 to 255 exit codes from 0 to 255" },
     /* environment */
     { ENV("{}"), "spec.containers[0].env[0].valueFrom: Invalid value: \"\": must specify one of: `fieldRef`, `resourceFieldRef`, "
                  "`configMapKeyRef` or `secretKeyRef`" },

@@ -22,7 +22,7 @@ static void life_begin(struct lifekit *kit, enum restart_policy policy)
     static char init[] = "init", side[] = "side", web[] = "web", image[] = "demo:1";
     memset(kit, 0, sizeof(*kit));
     kit->inits[0] = (struct container){ .name = init, .image = image };
-    kit->inits[1] = (struct container){ .name = side, .image = image, .sidecar = 1 };
+    kit->inits[1] = (struct container){ .name = side, .image = image, .restart_policy = OWN_ALWAYS };
     kit->mains[0] = (struct container){ .name = web, .image = image };
     kit->pod = (struct pod){ .init_containers = { kit->inits, 2 }, .containers = { kit->mains, 1 },
                              .restart_policy = policy, .grace_seconds = 30, .deadline_seconds = POD_UNSET };

@@ -40,6 +40,7 @@ static void each_profile_lets_in_what_it_says(void **state)
         { WITH("\"procMount\":\"Unmasked\""), true, false, false },
         { WITH("\"seccompProfile\":{\"type\":\"Unconfined\"}"), true, false, false },
         { POD("\"securityContext\":{\"sysctls\":[{\"name\":\"kernel.msgmax\",\"value\":\"1\"}]}"), true, false, false },
+        { POD("\"securityContext\":{\"sysctls\":[{\"name\":\"kernel/shm_rmid_forced\",\"value\":\"1\"}]}"), true, true, true },
         { POD("\"securityContext\":{\"sysctls\":[{\"name\":\"net.ipv4.tcp_syncookies\",\"value\":\"1\"}]}"), true, true, true },
     };
     (void)state;
