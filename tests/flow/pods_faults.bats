@@ -15,10 +15,10 @@ setup_file() {
     flow_node
     local i
     for i in {1..5}; do
-        MARK=${MARK}0$i OUT=$DIR put "still$i"
+        MARK=${MARK}9$i OUT=$DIR put "still$i"
     done
     for i in {1..5}; do
-        within 20 one_sleeps "${MARK}0$i"
+        within 20 one_sleeps "${MARK}9$i"
     done
     still >"$DIR/still"
 }
@@ -37,11 +37,11 @@ setup() {
     flow_test
 }
 
-# The processes of the five; FLOW_MARK of the file is the number without a test's own digits.
+# The processes of the five. FLOW_MARK is the file's number, without a test's own digits.
 still() {
     local i
     for i in {1..5}; do
-        sleepers "${FLOW_MARK:-$MARK}0$i"
+        sleepers "${FLOW_MARK:-$MARK}9$i"
     done
 }
 
