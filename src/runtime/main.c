@@ -122,11 +122,18 @@ static _Noreturn void serve(struct frame_reader *reader, struct host *host, stru
     struct pollfd parent = {.fd = FRAME_CHILD_FD, .events = POLLIN};
     char *buffer = mem_alloc(READ_BYTES);
     struct error err;
+    bool rested = false;
     ssize_t got;
 
     for (;;) {
         take_frames(reader, host, pool);
-        if (poll(&parent, 1, pool_expire(pool, clock_boot_ms())) <= 0)
+        int expires_ms = pool_expire(pool, clock_boot_ms());
+        bool may_rest = expires_ms < 0 && !rested;
+        int ready = poll(&parent, 1, may_rest ? MEM_REST_MS : expires_ms);
+        rested = ready == 0 && (rested || may_rest);
+        if (ready == 0 && may_rest)
+            mem_rest();
+        if (ready <= 0)
             continue;
         got = read(FRAME_CHILD_FD, buffer, READ_BYTES);
         if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
