@@ -198,6 +198,11 @@ static void committed(void *ctx, const struct error *err)
     object->replacing = false;
     if (err != NULL) {
         core_store_failed(core, err);
+        /* It is tried until it works. Held back for so long, its PUBACK would end the connection, and nobody would hear
+         * what is wrong; the broker keeps the document should this process end before.
+         */
+        inbox_taken(core, change->seq);
+        change->seq = -1;
         change->retry_ms = core_boot_ms(core) + CORE_DISK_RETRY_MS;
         change->next = core->changes;
         core->changes = change;

@@ -111,6 +111,12 @@ static void on_timer(uv_timer_t *timer)
     daemon_settle(timer->data);
 }
 
+static void on_rest(uv_timer_t *timer)
+{
+    (void)timer;
+    mem_rest();
+}
+
 void daemon_settle(struct daemon *daemon)
 {
     uint64_t next = core_settle(daemon->core);
@@ -121,6 +127,7 @@ void daemon_settle(struct daemon *daemon)
         end_now(daemon);
     /* Boot time and the loop's clock differ by suspends: a late timer looks again, it decides nothing. */
     uv_update_time(daemon->loop);
+    uv_timer_start(&daemon->rest_timer, on_rest, MEM_REST_MS, 0);
     if (next == 0)
         uv_timer_stop(&daemon->timer);
     else
@@ -251,7 +258,7 @@ static void start_handles(struct daemon *daemon)
     daemon->store_poll.data = daemon;
     uv_poll_start(&daemon->store_poll, UV_READABLE, on_store);
     uv_timer_t *const timers[] = { &daemon->timer, &daemon->link_timer, &daemon->watchdog, &daemon->end_timer,
-                                   &daemon->manifests_timer };
+                                   &daemon->manifests_timer, &daemon->rest_timer };
     for (size_t i = 0; i < sizeof(timers) / sizeof(timers[0]); i++)
         start_timer(daemon, timers[i]);
     uv_timer_start(&daemon->link_timer, on_link_wait, LINK_WAIT_MS, 0);

@@ -33,7 +33,7 @@ struct daemon {
     uv_timer_t end_timer;
     uv_signal_t sigterm, sigint, sighup;
     uv_fs_event_t manifests;
-    uv_timer_t manifests_timer;
+    uv_timer_t manifests_timer, rest_timer;
     bool ending;
 };
 

@@ -118,6 +118,7 @@ static int parent_read(struct link *link, struct error *err)
 static int link_loop(struct link *link)
 {
     struct error err = {0};
+    bool rested = false;
 
     if (!frames_handle(link, &err)) {
         log_error("the parent sent nonsense: %s", err.message);
@@ -129,9 +130,13 @@ static int link_loop(struct link *link)
                                {.fd = up_wake_fd(link->up), .events = POLLIN}};
         eventfd_t count;
         int state = 1;
+        int ready = poll(fds, 2, rested ? -1 : MEM_REST_MS);
 
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+        if (ready < 0 && errno != EINTR)
             return 1;
+        rested = ready == 0;
+        if (rested)
+            mem_rest();
         if (fds[1].revents != 0)
             (void)!eventfd_read(fds[1].fd, &count);
         if (fds[0].revents & (POLLIN | POLLHUP | POLLERR))

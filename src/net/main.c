@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <malloc.h>
 #include <netlink/netlink.h>
 #include <signal.h>
@@ -218,6 +219,16 @@ static bool handle(struct net *net, const struct frame *frame)
     return false;
 }
 
+static bool receive(struct frame_reader *reader, struct frame *frame, struct error *err)
+{
+    struct pollfd parent = { .fd = FRAME_CHILD_FD, .events = POLLIN };
+    if (frame_reader_next(reader, frame, err))
+        return true;
+    if (err->code == ERROR_NONE && poll(&parent, 1, MEM_REST_MS) == 0)
+        mem_rest();
+    return err->code == ERROR_NONE && frame_receive(FRAME_CHILD_FD, reader, frame, err);
+}
+
 int main(void)
 {
     static struct net net;
@@ -233,7 +244,7 @@ int main(void)
         return 2;
     }
     fcntl(FRAME_CHILD_FD, F_SETFL, fcntl(FRAME_CHILD_FD, F_GETFL) & ~O_NONBLOCK);
-    while (frame_receive(FRAME_CHILD_FD, reader, &frame, &err)) {
+    while (receive(reader, &frame, &err)) {
         bool good = handle(&net, &frame);
         frame_free(&frame);
         if (!good)

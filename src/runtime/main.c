@@ -125,11 +125,18 @@ static _Noreturn void serve(struct frame_reader *reader, struct host *host, stru
     int fds[LIMIT_FRAME_FDS];
     struct error err;
     size_t fd_count;
+    bool rested = false;
     ssize_t got;
 
     for (;;) {
         take_frames(reader, host, pool);
-        if (poll(&parent, 1, pool_expire(pool, clock_boot_ms())) <= 0)
+        int expires_ms = pool_expire(pool, clock_boot_ms());
+        bool may_rest = expires_ms < 0 && !rested;
+        int ready = poll(&parent, 1, may_rest ? MEM_REST_MS : expires_ms);
+        rested = ready == 0 && (rested || may_rest);
+        if (ready == 0 && may_rest)
+            mem_rest();
+        if (ready <= 0)
             continue;
         got = socket_receive(FRAME_CHILD_FD, buffer, READ_BYTES, fds, &fd_count);
         if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) {
