@@ -84,7 +84,11 @@ static bool put_into(const char *folder, pid_t pid)
     int len = snprintf(text, sizeof(text), "%d", pid);
     struct error ignored; /* the write tells */
 
-    if (!file_make_dirs(folder, CGROUP_FOLDER_MODE, &ignored))
+    AUTO_FREE char *pod = mem_printf("%s/..", folder);
+    AUTO_FREE char *top = mem_printf("%s/../..", folder);
+    /* As crun makes them: containers look at theirs, also those whose root is somebody else. */
+    if (!file_make_dirs(folder, CGROUP_FOLDER_MODE, &ignored) || chmod(folder, CGROUP_FOLDER_MODE) != 0 ||
+        chmod(pod, CGROUP_FOLDER_MODE) != 0 || chmod(top, CGROUP_FOLDER_MODE) != 0)
         return false;
     AUTO_CLOSE int fd = open(file, O_WRONLY | O_CLOEXEC);
     return fd >= 0 && write(fd, text, (size_t)len) == len;

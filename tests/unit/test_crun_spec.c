@@ -81,6 +81,7 @@ static void a_pod_with_its_own_network_and_volumes(void **state)
         .ipc = "/run/davit/crun/pods/u/ipc", .pid = "/run/davit/crun/pods/u/pid", .shm = "/run/davit/crun/pods/u/shm",
         .cgroups_path = "/davit/u/web-0", .bundle = "/run/davit/crun/bundles/u-web-0", .mounts = mounts, .mount_count = 3,
         .container = container, .context = context, .oom_score_adj = 999, .message = "/state/upper/u/message",
+        .userns = "/run/davit/userns/u", .first_id = 2147483648,
     };
 
     (void)state;
