@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "apparmor.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -42,6 +43,7 @@ struct creation {
     struct shared shared;
     struct volume_mounts volumes;
     struct json *args, *env, *seccomp;
+    char *apparmor;
     struct user user;
     struct devices devices;
 };
@@ -129,6 +131,7 @@ static bool write_config(struct creation *creation, struct error *err)
         .bundle = creation->bundle, .mounts = creation->volumes.mounts, .mount_count = creation->volumes.count,
         .pod = document->pod_json, .container = document->container,
         .context = json_get(document->container, "securityContext"), .seccomp = creation->seccomp,
+        .apparmor = creation->apparmor,
         .oom_score_adj = choose_oom_score(creation), .message = message,
         .bidirectional = is_bidirectional(&creation->volumes), .devices = creation->devices.list,
         .device_count = creation->devices.count, .more_mounts = creation->devices.mounts,
@@ -154,7 +157,9 @@ static bool resolve_rights(struct creation *creation, struct error *err)
     JSON_EACH(pair, creation->devices.env)
         json_add_text(creation->env, json_text(pair));
     creation->reason = "CreateContainerError";
-    return security_seccomp(json_get(document->container, "securityContext"), SECCOMP_DIR, &creation->seccomp, err);
+    const struct json *context = json_get(document->container, "securityContext");
+    return security_seccomp(context, SECCOMP_DIR, &creation->seccomp, err) &&
+           apparmor_choose(context, &apparmor_host, &creation->apparmor, err);
 }
 
 /* Others may pass, and see no more than what they can name. */
@@ -253,6 +258,7 @@ struct instance *create_instance(struct crun *crun, const struct document *docum
     json_free(creation.args);
     json_free(creation.env);
     json_free(creation.seccomp);
+    free(creation.apparmor);
     device_free(&creation.devices);
     free(creation.bundle);
     free(creation.cgroups_path);

@@ -34,6 +34,7 @@ struct spec {
     bool cgroup_namespace, cgroup_v2;
     const struct json *pod, *container, *context; /* the document's; context: the effective securityContext */
     const struct json *seccomp;    /* OCI's; NULL: none */
+    const char *apparmor;          /* a profile; NULL: none */
     int64_t oom_score_adj;
     const char *message;           /* the file of the termination message; NULL: none */
     bool bidirectional;            /* a mount goes out of it */

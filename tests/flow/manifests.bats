@@ -18,6 +18,10 @@ setup() {
     flow_test
 }
 
+@test "manifest: apparmor-missing" {
+    manifest apparmor-missing
+}
+
 @test "manifest: capabilities" {
     manifest capabilities
 }
