@@ -46,6 +46,11 @@ char *cgroup_container_path(const char *uid, const char *container, int64_t atte
     return mem_printf("/davit/%s/%s-%lld", uid, container, (long long)attempt);
 }
 
+char *cgroup_pod_path(const char *uid)
+{
+    return mem_printf("/davit/%s", uid);
+}
+
 char *cgroup_pause_path(const char *uid)
 {
     return mem_printf("/davit/%s/pause", uid); /* no container's: those end in their attempt */
@@ -163,7 +168,7 @@ void cgroup_remove(const char *path)
 
 void cgroup_remove_pod(const char *uid)
 {
-    AUTO_FREE char *path = mem_printf("/davit/%s", uid);
+    AUTO_FREE char *path = cgroup_pod_path(uid);
 
     cgroup_remove(path);
 }

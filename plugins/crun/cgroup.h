@@ -12,6 +12,7 @@ bool cgroup_is_v2(void);
 /* v2: the leaf where conmons live, so that they are in no unit's cgroup. -1: there is none. The caller closes it. */
 int cgroup_open_conmon(void);
 char *cgroup_container_path(const char *uid, const char *container, int64_t attempt); /* the caller frees */
+char *cgroup_pod_path(const char *uid);
 char *cgroup_pause_path(const char *uid);
 /* Puts a process into the folder `path` of every hierarchy that takes it; made where it is missing. */
 MUST_CHECK bool cgroup_put(const char *path, pid_t pid, struct error *err);

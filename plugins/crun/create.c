@@ -211,6 +211,17 @@ static bool prepare(struct creation *creation, struct error *err)
     return resolve_rootfs(creation, err) && resolve_rights(creation, err) && write_config(creation, err);
 }
 
+/* The folder is crun's by now. A kernel that does not take them leaves the containers' own, which were set. */
+static void limit_pod(const struct creation *creation)
+{
+    const struct json *limits = json_get(creation->document->pod_json, "linux");
+    AUTO_FREE char *path = cgroup_pod_path(creation->document->uid);
+    struct error err;
+
+    if (limits != NULL && !limits_apply(limits, path, creation->crun->cgroup_v2, &err))
+        crun_log(creation->crun, 4, "pod %s: %s", creation->document->uid, err.message);
+}
+
 static struct instance *launch(struct creation *creation, int cancel_fd, struct error *err)
 {
     struct instance *instance = instance_new(creation->document);
@@ -219,6 +230,7 @@ static struct instance *launch(struct creation *creation, int cancel_fd, struct 
     instance->log_path = pod_log_path(creation->crun, creation->document);
     if (conmon_create(creation->crun, instance, cancel_fd, err)) {
         instance->created_ms = clock_wall_ms();
+        limit_pod(creation);
         if (record_write(creation->crun, instance, err))
             return instance;
     }

@@ -351,6 +351,17 @@ static bool update_limits(struct crun *crun, const char *uid, const struct json 
     return true;
 }
 
+/* Before the containers' and again after them: a container's may not be above its pod's, before, in between and after. */
+static bool update_pod(struct crun *crun, const struct json *json, const char *uid, bool before, struct error *err)
+{
+    AUTO_FREE char *path = cgroup_pod_path(uid);
+    const struct json *limits = json_get(json, "linux");
+
+    if (limits == NULL || json_size(json_get(json, "containers")) == 0)
+        return true;
+    return limits_apply(limits, path, crun->cgroup_v2, err) || before;
+}
+
 static enum davit_result plugin_update(void *ctx, const char *text, struct davit_call *call)
 {
     struct crun *crun = ctx;
@@ -362,7 +373,9 @@ static enum davit_result plugin_update(void *ctx, const char *text, struct davit
         result = fail(crun, call, "InvalidDocument", &err);
     else if (!volume_update(crun, address.uid, json_get(address.json, "volumes"),
                             json_get_integer(address.json, "fsGroup", -1), &err) ||
-             !update_limits(crun, address.uid, json_get(address.json, "containers"), &err))
+             !update_pod(crun, address.json, address.uid, true, &err) ||
+             !update_limits(crun, address.uid, json_get(address.json, "containers"), &err) ||
+             !update_pod(crun, address.json, address.uid, false, &err))
         result = fail(crun, call, "UpdateError", &err);
     address_free(&address);
     return result;
