@@ -18,6 +18,8 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "limits.h"
+#include "unit.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define CGROUP_FOLDER_MODE 0755
@@ -41,19 +43,42 @@ int cgroup_open_conmon(void)
     return open(CGROUP_ROOT "/davit/conmon", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 }
 
-char *cgroup_container_path(const char *uid, const char *container, int64_t attempt)
+char *cgroup_pod_path(const struct crun *crun, const char *uid)
 {
-    return mem_printf("/davit/%s/%s-%lld", uid, container, (long long)attempt);
+    AUTO_FREE char *slice = unit_slice(uid);
+
+    return crun->systemd ? mem_printf("/davit.slice/%s", slice) : mem_printf("/davit/%s", uid);
 }
 
-char *cgroup_pod_path(const char *uid)
+char *cgroup_container_path(const struct crun *crun, const struct document *document)
 {
-    return mem_printf("/davit/%s", uid);
+    AUTO_FREE char *pod = cgroup_pod_path(crun, document->uid);
+    AUTO_FREE char *scope = unit_scope(document->id);
+
+    return crun->systemd ? mem_printf("%s/%s", pod, scope)
+                         : mem_printf("%s/%s-%lld", pod, document->container_name, (long long)document->attempt);
 }
 
-char *cgroup_pause_path(const char *uid)
+char *cgroup_spec_path(const struct crun *crun, const struct document *document)
 {
-    return mem_printf("/davit/%s/pause", uid); /* no container's: those end in their attempt */
+    AUTO_FREE char *slice = unit_slice(document->uid);
+
+    return crun->systemd ? mem_printf("%s:davit:%s", slice, document->id) : cgroup_container_path(crun, document);
+}
+
+char *cgroup_pause_path(const struct crun *crun, const char *uid)
+{
+    AUTO_FREE char *pod = cgroup_pod_path(crun, uid);
+
+    return mem_printf("%s/pause", pod); /* no container's: those end in their attempt */
+}
+
+bool cgroup_limit(const struct crun *crun, const char *path, const struct json *limits, struct error *err)
+{
+    const char *unit = strrchr(path, '/') + 1;
+
+    return crun->systemd ? unit_limit(unit, limits, limits_weight(json_get_integer(limits, "cpuShares", 0)), err)
+                         : limits_apply(limits, path, crun->cgroup_v2, err);
 }
 
 typedef bool (*folder_visitor)(const char *folder, pid_t pid);
@@ -166,10 +191,13 @@ void cgroup_remove(const char *path)
         closedir(root);
 }
 
-void cgroup_remove_pod(const char *uid)
+void cgroup_remove_pod(const struct crun *crun, const char *uid)
 {
-    AUTO_FREE char *path = cgroup_pod_path(uid);
+    AUTO_FREE char *path = cgroup_pod_path(crun, uid);
+    struct error err;
 
+    if (crun->systemd && !unit_stop(strrchr(path, '/') + 1, &err))
+        crun_log(crun, 4, "%s", err.message);
     cgroup_remove(path);
 }
 
@@ -193,6 +221,11 @@ bool cgroup_was_oom(const struct crun *crun, const char *id)
     size_t len;
     const char *found;
 
+    AUTO_FREE char *bundle = crun_bundle_path(crun, id);
+    AUTO_FREE char *said = mem_printf("%s/oom", bundle);
+
+    if (access(said, F_OK) == 0) /* conmon's, for systemd removes a scope as soon as it is empty */
+        return true;
     if (path == NULL || !file_read(file, EVENTS_BYTES, &text, &len, &ignored))
         return false;
     found = strstr(text, "oom_kill ");

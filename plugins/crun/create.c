@@ -39,7 +39,7 @@ struct creation {
     const char *reason; /* of the step that runs */
     bool pod_made, bundle_touched;
     char hostname[HOSTNAME_BYTES];
-    char *bundle, *cgroups_path, *netns;
+    char *bundle, *cgroups_path, *cgroup, *netns;
     struct shared shared;
     struct volume_mounts volumes;
     struct json *args, *env, *seccomp;
@@ -200,7 +200,7 @@ static bool prepare(struct creation *creation, struct error *err)
     creation->bundle_touched = true;
     struct document mapped = *document;
     mapped.userns = creation->shared.userns;
-    if (!bundle_make(crun, document, creation->hostname, creation->cgroups_path, err) ||
+    if (!bundle_make(crun, document, creation->hostname, creation->cgroup, err) ||
         !rootfs_mount(crun, document->id, document->layers, mapped.userns,
                       (uid_t)creation->shared.first, err) || !message_make(crun, document->id, err) ||
         !own_shared_files(creation, err))
@@ -215,10 +215,10 @@ static bool prepare(struct creation *creation, struct error *err)
 static void limit_pod(const struct creation *creation)
 {
     const struct json *limits = json_get(creation->document->pod_json, "linux");
-    AUTO_FREE char *path = cgroup_pod_path(creation->document->uid);
+    AUTO_FREE char *path = cgroup_pod_path(creation->crun, creation->document->uid);
     struct error err;
 
-    if (limits != NULL && !limits_apply(limits, path, creation->crun->cgroup_v2, &err))
+    if (limits != NULL && !cgroup_limit(creation->crun, path, limits, &err))
         crun_log(creation->crun, 4, "pod %s: %s", creation->document->uid, err.message);
 }
 
@@ -258,7 +258,8 @@ struct instance *create_instance(struct crun *crun, const struct document *docum
     struct instance *instance = NULL;
 
     creation.bundle = crun_bundle_path(crun, document->id);
-    creation.cgroups_path = cgroup_container_path(document->uid, document->container_name, document->attempt);
+    creation.cgroups_path = cgroup_spec_path(crun, document);
+    creation.cgroup = cgroup_container_path(crun, document);
     creation.netns = pod_netns_path(crun, document->uid);
     if (prepare(&creation, err))
         instance = launch(&creation, cancel_fd, err);
@@ -274,6 +275,7 @@ struct instance *create_instance(struct crun *crun, const struct document *docum
     device_free(&creation.devices);
     free(creation.bundle);
     free(creation.cgroups_path);
+    free(creation.cgroup);
     free(creation.netns);
     return instance;
 }

@@ -152,7 +152,7 @@ bool exec_capture(const struct crun *crun, const char *id, const struct json *co
     AUTO_FREE char *root = mem_printf("--root=%s/crun", crun->run_dir);
     AUTO_FREE char *pid_option = mem_printf("--pid-file=%s", pidfile);
     AUTO_FREE char *process_option = mem_printf("--process=%s", process);
-    const char *const argv[] = {crun->crun_path, root, "--cgroup-manager=cgroupfs", "exec", pid_option, process_option,
+    const char *const argv[] = {crun->crun_path, root, crun_manager(crun), "exec", pid_option, process_option,
                                 id, NULL};
     uint64_t due_ms = clock_boot_ms() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 1000);
 

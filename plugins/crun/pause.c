@@ -146,11 +146,11 @@ static bool write_record(const char *folder, const struct process *process, stru
 }
 
 /* Nobody waits in the namespace before the word, and without it the pause ends by itself. */
-static bool keep(const struct birth *birth, const char *uid, pid_t pid, struct error *err)
+static bool keep(const struct crun *crun, const struct birth *birth, const char *uid, pid_t pid, struct error *err)
 {
     AUTO_FREE char *source = mem_printf("/proc/%d/ns/pid", pid);
     AUTO_FREE char *path = mem_printf("%s/pid", birth->folder);
-    AUTO_FREE char *cgroup = cgroup_pause_path(uid);
+    AUTO_FREE char *cgroup = cgroup_pause_path(crun, uid);
     struct process process;
 
     if (!process_hold(&process, pid))
@@ -173,7 +173,7 @@ static char *find_program(void)
     return mem_printf("%.*s/" PROGRAM, slash != NULL ? (int)(slash - self) : 0, self);
 }
 
-bool pause_make(const char *uid, const char *folder, int userns, struct error *err)
+bool pause_make(const struct crun *crun, const char *uid, const char *folder, int userns, struct error *err)
 {
     AUTO_FREE char *program = find_program();
     struct birth birth = {.program = program, .folder = folder, .userns = userns};
@@ -197,7 +197,7 @@ bool pause_make(const char *uid, const char *folder, int userns, struct error *e
     birth.keep_go_fd = go[1];
     birth.read_ready_fd = ready[0];
     birth.ready_fd = ready[1];
-    bool good = bear(&birth, &pid, err) && keep(&birth, uid, pid, err);
+    bool good = bear(&birth, &pid, err) && keep(crun, &birth, uid, pid, err);
     close_end(&birth.go_fd);
     close_end(&birth.ready_fd);
     close_end(&birth.program_fd);
@@ -206,11 +206,11 @@ bool pause_make(const char *uid, const char *folder, int userns, struct error *e
     return good;
 }
 
-bool pause_end(const char *uid, const char *folder, struct error *err)
+bool pause_end(const struct crun *crun, const char *uid, const char *folder, struct error *err)
 {
     AUTO_FREE char *record = record_path(folder);
     AUTO_FREE char *path = mem_printf("%s/pid", folder);
-    AUTO_FREE char *cgroup = cgroup_pause_path(uid);
+    AUTO_FREE char *cgroup = cgroup_pause_path(crun, uid);
     struct process living;
     bool ended = true;
 

@@ -81,8 +81,11 @@ static bool read_config(struct crun *crun, const char *text, struct error *err)
     if (config == NULL || !take_folder(config, "stateDir", &crun->state_dir, err) ||
         !take_folder(config, "runDir", &crun->run_dir, err) || !take_folder(config, "logDir", &crun->log_dir, err))
         return false;
-    if (manager != NULL && strcmp(manager, "cgroupfs") != 0)
-        return error_set(err, ERROR_UNSUPPORTED, "[runtime.crun] cgroup_manager=%s: only cgroupfs is known", manager);
+    crun->systemd = manager != NULL && strcmp(manager, "systemd") == 0;
+    if (manager != NULL && !crun->systemd && strcmp(manager, "cgroupfs") != 0)
+        return error_set(err, ERROR_UNSUPPORTED, "[runtime.crun] cgroup_manager=%s: it is cgroupfs or systemd", manager);
+    if (crun->systemd && (!crun->cgroup_v2 || access("/run/systemd/system", F_OK) != 0))
+        return error_set(err, ERROR_UNSUPPORTED, "[runtime.crun] cgroup_manager=systemd needs systemd as process 1, and cgroup v2");
     crun->crun_path = find_program("crun", err);
     crun->conmon_path = crun->crun_path != NULL ? find_program("conmon", err) : NULL;
     return crun->conmon_path != NULL;
@@ -345,7 +348,7 @@ static bool update_limits(struct crun *crun, const char *uid, const struct json 
         good = address_parse(text, true, &address, err);
         AUTO_FREE char *path = good ? cgroup_of(crun, address.id) : NULL;
         address_free(&address);
-        if (!good || (path != NULL && !limits_apply(json_get(one, "linux"), path, crun->cgroup_v2, err)))
+        if (!good || (path != NULL && !cgroup_limit(crun, path, json_get(one, "linux"), err)))
             return false;
     }
     return true;
@@ -354,12 +357,12 @@ static bool update_limits(struct crun *crun, const char *uid, const struct json 
 /* Before the containers' and again after them: a container's may not be above its pod's, before, in between and after. */
 static bool update_pod(struct crun *crun, const struct json *json, const char *uid, bool before, struct error *err)
 {
-    AUTO_FREE char *path = cgroup_pod_path(uid);
+    AUTO_FREE char *path = cgroup_pod_path(crun, uid);
     const struct json *limits = json_get(json, "linux");
 
     if (limits == NULL || json_size(json_get(json, "containers")) == 0)
         return true;
-    return limits_apply(limits, path, crun->cgroup_v2, err) || before;
+    return cgroup_limit(crun, path, limits, err) || before;
 }
 
 static enum davit_result plugin_update(void *ctx, const char *text, struct davit_call *call)
