@@ -9,8 +9,10 @@ scoped_pod() { # NAME SLEEP MEMORY
 JSON
 }
 
-scope_of() { # SLEEP: its cgroup's folder
-    echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(sleepers "$1")/cgroup")"
+scope_of() { # SLEEP: its cgroup's folder; crun has the process in a folder of its own below it
+    local folder
+    folder=/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(sleepers "$1")/cgroup")
+    echo "${folder%/container}"
 }
 
 with_systemd() {
