@@ -75,8 +75,11 @@ char *cgroup_pause_path(const struct crun *crun, const char *uid)
 
 bool cgroup_limit(const struct crun *crun, const char *path, const struct json *limits, struct error *err)
 {
-    const char *unit = strrchr(path, '/') + 1;
+    const char *unit = strrchr(path, '/') + 1, *ending = strrchr(unit, '.');
+    AUTO_FREE char *inner = mem_printf("%s/container", path); /* crun's own folder in a scope, which systemd leaves alone */
 
+    if (crun->systemd && ending != NULL && strcmp(ending, ".scope") == 0)
+        return limits_apply(limits, inner, crun->cgroup_v2, err);
     return crun->systemd ? unit_limit(unit, limits, limits_weight(json_get_integer(limits, "cpuShares", 0)), err)
                          : limits_apply(limits, path, crun->cgroup_v2, err);
 }

@@ -39,8 +39,8 @@ in_a_scope() {
 limits_are() { # MEMORY
     local folder
     folder=$(scope_of 1000003)
-    head -v "$folder/memory.max" "$folder/cpu.max" "$folder/cpu.weight" "$folder/../memory.max" "$folder/../cpu.max"
-    [ "$(cat "$folder/memory.max")" = "$1" ] && [ "$(cat "$folder/cpu.max")" = "50000 100000" ] &&
+    head -v "$folder/container/memory.max" "$folder/container/cpu.max" "$folder/../memory.max" "$folder/../cpu.max"
+    [ "$(cat "$folder/container/memory.max")" = "$1" ] && [ "$(cat "$folder/container/cpu.max")" = "50000 100000" ] &&
         [ "$(cat "$folder/../memory.max")" = "$1" ] && [ "$(cat "$folder/../cpu.max")" = "50000 100000" ]
 }
 
