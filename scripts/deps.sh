@@ -17,7 +17,7 @@ run="$programs $libraries mount util-linux"
 test='attr docker-registry skopeo umoci buildah podman apache2-utils bats pmccabe shellcheck libcmocka-dev python3 python3-paho-mqtt openssl strace jq procps iproute2 nftables containernetworking-plugins
 debootstrap debian-archive-keyring gpgv qemu-system-x86 e2fsprogs'
 bench='python3 python3-paho-mqtt openssl binutils docker-registry skopeo umoci podman catatonit strace e2fsprogs'
-guest="$programs $libraries systemd systemd-sysv kmod linux-image-cloud-amd64 initramfs-tools"
+guest="$programs $libraries systemd systemd-sysv dbus kmod linux-image-cloud-amd64 initramfs-tools"
 
 usage() {
     sed -n '2,8s/^# \{0,1\}//p' "$0" >&2

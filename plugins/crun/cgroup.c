@@ -18,6 +18,8 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "limits.h"
+#include "unit.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define CGROUP_FOLDER_MODE 0755
@@ -42,14 +44,45 @@ int cgroup_open_conmon(void)
     return open(CGROUP_ROOT "/davit/conmon", O_DIRECTORY | O_RDONLY | O_CLOEXEC);
 }
 
-char *cgroup_container_path(const char *uid, const char *container, int64_t attempt)
+char *cgroup_pod_path(const struct crun *crun, const char *uid)
 {
-    return mem_printf("/davit/%s/%s-%lld", uid, container, (long long)attempt);
+    AUTO_FREE char *slice = unit_slice(uid);
+
+    return crun->systemd ? mem_printf("/davit.slice/%s", slice) : mem_printf("/davit/%s", uid);
 }
 
-char *cgroup_pause_path(const char *uid)
+char *cgroup_container_path(const struct crun *crun, const struct document *document)
 {
-    return mem_printf("/davit/%s/pause", uid); /* no container's: those end in their attempt */
+    AUTO_FREE char *pod = cgroup_pod_path(crun, document->uid);
+    AUTO_FREE char *scope = unit_scope(document->id);
+
+    return crun->systemd ? mem_printf("%s/%s", pod, scope)
+                         : mem_printf("%s/%s-%lld", pod, document->container_name, (long long)document->attempt);
+}
+
+char *cgroup_spec_path(const struct crun *crun, const struct document *document)
+{
+    AUTO_FREE char *slice = unit_slice(document->uid);
+
+    return crun->systemd ? mem_printf("%s:davit:%s", slice, document->id) : cgroup_container_path(crun, document);
+}
+
+char *cgroup_pause_path(const struct crun *crun, const char *uid)
+{
+    AUTO_FREE char *pod = cgroup_pod_path(crun, uid);
+
+    return mem_printf("%s/pause", pod); /* no container's: those end in their attempt */
+}
+
+bool cgroup_limit(const struct crun *crun, const char *path, const struct json *limits, struct error *err)
+{
+    const char *unit = strrchr(path, '/') + 1, *ending = strrchr(unit, '.');
+    AUTO_FREE char *inner = mem_printf("%s/container", path); /* crun's own folder in a scope, which systemd leaves alone */
+
+    if (crun->systemd && ending != NULL && strcmp(ending, ".scope") == 0)
+        return limits_apply(limits, inner, crun->cgroup_v2, err);
+    return crun->systemd ? unit_limit(unit, limits, limits_weight(json_get_integer(limits, "cpuShares", 0)), err)
+                         : limits_apply(limits, path, crun->cgroup_v2, err);
 }
 
 typedef bool (*folder_visitor)(const char *folder, pid_t pid);
@@ -85,7 +118,11 @@ static bool put_into(const char *folder, pid_t pid)
     int len = snprintf(text, sizeof(text), "%d", pid);
     struct error ignored; /* the write tells */
 
-    if (!file_make_dirs(folder, CGROUP_FOLDER_MODE, &ignored))
+    AUTO_FREE char *pod = mem_printf("%s/..", folder);
+    AUTO_FREE char *top = mem_printf("%s/../..", folder);
+    /* As crun makes them: containers look at theirs, also those whose root is somebody else. */
+    if (!file_make_dirs(folder, CGROUP_FOLDER_MODE, &ignored) || chmod(folder, CGROUP_FOLDER_MODE) != 0 ||
+        chmod(pod, CGROUP_FOLDER_MODE) != 0 || chmod(top, CGROUP_FOLDER_MODE) != 0)
         return false;
     AUTO_CLOSE int fd = open(file, O_WRONLY | O_CLOEXEC);
     return fd >= 0 && write(fd, text, (size_t)len) == len;
@@ -158,10 +195,13 @@ void cgroup_remove(const char *path)
         closedir(root);
 }
 
-void cgroup_remove_pod(const char *uid)
+void cgroup_remove_pod(const struct crun *crun, const char *uid)
 {
-    AUTO_FREE char *path = mem_printf("/davit/%s", uid);
+    AUTO_FREE char *path = cgroup_pod_path(crun, uid);
+    struct error err;
 
+    if (crun->systemd && !unit_stop(strrchr(path, '/') + 1, &err))
+        crun_log(crun, 4, "%s", err.message);
     cgroup_remove(path);
 }
 
@@ -185,6 +225,11 @@ bool cgroup_was_oom(const struct crun *crun, const char *id)
     size_t len;
     const char *found;
 
+    AUTO_FREE char *bundle = crun_bundle_path(crun, id);
+    AUTO_FREE char *said = mem_printf("%s/oom", bundle);
+
+    if (access(said, F_OK) == 0) /* conmon's, for systemd removes a scope as soon as it is empty */
+        return true;
     if (path == NULL || !file_read(file, EVENTS_BYTES, &text, &len, &ignored))
         return false;
     found = strstr(text, "oom_kill ");

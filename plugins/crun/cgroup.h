@@ -7,12 +7,19 @@
 #include <sys/types.h>
 
 #include "crun.h"
+#include "document.h"
 
 bool cgroup_is_v2(void);
 /* v2: the leaf where conmons live, so that they are in no unit's cgroup. -1: there is none. The caller closes it. */
 int cgroup_open_conmon(void);
-char *cgroup_container_path(const char *uid, const char *container, int64_t attempt); /* the caller frees */
-char *cgroup_pause_path(const char *uid);
+/* Below the cgroup's root. The callers free. */
+char *cgroup_container_path(const struct crun *crun, const struct document *document);
+char *cgroup_pod_path(const struct crun *crun, const char *uid);
+char *cgroup_pause_path(const struct crun *crun, const char *uid);
+/* The same of a container as crun wants it said. */
+char *cgroup_spec_path(const struct crun *crun, const struct document *document);
+/* Limits of what runs: a container's, or a pod's. */
+MUST_CHECK bool cgroup_limit(const struct crun *crun, const char *path, const struct json *limits, struct error *err);
 /* Puts a process into the folder `path` of every hierarchy that takes it; made where it is missing. */
 MUST_CHECK bool cgroup_put(const char *path, pid_t pid, struct error *err);
 /* Ends what is left in it: with a PID namespace that others share, a container's children outlive its first process. */
@@ -20,7 +27,7 @@ void cgroup_kill(const char *path);
 /* Removes an empty folder `path`, as given to crun, from every hierarchy. Absent or in use: nothing happens. */
 void cgroup_remove(const char *path);
 /* The same for a pod's folder. */
-void cgroup_remove_pod(const char *uid);
+void cgroup_remove_pod(const struct crun *crun, const char *uid);
 
 /* The kernel killed something in the cgroup of this container for want of memory. */
 bool cgroup_was_oom(const struct crun *crun, const char *id);

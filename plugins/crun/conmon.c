@@ -112,7 +112,7 @@ bool conmon_create(const struct crun *crun, struct instance *instance, int cance
         crun->conmon_path, "--api-version", "1", "-c", instance->id, "-u", instance->id, "-n", name,
         "-r", crun->crun_path, "-b", bundle, "-p", pidfile, "-P", conmon_pidfile, "--exit-dir", exit_dir,
         "-l", log, "--log-size-max", most, "--no-sync-log", "--full-attach",
-        "--runtime-arg", root, "--runtime-arg", "--cgroup-manager=cgroupfs", first, second, NULL,
+        "--runtime-arg", root, "--runtime-arg", crun_manager(crun), first, second, NULL,
     };
     char line[SYNC_BYTES] = "";
     pid_t init = 0;
@@ -125,7 +125,7 @@ bool conmon_run_crun(const struct crun *crun, const char *verb, const char *opti
                      struct error *err)
 {
     AUTO_FREE char *root = mem_printf("--root=%s/crun", crun->run_dir);
-    const char *argv[] = {crun->crun_path, root, "--cgroup-manager=cgroupfs", verb, id, NULL, NULL};
+    const char *argv[] = {crun->crun_path, root, crun_manager(crun), verb, id, NULL, NULL};
 
     if (option != NULL) {
         argv[4] = option;

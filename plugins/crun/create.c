@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "apparmor.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -39,12 +40,13 @@ struct creation {
     const char *reason; /* of the step that runs */
     bool pod_made, bundle_touched;
     char hostname[HOSTNAME_BYTES];
-    char *bundle, *cgroups_path, *netns;
+    char *bundle, *cgroups_path, *cgroup, *netns;
     struct shared shared;
     struct volume_mounts volumes;
     struct json *args, *env, *seccomp;
     bool usual_seccomp;
     char *filter;
+    char *apparmor;
     struct user user;
     struct devices devices;
 };
@@ -143,6 +145,7 @@ static bool write_config(struct creation *creation, struct error *err)
         .bundle = creation->bundle, .mounts = creation->volumes.mounts, .mount_count = creation->volumes.count,
         .pod = document->pod_json, .container = document->container,
         .context = json_get(document->container, "securityContext"), .seccomp = creation->seccomp,
+        .apparmor = creation->apparmor,
         .oom_score_adj = choose_oom_score(creation), .message = message,
         .bidirectional = is_bidirectional(&creation->volumes), .devices = creation->devices.list,
         .device_count = creation->devices.count, .more_mounts = creation->devices.mounts,
@@ -170,8 +173,9 @@ static bool resolve_rights(struct creation *creation, struct error *err)
     JSON_EACH(pair, creation->devices.env)
         json_add_text(creation->env, json_text(pair));
     creation->reason = "CreateContainerError";
-    return security_seccomp(json_get(document->container, "securityContext"), SECCOMP_DIR, &creation->seccomp,
-                            &creation->usual_seccomp, err);
+    const struct json *context = json_get(document->container, "securityContext");
+    return security_seccomp(context, SECCOMP_DIR, &creation->seccomp, &creation->usual_seccomp, err) &&
+           apparmor_choose(context, &apparmor_host, &creation->apparmor, err);
 }
 
 /* Others may pass, and see no more than what they can name. */
@@ -212,7 +216,7 @@ static bool prepare(struct creation *creation, struct error *err)
     creation->bundle_touched = true;
     struct document mapped = *document;
     mapped.userns = creation->shared.userns;
-    if (!bundle_make(crun, document, creation->hostname, creation->cgroups_path, err) ||
+    if (!bundle_make(crun, document, creation->hostname, creation->cgroup, err) ||
         !rootfs_mount(crun, document->id, document->layers, mapped.userns,
                       (uid_t)creation->shared.first, err) || !message_make(crun, document->id, err) ||
         !own_shared_files(creation, err))
@@ -236,6 +240,17 @@ static bool is_start_error(const struct error *err)
     return false;
 }
 
+/* The folder is crun's by now. A kernel that does not take them leaves the containers' own, which were set. */
+static void limit_pod(const struct creation *creation)
+{
+    const struct json *limits = json_get(creation->document->pod_json, "linux");
+    AUTO_FREE char *path = cgroup_pod_path(creation->crun, creation->document->uid);
+    struct error err;
+
+    if (limits != NULL && !cgroup_limit(creation->crun, path, limits, &err))
+        crun_log(creation->crun, 4, "pod %s: %s", creation->document->uid, err.message);
+}
+
 static struct instance *launch(struct creation *creation, int cancel_fd, struct error *err)
 {
     struct instance *instance = instance_new(creation->document);
@@ -246,6 +261,7 @@ static struct instance *launch(struct creation *creation, int cancel_fd, struct 
         instance->created_ms = clock_wall_ms();
         if (creation->usual_seccomp && creation->filter == NULL)
             filter_learn(creation->crun, instance->id);
+        limit_pod(creation);
         if (record_write(creation->crun, instance, err))
             return instance;
     } else if (is_start_error(err)) {
@@ -275,7 +291,8 @@ struct instance *create_instance(struct crun *crun, const struct document *docum
     struct instance *instance = NULL;
 
     creation.bundle = crun_bundle_path(crun, document->id);
-    creation.cgroups_path = cgroup_container_path(document->uid, document->container_name, document->attempt);
+    creation.cgroups_path = cgroup_spec_path(crun, document);
+    creation.cgroup = cgroup_container_path(crun, document);
     creation.netns = pod_netns_path(crun, document->uid);
     if (prepare(&creation, err))
         instance = launch(&creation, cancel_fd, err);
@@ -287,10 +304,12 @@ struct instance *create_instance(struct crun *crun, const struct document *docum
     json_free(creation.args);
     json_free(creation.env);
     json_free(creation.seccomp);
+    free(creation.apparmor);
     device_free(&creation.devices);
     free(creation.bundle);
     free(creation.filter);
     free(creation.cgroups_path);
+    free(creation.cgroup);
     free(creation.netns);
     return instance;
 }

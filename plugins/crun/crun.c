@@ -27,6 +27,11 @@ char *crun_status_path(const struct crun *crun, const char *id)
     return mem_printf("%s/crun/%s", crun->run_dir, id);
 }
 
+const char *crun_manager(const struct crun *crun)
+{
+    return crun->systemd ? "--cgroup-manager=systemd" : "--cgroup-manager=cgroupfs";
+}
+
 void crun_log(const struct crun *crun, int level, const char *format, ...)
 {
     char line[ERROR_MESSAGE_BYTES * 2];

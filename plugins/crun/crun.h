@@ -22,6 +22,7 @@ struct crun {
     char *conmon_path;
     int conmon_cgroup_fd;       /* where conmons live on cgroup v2; -1: with their parent */
     bool cgroup_v2;
+    bool systemd;               /* cgroup_manager=systemd */
     pthread_mutex_t lock;       /* guards what follows, up to the watch, and what instances hold */
     char *filter;               /* what crun made of the usual seccomp profile, in base64; NULL: not yet */
     struct instance *instances; /* freed by remove only, on the lane of their pod */
@@ -37,6 +38,7 @@ char *crun_bundle_path(const struct crun *crun, const char *id); /* the caller f
 char *crun_upper_path(const struct crun *crun, const char *id);
 char *crun_exit_path(const struct crun *crun, const char *id);
 char *crun_status_path(const struct crun *crun, const char *id); /* crun's own folder of a container */
+const char *crun_manager(const struct crun *crun); /* the option that crun gets */
 void crun_log(const struct crun *crun, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

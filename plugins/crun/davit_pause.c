@@ -17,6 +17,7 @@
 
 #define NOBODY 65535 /* as Kubernetes' own pause */
 #define SIGSET_BYTES 8
+#define OVER "/proc"
 #define BIT(signal) (1UL << ((signal) - 1))
 
 #ifdef __x86_64__
@@ -89,21 +90,20 @@ __attribute__((noreturn)) static void leave(int code)
         CALL(exit_group, code, 0, 0, 0, 0);
 }
 
-/* The working folder becomes the root, and is empty. */
+/* Over a folder that every host has, and that anybody may enter: what is above runDir may be closed to the pod's root. */
 static long empty_the_root(void)
 {
     static const char options[] = "size=4k,nr_inodes=2,mode=555";
     long failed = CALL(mount, "", "/", 0, MS_REC | MS_PRIVATE, 0);
 
     if (failed == 0)
-        failed = CALL(mount, "tmpfs", ".", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
+        failed = CALL(mount, "tmpfs", OVER, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
     return failed;
 }
 
-/* What was mounted over the working folder is found by its name only. */
-static long enter(const char *folder)
+static long enter(void)
 {
-    long failed = CALL(chdir, folder, 0, 0, 0, 0);
+    long failed = CALL(chdir, OVER, 0, 0, 0, 0);
 
     if (failed == 0)
         failed = CALL(pivot_root, ".", ".", 0, 0, 0);
@@ -125,18 +125,17 @@ static long become_nobody(void)
     return failed == 0 ? CALL(prctl, PR_SET_DUMPABLE, 0, 0, 0, 0) : failed;
 }
 
-/* `stack`: argc, then argv. argv[1] is the folder. */
-ENTRY static void run(const long *stack)
+ENTRY static void run(void)
 {
-    const char *folder = (const char *)stack[2];
     unsigned long waited = BIT(SIGCHLD) | BIT(SIGTERM) | BIT(SIGINT);
     char step = 0, go;
 
+    CALL(prctl, PR_SET_NAME, "davit-pause", 0, 0, 0);
     CALL(rt_sigprocmask, SIG_BLOCK, &waited, 0, SIGSET_BYTES, 0);
     CALL(close_range, 2, ~0U, 0, 0, 0);
     if (empty_the_root() != 0)
         step = 1;
-    else if (enter(folder) != 0)
+    else if (enter() != 0)
         step = 2;
     else if (become_nobody() != 0)
         step = 3;
@@ -156,11 +155,11 @@ ENTRY static void run(const long *stack)
 
 __attribute__((noreturn, used)) void _start(void);
 #if defined(__x86_64__)
-__asm__(".globl _start\n_start: xor %ebp, %ebp\n mov %rsp, %rdi\n call run\n");
+__asm__(".globl _start\n_start: xor %ebp, %ebp\n call run\n");
 #elif defined(__aarch64__)
-__asm__(".globl _start\n_start: mov x29, #0\n mov x0, sp\n bl run\n");
+__asm__(".globl _start\n_start: mov x29, #0\n bl run\n");
 #elif defined(__arm__)
-__asm__(".globl _start\n_start: mov r0, sp\n bl run\n");
+__asm__(".globl _start\n_start: bl run\n");
 #else
-__asm__(".globl _start\n_start: mv a0, sp\n call run\n");
+__asm__(".globl _start\n_start: call run\n");
 #endif

@@ -64,7 +64,7 @@ static void make_argv(const struct crun *crun, const char *id, const char *proce
     files->argv[count++] = crun->crun_path;
     files->argv[count++] = files->options[option++];
     files->argv[count++] = files->options[option++];
-    files->argv[count++] = "--cgroup-manager=cgroupfs";
+    files->argv[count++] = crun_manager(crun);
     files->argv[count++] = "exec";
     while (option < 5 && files->options[option] != NULL)
         files->argv[count++] = files->options[option++];

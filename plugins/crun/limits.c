@@ -18,9 +18,9 @@
 #define WEIGHT_RANGE 9999
 
 /* The kernel's own proportion: 2 … 262144 shares are a weight of 1 … 10000. crun changed its own in 1.23. */
-static int64_t weight_of(int64_t shares)
+int64_t limits_weight(int64_t shares)
 {
-    return 1 + (shares - SHARES_MIN) * WEIGHT_RANGE / SHARES_RANGE;
+    return shares < SHARES_MIN ? 1 : 1 + (shares - SHARES_MIN) * WEIGHT_RANGE / SHARES_RANGE;
 }
 
 struct json *limits_write(const struct json *limits, bool cgroup_v2)
@@ -36,7 +36,7 @@ struct json *limits_write(const struct json *limits, bool cgroup_v2)
         json_set_integer(cpu, "period", json_get_integer(limits, "cpuPeriodUs", 100000));
     }
     if (shares > 0 && cgroup_v2) {
-        AUTO_FREE char *weight = mem_printf("%" PRId64, weight_of(shares));
+        AUTO_FREE char *weight = mem_printf("%" PRId64, limits_weight(shares));
 
         json_set_text(unified, "cpu.weight", weight);
     } else if (shares > 0) {
@@ -71,7 +71,7 @@ static bool apply_v2(const struct json *limits, const char *path, struct error *
     int64_t shares = json_get_integer(limits, "cpuShares", 0), quota = json_get_integer(limits, "cpuQuotaUs", 0);
     int64_t memory = json_get_integer(limits, "memoryLimitBytes", 0);
 
-    if (shares > 0 && !write_value("", path, "cpu.weight", weight_of(shares), 0, err))
+    if (shares > 0 && !write_value("", path, "cpu.weight", limits_weight(shares), 0, err))
         return false;
     if (!write_value("", path, "cpu.max", quota > 0 ? quota : -1, json_get_integer(limits, "cpuPeriodUs", 100000), err))
         return false;

@@ -12,4 +12,7 @@ MUST_CHECK bool limits_apply(const struct json *limits, const char *path, bool c
 /* What the kernel lets this process give (it needs a right to go lower); *clamped: less than was asked for. */
 int64_t limits_oom_score(int64_t wanted, bool *clamped);
 
+/* cgroup v2's weight of v1's shares. */
+int64_t limits_weight(int64_t shares);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <linux/sched.h>
 #include <limits.h>
 #include <poll.h>
@@ -32,6 +33,7 @@
 /* Between the host and the two children: the second one is the pause. */
 struct birth {
     const char *program, *folder;
+    int program_fd;
     int userns;                     /* that owns the namespace; -1: the host's */
     int go_fd, ready_fd;            /* the children's ends */
     int keep_go_fd, read_ready_fd;  /* ours */
@@ -74,16 +76,17 @@ static _Noreturn void become_pause(const struct birth *birth)
 
     if (dup2(birth->go_fd, STDIN_FILENO) < 0 || dup2(birth->ready_fd, STDOUT_FILENO) < 0)
         _exit(FAILED);
-    close_range(STDERR_FILENO, ~0U, 0);
-    if (chdir(birth->folder) == 0)
-        execve(birth->program, (char *const *)argv, (char *const *)env);
+    /* All others are closed at exec; the program is held, for in a user namespace its path may be closed. */
+    close_range(STDERR_FILENO, ~0U, CLOSE_RANGE_CLOEXEC);
+    syscall(SYS_execveat, birth->program_fd, "", argv, env, AT_EMPTY_PATH);
     _exit(FAILED);
 }
 
 /* Ends at once, so that the pause is nobody's child here: who made it may be killed at any moment. */
 static _Noreturn void make_second(const struct birth *birth)
 {
-    bool there = birth->userns < 0 || setns(birth->userns, CLONE_NEWUSER) == 0;
+    bool there = birth->userns < 0 || (setns(birth->userns, CLONE_NEWUSER) == 0 && syscall(SYS_setresgid, 0, 0, 0) == 0 &&
+                                       syscall(SYS_setresuid, 0, 0, 0) == 0);
     pid_t pid = there && unshare(CLONE_NEWPID) == 0 ? fork_plain(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS) : -1;
 
     if (pid == 0)
@@ -143,11 +146,11 @@ static bool write_record(const char *folder, const struct process *process, stru
 }
 
 /* Nobody waits in the namespace before the word, and without it the pause ends by itself. */
-static bool keep(const struct birth *birth, const char *uid, pid_t pid, struct error *err)
+static bool keep(const struct crun *crun, const struct birth *birth, const char *uid, pid_t pid, struct error *err)
 {
     AUTO_FREE char *source = mem_printf("/proc/%d/ns/pid", pid);
     AUTO_FREE char *path = mem_printf("%s/pid", birth->folder);
-    AUTO_FREE char *cgroup = cgroup_pause_path(uid);
+    AUTO_FREE char *cgroup = cgroup_pause_path(crun, uid);
     struct process process;
 
     if (!process_hold(&process, pid))
@@ -170,7 +173,7 @@ static char *find_program(void)
     return mem_printf("%.*s/" PROGRAM, slash != NULL ? (int)(slash - self) : 0, self);
 }
 
-bool pause_make(const char *uid, const char *folder, int userns, struct error *err)
+bool pause_make(const struct crun *crun, const char *uid, const char *folder, int userns, struct error *err)
 {
     AUTO_FREE char *program = find_program();
     struct birth birth = {.program = program, .folder = folder, .userns = userns};
@@ -189,23 +192,25 @@ bool pause_make(const char *uid, const char *folder, int userns, struct error *e
         close(go[1]);
         return error_set_errno(err, errno, "cannot make a pipe");
     }
+    birth.program_fd = open(program, O_PATH | O_CLOEXEC);
     birth.go_fd = go[0];
     birth.keep_go_fd = go[1];
     birth.read_ready_fd = ready[0];
     birth.ready_fd = ready[1];
-    bool good = bear(&birth, &pid, err) && keep(&birth, uid, pid, err);
+    bool good = bear(&birth, &pid, err) && keep(crun, &birth, uid, pid, err);
     close_end(&birth.go_fd);
     close_end(&birth.ready_fd);
+    close_end(&birth.program_fd);
     close(go[1]);
     close(ready[0]);
     return good;
 }
 
-bool pause_end(const char *uid, const char *folder, struct error *err)
+bool pause_end(const struct crun *crun, const char *uid, const char *folder, struct error *err)
 {
     AUTO_FREE char *record = record_path(folder);
     AUTO_FREE char *path = mem_printf("%s/pid", folder);
-    AUTO_FREE char *cgroup = cgroup_pause_path(uid);
+    AUTO_FREE char *cgroup = cgroup_pause_path(crun, uid);
     struct process living;
     bool ended = true;
 

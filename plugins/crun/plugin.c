@@ -88,8 +88,11 @@ static bool read_config(struct crun *crun, const char *text, struct error *err)
     if (config == NULL || !take_folder(config, "stateDir", &crun->state_dir, err) ||
         !take_folder(config, "runDir", &crun->run_dir, err) || !take_folder(config, "logDir", &crun->log_dir, err))
         return false;
-    if (manager != NULL && strcmp(manager, "cgroupfs") != 0)
-        return error_set(err, ERROR_UNSUPPORTED, "[runtime.crun] cgroup_manager=%s: only cgroupfs is known", manager);
+    crun->systemd = manager != NULL && strcmp(manager, "systemd") == 0;
+    if (manager != NULL && !crun->systemd && strcmp(manager, "cgroupfs") != 0)
+        return error_set(err, ERROR_UNSUPPORTED, "[runtime.crun] cgroup_manager=%s: it is cgroupfs or systemd", manager);
+    if (crun->systemd && (!crun->cgroup_v2 || access("/run/systemd/system", F_OK) != 0))
+        return error_set(err, ERROR_UNSUPPORTED, "[runtime.crun] cgroup_manager=systemd needs systemd as process 1, and cgroup v2");
     crun->log_bytes = (off_t)json_get_integer(config, "logMaxBytes", LOG_BYTES);
     crun->log_files = (size_t)json_get_integer(config, "logMaxFiles", LOG_FILES);
     crun->crun_path = find_program("crun", err);
@@ -356,10 +359,21 @@ static bool update_limits(struct crun *crun, const char *uid, const struct json 
         good = address_parse(text, true, &address, err);
         AUTO_FREE char *path = good ? cgroup_of(crun, address.id) : NULL;
         address_free(&address);
-        if (!good || (path != NULL && !limits_apply(json_get(one, "linux"), path, crun->cgroup_v2, err)))
+        if (!good || (path != NULL && !cgroup_limit(crun, path, json_get(one, "linux"), err)))
             return false;
     }
     return true;
+}
+
+/* Before the containers' and again after them: a container's may not be above its pod's, before, in between and after. */
+static bool update_pod(struct crun *crun, const struct json *json, const char *uid, bool before, struct error *err)
+{
+    AUTO_FREE char *path = cgroup_pod_path(crun, uid);
+    const struct json *limits = json_get(json, "linux");
+
+    if (limits == NULL || json_size(json_get(json, "containers")) == 0)
+        return true;
+    return cgroup_limit(crun, path, limits, err) || before;
 }
 
 static enum davit_result plugin_update(void *ctx, const char *text, struct davit_call *call)
@@ -373,7 +387,9 @@ static enum davit_result plugin_update(void *ctx, const char *text, struct davit
         result = fail(crun, call, "InvalidDocument", &err);
     else if (!volume_update(crun, address.uid, json_get(address.json, "volumes"),
                             json_get_integer(address.json, "fsGroup", -1), &err) ||
-             !update_limits(crun, address.uid, json_get(address.json, "containers"), &err))
+             !update_pod(crun, address.json, address.uid, true, &err) ||
+             !update_limits(crun, address.uid, json_get(address.json, "containers"), &err) ||
+             !update_pod(crun, address.json, address.uid, false, &err))
         result = fail(crun, call, "UpdateError", &err);
     address_free(&address);
     return result;

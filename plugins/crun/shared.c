@@ -79,7 +79,7 @@ bool shared_make(const struct crun *crun, const struct document *document, struc
     if (!json_get_boolean(document->pod_json, "shareProcessNamespace", false))
         return true;
     out->pid = mem_printf("%s/pid", folder);
-    return pause_make(document->uid, folder, out->userns, err);
+    return pause_make(crun, document->uid, folder, out->userns, err);
 }
 
 bool shared_release(const struct crun *crun, const char *uid, bool users_too, struct error *err)
@@ -89,7 +89,7 @@ bool shared_release(const struct crun *crun, const char *uid, bool users_too, st
     AUTO_FREE char *shm = mem_printf("%s/shm", folder);
     AUTO_FREE char *users = users_folder(crun);
 
-    if (!pause_end(uid, folder, err) || !namespace_remove(ipc, err))
+    if (!pause_end(crun, uid, folder, err) || !namespace_remove(ipc, err))
         return false;
     while (umount2(shm, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
         ;

@@ -62,6 +62,7 @@ static void set_process(struct json *config, const struct spec *spec)
     json_set_text(process, "cwd", spec->cwd);
     set_capabilities(spec, process);
     json_set_integer(process, "oomScoreAdj", spec->oom_score_adj);
+    json_set_text(process, "apparmorProfile", spec->apparmor);
 }
 
 static struct json *add_mount(struct json *mounts, const char *target, const char *type, const char *source)

@@ -35,6 +35,7 @@ struct spec {
     const struct json *pod, *container, *context; /* the document's; context: the effective securityContext */
     const struct json *seccomp;    /* OCI's; NULL: none */
     const char *filter;            /* what it was compiled to, base64; NULL: not known */
+    const char *apparmor;          /* a profile; NULL: none */
     int64_t oom_score_adj;
     const char *message;           /* the file of the termination message; NULL: none */
     bool bidirectional;            /* a mount goes out of it */

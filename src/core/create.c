@@ -174,18 +174,31 @@ static bool write_volumes(const struct creating *creating, bool only_files, stru
 
 /* ---- the container */
 
+static struct json *write_kernel_limits(const struct kernel_limits *limits)
+{
+    struct json *out = json_new_object();
+    json_set_integer(out, "cpuShares", limits->cpu_shares);
+    if (limits->cpu_quota_us > 0) {
+        json_set_integer(out, "cpuQuotaUs", limits->cpu_quota_us);
+        json_set_integer(out, "cpuPeriodUs", limits->cpu_period_us);
+    }
+    if (limits->memory_bytes > 0)
+        json_set_integer(out, "memoryLimitBytes", limits->memory_bytes);
+    return out;
+}
+
+static struct json *write_pod_limits(const struct pod *pod)
+{
+    struct kernel_limits limits;
+    pod_limits(pod, &limits);
+    return write_kernel_limits(&limits);
+}
+
 static struct json *write_limits(const struct creating *creating, const struct container *container)
 {
     struct kernel_limits limits;
-    struct json *out = json_new_object();
     container_limits(creating->pod, container, creating->core->env->memory_bytes, &limits);
-    json_set_integer(out, "cpuShares", limits.cpu_shares);
-    if (limits.cpu_quota_us > 0) {
-        json_set_integer(out, "cpuQuotaUs", limits.cpu_quota_us);
-        json_set_integer(out, "cpuPeriodUs", limits.cpu_period_us);
-    }
-    if (limits.memory_bytes > 0)
-        json_set_integer(out, "memoryLimitBytes", limits.memory_bytes);
+    struct json *out = write_kernel_limits(&limits);
     json_set_integer(out, "oomScoreAdj", limits.oom_score_adj);
     if (creating->core->config->profile == LEVEL_RESTRICTED)
         json_set_integer(out, "pidsLimit", PIDS_RESTRICTED);
@@ -305,6 +318,7 @@ static void write_pod(const struct creating *creating, const char *uid, struct j
     AUTO_FREE char *aliases = pod->host_network ? network_aliases(pod) : NULL;
     json_set_text(out, "hostAliases", aliases);
     json_set(out, "securityContext", security_of_pod(pod));
+    json_set(out, "linux", write_pod_limits(pod));
 }
 
 /* What is needed to end it, whatever the document says by then. */
@@ -384,6 +398,7 @@ struct json *create_update(const struct core *core, const struct object *object,
     creating_init(&creating, core, object, object->uid, pod);
     AUTO_JSON struct json *json = json_new_texts("uid", object->uid, NULL);
     struct json *containers = json_set_array(json, "containers");
+    json_set(json, "linux", write_pod_limits(pod));
     if (pod->security != NULL && pod->security->fs_group != POD_UNSET)
         json_set_integer(json, "fsGroup", pod->security->fs_group);
     const struct run *run = object_run(object, object->uid);

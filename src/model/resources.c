@@ -75,20 +75,59 @@ static int64_t oom_score(enum qos qos, int64_t request, int64_t capacity)
     return clamp(1000 - (int64_t)(1000 * share), 3, 999);
 }
 
+static int64_t shares_of(int64_t request_m)
+{
+    if (request_m <= 0)
+        return SHARES_MIN;
+    return clamp(request_m > INT64_MAX / 1024 ? SHARES_MAX : request_m * 1024 / 1000, SHARES_MIN, SHARES_MAX);
+}
+
+static void set_quota(int64_t limit_m, struct kernel_limits *out)
+{
+    if (limit_m <= 0 || limit_m >= INT64_MAX / PERIOD_US)
+        return;
+    out->cpu_period_us = PERIOD_US;
+    out->cpu_quota_us = clamp(limit_m * PERIOD_US / 1000, QUOTA_MIN_US, INT64_MAX);
+}
+
 void container_limits(const struct pod *pod, const struct container *container, int64_t capacity_bytes,
                       struct kernel_limits *out)
 {
     struct container_resources said;
     container_resources(container, &said);
-    *out = (struct kernel_limits){ .cpu_shares = SHARES_MIN };
-    if (said.cpu_request_m > 0)
-        out->cpu_shares = clamp(said.cpu_request_m > INT64_MAX / 1024 ? SHARES_MAX : said.cpu_request_m * 1024 / 1000,
-                                SHARES_MIN, SHARES_MAX);
-    if (said.cpu_limit_m > 0 && said.cpu_limit_m < INT64_MAX / PERIOD_US) {
-        out->cpu_period_us = PERIOD_US;
-        out->cpu_quota_us = clamp(said.cpu_limit_m * PERIOD_US / 1000, QUOTA_MIN_US, INT64_MAX);
-    }
+    *out = (struct kernel_limits){ .cpu_shares = shares_of(said.cpu_request_m) };
+    set_quota(said.cpu_limit_m, out);
     if (said.memory_limit > 0)
         out->memory_bytes = said.memory_limit;
     out->oom_score_adj = oom_score(pod_qos(pod), said.memory_request, capacity_bytes);
+}
+
+enum { CPU_REQUEST, CPU_LIMIT, MEMORY_LIMIT, AMOUNTS };
+
+static int64_t add(int64_t a, int64_t b)
+{
+    return b <= 0 ? a : a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
+void pod_limits(const struct pod *pod, struct kernel_limits *out)
+{
+    int64_t running[AMOUNTS] = { 0 }, most[AMOUNTS] = { 0 }; /* sidecars so far; the greatest need */
+    bool all[AMOUNTS] = { true, true, true };
+    for (size_t i = 0; i < pod_count(pod); i++) {
+        struct container_resources said;
+        container_resources(pod_container(pod, i), &said);
+        const int64_t own[AMOUNTS] = { said.cpu_request_m, said.cpu_limit_m, said.memory_limit };
+        for (size_t j = 0; j < AMOUNTS; j++) {
+            int64_t here = add(running[j], own[j]);
+            all[j] = all[j] && own[j] > 0;
+            most[j] = here > most[j] ? here : most[j];
+            if (pod_role(pod, i) != ROLE_INIT)
+                running[j] = here;
+        }
+    }
+    *out = (struct kernel_limits){ .cpu_shares = shares_of(most[CPU_REQUEST]) };
+    if (all[CPU_LIMIT])
+        set_quota(most[CPU_LIMIT], out);
+    if (all[MEMORY_LIMIT])
+        out->memory_bytes = most[MEMORY_LIMIT];
 }

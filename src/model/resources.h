@@ -31,4 +31,9 @@ const char *qos_name(enum qos qos);
 void container_limits(const struct pod *pod, const struct container *container, int64_t capacity_bytes,
                       struct kernel_limits *out);
 
+/* Of the pod as a whole, as the kubelet sets them on a pod's cgroup: what its containers ask for together, at the moment when
+ * they ask for most; a limit only where every container has one. Without oom_score_adj.
+ */
+void pod_limits(const struct pod *pod, struct kernel_limits *out);
+
 #endif

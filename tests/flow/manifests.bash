@@ -8,7 +8,7 @@
 #   # exec: CONTAINER CMD => RE  a command in it writes that
 #   # event: REGEX               "Reason message" of an event of this pod
 #   # pub: RESOURCE/NAME JSON    a document is published
-#   # delete: NAME, file: NAME TEXT, refused: TEXT, cgroup: CONTAINER FILE VALUE…, resize: JQ, fetch: PORT TEXT
+#   # delete: NAME, file: NAME TEXT, refused: TEXT, cgroup: CONTAINER FILE VALUE…, podcgroup: FILE VALUE…, resize: JQ, fetch: PORT TEXT
 
 # The words of the pod's status that the tests wait for come within so many seconds.
 MANIFEST_SECONDS=40
@@ -126,6 +126,18 @@ manifest_cgroup() {
     read -ra words <<<"$2"
     for ((i = 1; i < ${#words[@]}; i += 2)); do
         within 10 cgroup_has "$1" "${words[0]}" "${words[i]}" "${words[i + 1]}" || return 1
+    done
+}
+
+pod_cgroup_has() { # POD FILE VALUE
+    "$TOP/scripts/devnode.sh" exec "$N" sh -c "cat /sys/fs/cgroup/*/davit/$(status_of "$1" | jq -r .metadata.uid)/$2" 2>/dev/null | grep -qx -- "$3"
+}
+
+manifest_podcgroup() {
+    local words
+    read -ra words <<<"$2"
+    for ((i = 0; i < ${#words[@]}; i += 2)); do
+        within 10 pod_cgroup_has "$1" "${words[i]}" "${words[i + 1]}" || return 1
     done
 }
 

@@ -19,6 +19,10 @@ setup() {
     flow_test
 }
 
+@test "manifest: apparmor-missing" {
+    manifest apparmor-missing
+}
+
 @test "manifest: capabilities" {
     manifest capabilities
 }

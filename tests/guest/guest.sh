@@ -20,7 +20,8 @@ cp "$top/conf/davitd.conf" "$payload/etc/davit/davitd.conf"
 cp "$top/conf/mosquitto/davit.conf" "$payload/etc/mosquitto/conf.d/"
 printf '[node]\nname=guest\n' >"$payload/etc/davit/conf.d/guest.conf"
 cp "$here/inside/run.sh" "$payload/guest-test/run"
-cp "$here/inside/tap.sh" "$payload/guest-test/"
+cp "$here/inside/tap.sh" "$here/inside/scopes.sh" "$payload/guest-test/"
+printf %s "${DAVIT_GUEST_ONLY:-}" >"$payload/guest-test/only"
 chmod 755 "$payload/guest-test/run"
 "$top/scripts/busybox-image.sh" "$payload/guest-test/demo.tar" demo:1
 tar -C "$payload" -cf "$work/payload.tar" --owner=0 --group=0 usr etc guest-test

@@ -71,6 +71,7 @@ static void without_a_file_everything_has_a_default(void **state)
     assert_false(config->fake.enabled);
     assert_false(config->empty_deletes);
     assert_false(config->host_paths_set);
+    assert_int_equal(config->user_first, INT64_C(2147483648));
     assert_int_equal(config->groups.count, 0);
     assert_null(config->username);
     config_free(config);
@@ -88,7 +89,7 @@ static void every_key_is_read(void **state)
         "ca_file=/ca\ncert_file=/c\nkey_file=/k\nkeepalive=30\n"
         "[paths]\nstate_dir=/s\nrun_dir=/r\nmanifests_dir=/m\nlibexec_dir=/l\nplugin_dir=/pl\n"
         "[runtime.crun]\nenabled=no\ncgroup_manager=cgroupfs\n[runtime.fake]\nenabled=yes\ndelay_ms=5\n"
-        "[protocol]\nempty_deletes=yes\n[security]\nhost_paths=/srv /mnt/data\n");
+        "[protocol]\nempty_deletes=yes\n[security]\nhost_paths=/srv /mnt/data\nuser_range=1000000:131072\n");
     assert_string_equal(config->node, "press-7");
     assert_string_equal(json_get_text(config->labels, "site"), "plant-1");
     assert_string_equal(json_get_text(config->labels, "rack"), "4");
@@ -113,6 +114,8 @@ static void every_key_is_read(void **state)
     assert_string_equal(json_get_text(config->fake.options, "delay_ms"), "5");
     assert_true(config->empty_deletes);
     assert_true(config->host_paths_set);
+    assert_int_equal(config->user_first, 1000000);
+    assert_int_equal(config->user_count, 131072);
     assert_int_equal(config->host_paths.count, 2);
     config_free(config);
 }
@@ -139,6 +142,9 @@ static void a_wrong_line_is_named_with_file_and_line(void **state)
         { "[protocol]\nempty_deletes=true\n", "davitd.conf:2: empty_deletes must be yes or no, not \"true\"" },
         { "[broker]\nca_file=ca.pem\n", "davitd.conf:2: ca_file must be an absolute path without \"..\"" },
         { "[paths]\nstate_dir=/a/../b\n", "davitd.conf:2: state_dir must be an absolute path" },
+        { "[security]\nuser_range=0:65536\n", "davitd.conf:2: user_range must be FIRST:COUNT" },
+        { "[security]\nuser_range=65536:1\n", "davitd.conf:2: user_range must be FIRST:COUNT" },
+        { "[security]\nuser_range=4294901760:65536\n", "davitd.conf:2: user_range must be FIRST:COUNT" },
         { "[security]\nhost_paths=/srv data\n", "davitd.conf:2: host_paths: \"data\" is no absolute path" },
         { "[node]\ngroups=a,All\n", "davitd.conf:2: groups: \"All\" is no name of a group" },
         { "[node]\ngroups=all\n", "davitd.conf:2: groups: \"all\" is no name of a group" },

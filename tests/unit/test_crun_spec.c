@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "plugins/crun/apparmor.h"
 #include "plugins/crun/command.h"
 #include "plugins/crun/document.h"
 #include "plugins/crun/rootfs.h"
@@ -81,6 +82,7 @@ static void a_pod_with_its_own_network_and_volumes(void **state)
         .ipc = "/run/davit/crun/pods/u/ipc", .pid = "/run/davit/crun/pods/u/pid", .shm = "/run/davit/crun/pods/u/shm",
         .cgroups_path = "/davit/u/web-0", .bundle = "/run/davit/crun/bundles/u-web-0", .mounts = mounts, .mount_count = 3,
         .container = container, .context = context, .oom_score_adj = 999, .message = "/state/upper/u/message",
+        .userns = "/run/davit/userns/u", .first_id = 2147483648,
     };
 
     (void)state;
@@ -235,6 +237,49 @@ static int remove_root(void **state)
     return file_remove_tree(root->path, &err) ? 0 : -1;
 }
 
+static void assert_apparmor(const struct image_root *root, const char *context, const char *wanted)
+{
+    AUTO_FREE char *enabled = mem_printf("%s/enabled", root->path);
+    AUTO_FREE char *profiles = mem_printf("%s/profiles", root->path);
+    struct apparmor_host host = {.enabled = enabled, .profiles = profiles};
+    AUTO_JSON struct json *json = parse(context);
+    AUTO_FREE char *profile = NULL;
+    struct error err;
+
+    if (!apparmor_choose(json, &host, &profile, &err))
+        assert_non_null(strstr(err.message, wanted));
+    else
+        assert_string_equal(profile != NULL ? profile : "none", wanted);
+}
+
+#define PROFILE(type, more) "{\"appArmorProfile\":{\"type\":\"" type "\"" more "}}"
+#define LOCAL(name) PROFILE("Localhost", ",\"localhostProfile\":\"" name "\"")
+
+static void apparmor_is_the_hosts_or_said_to_be_missing(void **state)
+{
+    const struct image_root *root = *state;
+
+    /* no AppArmor in the kernel */
+    assert_apparmor(root, "{}", "none");
+    assert_apparmor(root, PROFILE("RuntimeDefault", ""), "none");
+    assert_apparmor(root, PROFILE("Unconfined", ""), "none");
+    assert_apparmor(root, LOCAL("mine"), "AppArmor is not enabled on the host");
+    /* switched off */
+    write_text(root->path, "enabled", "N\n");
+    write_text(root->path, "profiles", "mine (enforce)\nminer (complain)\n");
+    assert_apparmor(root, LOCAL("mine"), "AppArmor is not enabled on the host");
+    write_text(root->path, "enabled", "Y\n");
+    assert_apparmor(root, LOCAL("mine"), "mine");
+    assert_apparmor(root, LOCAL("min"), "is not loaded");
+    assert_apparmor(root, PROFILE("Localhost", ""), "must name a profile");
+    assert_apparmor(root, PROFILE("Unconfined", ""), "unconfined");
+    assert_apparmor(root, "{}", "none");
+    write_text(root->path, "profiles", "mine (enforce)\ndavit-default (enforce)\n");
+    assert_apparmor(root, "{}", "davit-default");
+    assert_apparmor(root, PROFILE("RuntimeDefault", ""), "davit-default");
+    assert_apparmor(root, "{\"privileged\":true}", "none");
+}
+
 static void assert_user(void **state, const char *text, uid_t uid, gid_t gid, size_t groups)
 {
     const struct image_root *root = *state;
@@ -372,6 +417,7 @@ int main(void)
         cmocka_unit_test(an_env_without_a_usable_name_is_refused),
         cmocka_unit_test(signals_are_known_by_name_and_number),
         cmocka_unit_test(what_is_no_signal_is_zero),
+        cmocka_unit_test_setup_teardown(apparmor_is_the_hosts_or_said_to_be_missing, make_root, remove_root),
         cmocka_unit_test_setup_teardown(users_are_found_by_name_and_number, make_root, remove_root),
         cmocka_unit_test_setup_teardown(strict_groups_are_those_of_the_document_only, make_root, remove_root),
         cmocka_unit_test_setup_teardown(users_that_nobody_knows_are_refused, make_root, remove_root),

@@ -173,6 +173,11 @@ static void what_excludes_each_other_is_refused(void **state)
     } pods[] = {
         { POD_OF("{\"containers\":[" WEB "],\"hostPID\":true,\"shareProcessNamespace\":true}"), "cannot both be true" },
         { POD_OF("{\"containers\":[" WEB "],\"volumes\":[{\"name\":\"t\",\"image\":{}}]}"), "reference" },
+        { POD_OF("{\"containers\":[" WEB "],\"hostUsers\":false,\"hostNetwork\":true}"), "hostNetwork cannot be true" },
+        { POD_OF("{\"containers\":[" WEB "],\"hostUsers\":false,\"hostPID\":true}"), "hostPID cannot be true" },
+        { POD_OF("{\"containers\":[" WEB "],\"hostUsers\":false,\"hostIPC\":true}"), "hostIPC cannot be true" },
+        { POD_OF("{\"containers\":[{\"name\":\"web\",\"image\":\"a\",\"volumeDevices\":[{\"name\":\"d\",\"devicePath\":\"/dev/x\"}]}],"
+                 "\"volumes\":[{\"name\":\"d\",\"hostPath\":{\"path\":\"/dev/null\"}}],\"hostUsers\":false}"), "volumeDevices" },
         { POD_OF("{\"containers\":[" WEB "],\"volumes\":[{\"name\":\"t\",\"emptyDir\":{},\"image\":"
                  "{\"reference\":\"tool:1\"}}]}"), "more than one source" },
     };
@@ -183,6 +188,13 @@ static void what_excludes_each_other_is_refused(void **state)
         assert_false(document_read(NULL, pods[i].text, strlen(pods[i].text), &document, &refusal));
         assert_non_null(strstr(refusal.message, pods[i].why));
     }
+}
+
+static void users_of_the_host_are_the_default_and_hash_to_nothing(void **state)
+{
+    (void)state;
+    same_hash(POD_OF("{\"containers\":[" WEB "]}"), POD_OF("{\"containers\":[" WEB "],\"hostUsers\":true}"), true);
+    same_hash(POD_OF("{\"containers\":[" WEB "]}"), POD_OF("{\"containers\":[" WEB "],\"hostUsers\":false}"), false);
 }
 
 static void a_tombstone_needs_no_spec(void **state)
@@ -374,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_volume_of_an_unknown_kind_is_refused),
         cmocka_unit_test(an_image_volume_says_which_and_how_it_is_pulled),
         cmocka_unit_test(what_excludes_each_other_is_refused),
+        cmocka_unit_test(users_of_the_host_are_the_default_and_hash_to_nothing),
         cmocka_unit_test(a_tombstone_needs_no_spec),
         cmocka_unit_test(every_refusal_has_its_reason),
         cmocka_unit_test(generations_are_whole_numbers_to_2_to_the_53),

@@ -31,6 +31,41 @@ static void quantities_are_read_and_rounded_up(void **state)
     }
 }
 
+static void a_pod_may_have_what_its_containers_ask_for_at_most(void **state)
+{
+    static const struct {
+        const char *containers;
+        int64_t shares, quota, memory;
+    } cases[] = {
+        { "\"containers\":[{\"name\":\"a\",\"image\":\"x\"}]", 2, 0, 0 },
+        { "\"containers\":[{\"name\":\"a\",\"image\":\"x\",\"resources\":{\"limits\":{\"cpu\":\"500m\",\"memory\":\"64Mi\"}}},"
+          "{\"name\":\"b\",\"image\":\"x\",\"resources\":{\"limits\":{\"cpu\":\"1\",\"memory\":\"64Mi\"}}}]", 1536, 150000, 134217728 },
+        /* one has no limit, so the pod has none */
+        { "\"containers\":[{\"name\":\"a\",\"image\":\"x\",\"resources\":{\"limits\":{\"cpu\":\"500m\"},\"requests\":{\"memory\":\"1Mi\"}}},"
+          "{\"name\":\"b\",\"image\":\"x\"}]", 512, 0, 0 },
+        /* an init container asks for more than the others together; a sidecar before it runs beside both */
+        { "\"initContainers\":[{\"name\":\"s\",\"image\":\"x\",\"restartPolicy\":\"Always\",\"resources\":{\"requests\":{\"cpu\":\"1\"}}},"
+          "{\"name\":\"i\",\"image\":\"x\",\"resources\":{\"requests\":{\"cpu\":\"2\"}}}],"
+          "\"containers\":[{\"name\":\"a\",\"image\":\"x\",\"resources\":{\"requests\":{\"cpu\":\"500m\"}}}]", 3072, 0, 0 },
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        AUTO_FREE char *text = mem_printf("{%s}", cases[i].containers);
+        struct ignored_fields ignored = { 0 };
+        struct error err;
+        AUTO_JSON struct json *spec = json_parse(text, strlen(text), &err);
+        struct pod *pod = pod_read(spec, &ignored, &err);
+        struct kernel_limits limits;
+        assert_non_null(pod);
+        pod_limits(pod, &limits);
+        assert_int_equal(limits.cpu_shares, cases[i].shares);
+        assert_int_equal(limits.cpu_quota_us, cases[i].quota);
+        assert_int_equal(limits.memory_bytes, cases[i].memory);
+        pod_free(pod);
+        ignored_free(&ignored);
+    }
+}
+
 static struct pod *pod_with(const char *resources)
 {
     struct ignored_fields ignored = { 0 };
@@ -74,7 +109,8 @@ static void classes_and_kernel_numbers_follow(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(quantities_are_read_and_rounded_up),
+    const struct CMUnitTest tests[] = { cmocka_unit_test(a_pod_may_have_what_its_containers_ask_for_at_most),
+                                        cmocka_unit_test(quantities_are_read_and_rounded_up),
                                         cmocka_unit_test(classes_and_kernel_numbers_follow) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 # The test inside the guest: boot 1 installs davitd, runs pods and disturbs it; boot 2 has no broker at first.
 # shellcheck source=tests/guest/inside/tap.sh
 . /guest-test/tap.sh
+# shellcheck source=tests/guest/inside/scopes.sh
+. /guest-test/scopes.sh
 root=davit/nodes/guest
 went_down=/var/lib/guest-test/went-down
 
@@ -187,6 +189,7 @@ first_boot() {
     check "stop and start leave the container alone" undisturbed 1000001 stop_and_start
     check "a deleted pod ends, with its cgroup and its topics" delete_pod
     check "the other pod is still the same" one_runs 1000001
+    scopes
     watch_the_end
     : >$went_down
     exit 77
@@ -209,7 +212,17 @@ second_boot() {
     plan
 }
 
+# For working on one part: DAVIT_GUEST_ONLY=scopes tests/guest/guest.sh
+only_scopes() {
+    check "davitd starts" install_programs
+    check "an image is imported" within 30 davit image import /guest-test/demo.tar
+    scopes
+    plan
+}
+
+[ "$(cat /guest-test/only 2>/dev/null)" != scopes ] || set -- scopes
 case $1 in
+scopes) only_scopes ;;
 1) first_boot ;;
 *) second_boot ;;
 esac
