@@ -13,6 +13,8 @@
 
 #include "base/memory.h"
 #include "cli/control.h"
+#include "cli/exec_remote.h"
+#include "cli/remote.h"
 #include "cli/terminal.h"
 #include "wire/frame.h"
 
@@ -273,6 +275,8 @@ static bool converse(struct session *session, int *exit_code, struct error *err)
 
 bool exec_client_run(const struct exec_client *client, int *exit_code, struct error *err)
 {
+    if (remote_is_meant(client->options))
+        return exec_remote_run(client, exit_code, err);
     struct session *session = mem_alloc(sizeof(*session));
     session->client = client;
     session->control = session->socket = -1;
