@@ -98,6 +98,9 @@ static char *said_read(int fd)
 
 static _Noreturn void become_tar(char *const *argv, int fd, int said_fd, bool is_input)
 {
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
     (void)unsetenv("TAR_OPTIONS"); /* a person's habits are not what was thought about here */
     (void)dup2(fd, is_input ? STDIN_FILENO : STDOUT_FILENO);
@@ -106,12 +109,13 @@ static _Noreturn void become_tar(char *const *argv, int fd, int said_fd, bool is
     _exit(EXIT_NOT_THERE);
 }
 
-static volatile sig_atomic_t tar_pid;
+static volatile sig_atomic_t tar_pid, cancelled;
 
 /* Ends the tar, and with it the copy: what was begun is cleared away on the way out. The second time ends davit. */
 static void on_signal(int number)
 {
     (void)signal(number, SIG_DFL);
+    cancelled = 1;
     if (tar_pid > 0)
         (void)kill((pid_t)tar_pid, SIGTERM);
 }
@@ -154,7 +158,7 @@ bool cp_run(const struct cp_place *place, const char *const *command, int in, in
     while (command[count] != NULL)
         count++;
     const struct exec_client client = {.options = &place->options, .pod = place->pod, .command = command, .word_count = count,
-                                       .in = in, .out = out, .err = said_fd, .quiet = !is_tar};
+                                       .in = in, .out = out, .err = said_fd, .quiet = !is_tar, .cancelled = &cancelled};
     bool good = exec_client_run(&client, exit_code, err);
     *said = said_read(said_fd);
     if (good && is_tar && *exit_code == EXIT_NOT_THERE)

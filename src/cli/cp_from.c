@@ -78,8 +78,9 @@ static void wanted_free(struct wanted *wanted)
 static bool start_tar(struct cp_tar *tar, char *folder, int in, struct error *err)
 {
     char word[] = "tar", extract[] = "-xf", dash[] = "-", change[] = "-C", owner[] = "--no-same-owner",
-         modes[] = "--no-same-permissions", kept[] = "--no-overwrite-dir", late[] = "--delay-directory-restore";
-    char *const argv[] = {word, extract, dash, change, folder, owner, modes, kept, late, NULL};
+         modes[] = "--no-same-permissions", whole[] = "--read-full-records", kept[] = "--no-overwrite-dir",
+         late[] = "--delay-directory-restore";
+    char *const argv[] = {word, extract, dash, change, folder, owner, modes, whole, kept, late, NULL};
     return cp_tar_start(tar, argv, in, true, err);
 }
 
@@ -102,6 +103,8 @@ static bool fetch(const struct cp_place *from, const struct wanted *wanted, char
     if (ran && local != 0 && (*remote == 0 || *remote == KILLED_BY_PIPE))
         return error_set(err, ERROR_DENIED, "what the container sent cannot be unpacked (exit code %d), and nothing is copied: %s",
                          local, local_said);
+    if (*remote == KILLED_BY_PIPE)
+        *remote = 0; /* the tar here had the end, and did not wait for what pads it */
     return ran;
 }
 
