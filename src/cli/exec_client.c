@@ -34,7 +34,7 @@ struct session {
     int socket;       /* to davitd */
     struct frame_reader *reader;
     struct flow flows[STREAMS];
-    sigset_t waiting;
+    sigset_t waiting, before;
     struct json *result;
     bool begun;
 };
@@ -247,6 +247,7 @@ static void drain(struct session *session)
 static void session_end(struct session *session)
 {
     terminal_restore();
+    (void)sigprocmask(SIG_SETMASK, &session->before, NULL);
     for (int i = 0; i < STREAMS; i++)
         fd_close_at(&session->flows[i].pipe);
     fd_close_at(&session->control);
@@ -261,6 +262,9 @@ static bool converse(struct session *session, int *exit_code, struct error *err)
     if (!control_connect(session->client->options->control, &session->socket, err) || !begin(session, err))
         return false;
     while (session->result == NULL) {
+        const volatile sig_atomic_t *cancelled = session->client->cancelled;
+        if (cancelled != NULL && *cancelled != 0)
+            return error_set(err, ERROR_INTERNAL, "interrupted");
         tell_size(session);
         if (!turn(session, err))
             break;
@@ -284,7 +288,7 @@ bool exec_client_run(const struct exec_client *client, int *exit_code, struct er
         session->flows[i].from = session->flows[i].to = session->flows[i].pipe = -1;
     session->reader = frame_reader_new();
     (void)signal(SIGPIPE, SIG_IGN); /* a pipe that is closed says that nobody reads */
-    terminal_watch_size(&session->waiting);
+    terminal_watch_size(client->cancelled != NULL, &session->waiting, &session->before);
     bool good = converse(session, exit_code, err);
     session_end(session);
     return good;
