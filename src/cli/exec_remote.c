@@ -106,7 +106,10 @@ static bool give_size(const struct running *running, struct remote *remote, stru
 static bool converse(struct running *running, struct remote *remote, struct error *err)
 {
     bool good = true, readable;
+    const volatile sig_atomic_t *cancelled = running->client->cancelled;
     while (good && !remote_is_over(remote)) {
+        if (cancelled != NULL && *cancelled != 0)
+            return error_set(err, ERROR_UNAVAILABLE, "it was ended by a signal");
         bool listens = running->client->in >= 0 && !running->input_over && remote_may_give(remote);
         good = remote_turn(remote, listens ? running->client->in : -1, &readable, err) &&
                (!listens || !readable || remote_is_over(remote) || give_input(running, remote, err)) &&
@@ -123,10 +126,10 @@ bool exec_remote_run(const struct exec_client *client, int *exit_code, struct er
 {
     struct running running = { .client = client };
     AUTO_JSON struct json *args = request_of(client);
-    sigset_t waiting;
+    sigset_t waiting, before;
     (void)signal(SIGPIPE, SIG_IGN); /* an output that is closed: the command's words go nowhere */
     if (client->tty) {
-        terminal_watch_size(&waiting);
+        terminal_watch_size(false, &waiting, &before);
         (void)sigprocmask(SIG_SETMASK, &waiting, NULL); /* poll is told of it */
     }
     struct remote *remote = remote_open(client->options, "exec", args, take_chunk, &running, err);

@@ -2,6 +2,7 @@
 
 #include "cli/remote.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -21,6 +22,14 @@
 #define RETRY_NS 500000000L
 #define INPUTS 8         /* under way */
 #define TURN_MS 1000
+#define CANCEL_MS 100 /* for a last word to go out */
+
+static volatile sig_atomic_t interrupted; /* by this signal; 0: not */
+
+static void on_interrupt(int number)
+{
+    interrupted = number;
+}
 
 struct remote {
     const struct options *options;
@@ -211,6 +220,11 @@ struct remote *remote_open(const struct options *options, const char *verb, cons
     remote->handler = handler;
     remote->ctx = ctx;
     remote->stream = true;
+    if (!json_get_boolean(args, "tty", false)) { /* a terminal's keys are the command's */
+        const struct sigaction action = { .sa_handler = on_interrupt };
+        (void)sigaction(SIGINT, &action, NULL);
+        (void)sigaction(SIGTERM, &action, NULL);
+    }
     if (begin(remote, args, err))
         return remote;
     remote_close(remote);
@@ -259,8 +273,28 @@ static bool again(struct remote *remote, struct error *err)
     return false;
 }
 
+/* The node does not have to wait until nobody acknowledges any more. */
+static void cancel(struct remote *remote)
+{
+    struct error ignored;
+    AUTO_JSON struct json *json = json_new_object();
+    const bool never = false;
+    json_set(json, "id", json_copy(remote->id));
+    json_set_boolean(json, "cancel", true);
+    bool heard = remote->session != NULL && publish(remote, json, &ignored) &&
+                 session_until(remote->session, &never, CANCEL_MS, &ignored);
+    (void)heard; /* nothing comes of it: it was as good as could be had */
+}
+
 bool remote_turn(struct remote *remote, int fd, bool *readable, struct error *err)
 {
+    if (interrupted != 0) {
+        int number = interrupted;
+        cancel(remote);
+        session_close(mem_steal(&remote->session));
+        (void)signal(number, SIG_DFL);
+        (void)raise(number);
+    }
     *readable = false;
     *err = (struct error){ 0 };
     bool good = remote->session == NULL ? again(remote, err)
@@ -295,6 +329,8 @@ bool remote_give(struct remote *remote, struct json *input_taken, struct error *
 
 void remote_close(struct remote *remote)
 {
+    if (remote->stream && !remote->over && remote->got > 0)
+        cancel(remote);
     session_close(remote->session);
     json_free(remote->id);
     json_free(remote->inputs);
