@@ -14,6 +14,8 @@ void runtime_update(struct core *core, struct object *object, const struct pod *
 void runtime_send(struct core *core, int64_t id, const char *name, uint64_t deadline_ms, const struct json *document);
 /* Its preStop runs, or it was asked to end. */
 void runtime_ending_begun(struct core *core, const struct object *object, struct run *run, struct instance *one);
+/* Names of the claims that a container of this pod has which is just being made; NULL: none. */
+const struct json *runtime_claims_called(const struct core *core, const struct object *object);
 /* Whether a call of that workload is in flight. */
 bool runtime_calls_for(const struct core *core, const char *uid);
 /* Asks what exists, when that is due. Returns when the next look is due (boot ms); 0: the host is not there. */

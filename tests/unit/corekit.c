@@ -46,8 +46,13 @@ static void drop_layer(void *ctx, int64_t folder)
 
 static void purge_claim(void *ctx, const char *namespace, const char *name)
 {
+    struct corekit *kit = ctx;
     AUTO_FREE char *key = mem_printf("%s/%s", namespace, name);
-    json_add_text(((struct corekit *)ctx)->purged, key);
+    json_add_text(kit->purged, key);
+    JSON_EACH(instance, kit->instances)
+        JSON_EACH(claim, json_get(json_get(instance, "record"), "claims"))
+            kit->purged_wrongly = kit->purged_wrongly || (strcmp(json_text(claim), name) == 0 &&
+                                                          strcmp(json_get_text(instance, "state"), "exited") != 0);
 }
 
 static struct json *parse(const char *text)

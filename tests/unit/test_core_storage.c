@@ -397,6 +397,86 @@ static void what_is_in_a_claim_is_counted_seldom_and_told_roughly(void **state)
     assert_int_equal(kit_running(kit), 1); /* nobody is stopped for that */
 }
 
+/* ---- anything, in any order */
+
+#define STORM_STEPS 400
+#define STORM_SEEDS 12
+
+static unsigned dice(unsigned *seed, unsigned below)
+{
+    *seed = *seed * 1103515245u + 12345u;
+    return (*seed >> 16) % below;
+}
+
+static void restart(struct corekit *kit)
+{
+    kit_stop(kit);
+    kit_start(kit);
+    kit_runtime_up(kit);
+    kit_connect(kit);
+    kit_flood_over(kit);
+}
+
+static void storm_step(struct corekit *kit, unsigned *seed, int generation)
+{
+    AUTO_FREE char *number = mem_printf("%d", generation);
+    switch (dice(seed, 9)) {
+    case 0:
+        say_claim(kit, number, "10Mi", dice(seed, 2) != 0 ? DELETE : "", dice(seed, 2) != 0 ? ONCE : "ReadWriteOncePod");
+        break;
+    case 1:
+        delete_claim(kit, number, dice(seed, 2) != 0 ? PURGE : "");
+        break;
+    case 2:
+        kit_say(kit, HELLO, kit_pod(dice(seed, 2) != 0 ? "demo:1" : "demo:2", number, dice(seed, 4) != 0 ? WITH_CLAIM : ""), LIVE);
+        break;
+    case 3:
+        kit_say(kit, HELLO, kit_tombstone(number), LIVE);
+        break;
+    case 4:
+        restart(kit);
+        break;
+    case 5:
+        if (kit_running(kit) > 0)
+            kit_exit(kit, 1);
+        break;
+    case 6:
+        core_claim_purged(kit->core, "default", "hist", dice(seed, 3) != 0 ? NULL : "no such luck");
+        kit_settle(kit);
+        break;
+    case 7:
+        kit->runtime_waits = !kit->runtime_waits; /* what is under way is under way for a while */
+        kit_settle(kit);
+        break;
+    default:
+        kit_advance(kit, 40000);
+    }
+}
+
+/* Whatever happens: nothing is purged under a container, nor while the claim is wanted; and in the end all comes to rest. */
+static void a_purge_never_comes_under_a_container(void **state)
+{
+    struct corekit *kit = *state;
+    for (unsigned first = 1; first <= STORM_SEEDS; first++) {
+        unsigned seed = first;
+        for (int step = 0; step < STORM_STEPS; step++) {
+            storm_step(kit, &seed, (int)first * STORM_STEPS + step);
+            if (kit->purged_wrongly)
+                fail_msg("seed %u, step %d: purged under a container", first, step);
+        }
+    }
+    kit->runtime_waits = false;
+    kit_settle(kit);
+    delete_claim(kit, "1000000", PURGE);
+    kit_say(kit, HELLO, kit_tombstone("1000000"), LIVE);
+    kit_advance(kit, 60000);
+    core_claim_purged(kit->core, "default", "hist", NULL);
+    kit_advance(kit, 60000);
+    assert_string_equal(kit_held(kit, CLAIM_STATUS), "");
+    assert_int_equal(json_size(kit->instances), 0);
+    assert_true(kit->wake_ms >= kit->now + 59000);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, kit_setup, kit_teardown)
 
 int main(void)
@@ -418,6 +498,7 @@ int main(void)
         TEST(leaving_a_group_removes_no_data),
         TEST(a_claim_for_one_pod_has_one),
         TEST(what_is_in_a_claim_is_counted_seldom_and_told_roughly),
+        TEST(a_purge_never_comes_under_a_container),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
