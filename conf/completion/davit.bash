@@ -12,7 +12,7 @@ _davit()
         -o|--output)
             mapfile -t COMPREPLY < <(compgen -W 'json yaml name wide' -- "$word")
             return ;;
-        --broker|--root|--node|--group|-n|--namespace|--username|--name|-c|--container|--tail|--since|--limit-bytes)
+        --broker|--root|--node|--group|-n|--namespace|--username|--name|--sort-by|-c|--container|--tail|--since|--limit-bytes)
             return ;;
     esac
     local words=
@@ -20,7 +20,8 @@ _davit()
         words='apply get describe delete logs exec cp restart ping top image version --help'
     elif [[ $word == -* ]]; then
         case $verb in
-            apply|delete) words="-f --file --node --group -n --namespace --wait --wait=false $broker --help" ;;
+            delete) words="-f --file --node --group -n --namespace --purge --wait --wait=false $broker --help" ;;
+            apply) words="-f --file --node --group -n --namespace --wait --wait=false $broker --help" ;;
             get) words="--node -n --namespace -A --all-namespaces -o --output -w --watch $broker --help" ;;
             describe) words="--node -n --namespace $broker --help" ;;
             top) words="pods node -n --namespace -A --all-namespaces --containers --sort-by -o --output --node --control $broker --help" ;;
@@ -34,8 +35,10 @@ _davit()
         esac
     elif [ "$COMP_CWORD" -eq 2 ]; then
         case $verb in
-            get) words='pods nodes events' ;;
-            describe|delete) words='pod' ;;
+            get) words='pods nodes events persistentvolumeclaims' ;;
+            describe) words='pod' ;;
+            delete) words='pod persistentvolumeclaim' ;;
+            top) words='pods node' ;;
             image) words='import pull ls inspect rm prune' ;;
         esac
     fi

@@ -168,8 +168,10 @@ static bool prepare(struct creation *creation, struct error *err)
         !rootfs_mount(crun, document->id, document->layers, err) || !message_make(crun, document->id, err))
         return false;
     creation->reason = "FailedMount";
-    if (!volume_prepare(crun, document, &creation->volumes, err))
+    if (!volume_prepare(crun, document, &creation->volumes, err)) {
+        creation->reason = err->code == ERROR_NO_SPACE ? "InsufficientDisk" : creation->reason;
         return false;
+    }
     return resolve_rootfs(creation, err) && resolve_rights(creation, err) && write_config(creation, err);
 }
 

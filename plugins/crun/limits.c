@@ -29,6 +29,7 @@ struct json *limits_write(const struct json *limits, bool cgroup_v2)
     int64_t shares = json_get_integer(limits, "cpuShares", 0), quota = json_get_integer(limits, "cpuQuotaUs", 0);
     int64_t memory = json_get_integer(limits, "memoryLimitBytes", 0), pids = json_get_integer(limits, "pidsLimit", 0);
     struct json *cpu = shares > 0 || quota > 0 ? json_set_object(out, "cpu") : NULL;
+    struct json *unified = cgroup_v2 && (shares > 0 || memory > 0) ? json_set_object(out, "unified") : NULL;
 
     if (quota > 0) {
         json_set_integer(cpu, "quota", quota);
@@ -37,12 +38,15 @@ struct json *limits_write(const struct json *limits, bool cgroup_v2)
     if (shares > 0 && cgroup_v2) {
         AUTO_FREE char *weight = mem_printf("%" PRId64, weight_of(shares));
 
-        json_set_text(json_set_object(out, "unified"), "cpu.weight", weight);
+        json_set_text(unified, "cpu.weight", weight);
     } else if (shares > 0) {
         json_set_integer(cpu, "shares", shares);
     }
     if (memory > 0)
         json_set_integer(json_set_object(out, "memory"), "limit", memory);
+    /* As the kubelet: what is over its limit ends as a whole. Without a limit nothing asks for a memory controller. */
+    if (memory > 0 && cgroup_v2)
+        json_set_text(unified, "memory.oom.group", "1");
     if (pids > 0)
         json_set_integer(json_set_object(out, "pids"), "limit", pids);
     return out;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -97,18 +98,30 @@ static bool prepare_files(const struct crun *crun, const struct document *docume
     return files_write(*source, json_get(volume, "files"), group_of(document), err);
 }
 
+/* Used for the first time: what it asks for must be there, as Kubernetes would look for a volume of that size. */
+static bool make_claim(const struct crun *crun, const char *path, int64_t size_bytes, struct error *err)
+{
+    struct statvfs disk;
+
+    if (statvfs(crun->state_dir, &disk) == 0 && size_bytes > (int64_t)(disk.f_bavail * disk.f_frsize))
+        return error_set(err, ERROR_NO_SPACE, "it asks for %lld bytes, and %lld are free: free some, or let it ask for less",
+                         (long long)size_bytes, (long long)(disk.f_bavail * disk.f_frsize));
+    if (!file_make_dirs(path, POD_FOLDER_MODE, err) || chmod(path, EMPTY_DIR_MODE) != 0)
+        return error_wrap(err, "the claim's folder %s", path);
+    return true;
+}
+
 static bool prepare_claim(const struct crun *crun, const struct document *document, const struct json *volume,
                           const char *name, char **source, struct error *err)
 {
     const char *path = json_get_text(json_get(volume, "claim"), "path");
 
-    (void)crun;
     (void)name;
     if (path == NULL || !file_path_is_safe(path))
         return error_set(err, ERROR_INVALID, "claim.path must be an absolute path without ..");
     *source = mem_strdup(path);
-    if (access(path, F_OK) != 0 && (!file_make_dirs(path, POD_FOLDER_MODE, err) || chmod(path, EMPTY_DIR_MODE) != 0))
-        return error_wrap(err, "the claim's folder %s", path);
+    if (access(path, F_OK) != 0 && !make_claim(crun, path, json_get_integer(json_get(volume, "claim"), "sizeBytes", 0), err))
+        return false;
     return own_by_group(document, path, err);
 }
 
@@ -144,6 +157,17 @@ static bool prepare_source(const struct crun *crun, const struct document *docum
         return error_set(err, ERROR_INVALID, "it is of a kind that this runtime does not have");
     }
     return error_set(err, ERROR_INVALID, "the pod has no such volume");
+}
+
+static bool claim_is_read_only(const struct document *document, const char *name)
+{
+    JSON_EACH(volume, document->volumes) {
+        const char *here = json_get_text(volume, "name");
+
+        if (here != NULL && strcmp(here, name) == 0)
+            return json_get_boolean(json_get(volume, "claim"), "readOnly", false);
+    }
+    return false;
 }
 
 /* In place of the volume, what is below it. */
@@ -251,7 +275,8 @@ static bool prepare_mount(const struct crun *crun, const struct document *docume
     mount->read_only = json_get_boolean(asked, "readOnly", false);
     mount->propagation = propagation_of(asked);
     if (!prepare_source(crun, document, name, &mount->source, err))
-        return error_wrap(err, "volume %s", name);
+        return error_wrap(err, "MountVolume.SetUp failed for volume \"%s\" ", name);
+    mount->read_only = mount->read_only || claim_is_read_only(document, name);
     return sub_path == NULL || sub_path[0] == '\0' || take_sub_path(crun, document, sub_path, index, mount, err) ||
            error_wrap(err, "volume %s", name);
 }

@@ -53,20 +53,20 @@ static const struct {
     {"Directory", NULL, S_IFDIR, "a directory"},
     {"FileOrCreate", make_host_file, S_IFREG, "a file"},
     {"File", NULL, S_IFREG, "a file"},
-    {"Socket", NULL, S_IFSOCK, "a socket"},
+    {"Socket", NULL, S_IFSOCK, "a socket file"},
     {"CharDevice", NULL, S_IFCHR, "a character device"},
     {"BlockDevice", NULL, S_IFBLK, "a block device"},
 };
 
 static bool prepare_as(size_t type, const char *path, struct error *err)
 {
-    struct stat stat_now;
+    struct stat stat_now = {0};
 
     if (host_types[type].make != NULL && !host_types[type].make(path, err))
         return false;
     if (host_types[type].must_be == 0)
         return true;
-    if (stat(path, &stat_now) != 0)
+    if (stat(path, &stat_now) != 0 && errno != ENOENT)
         return error_set_errno(err, errno, "hostPath type check failed: %s is not %s", path, host_types[type].word);
     return (stat_now.st_mode & S_IFMT) == host_types[type].must_be ||
            error_set(err, ERROR_CONFLICT, "hostPath type check failed: %s is not %s", path, host_types[type].word);

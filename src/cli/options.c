@@ -56,6 +56,7 @@ static const struct flag FLAGS[] = {
     {"since", 0, FLAG_KIND_TEXT, FLAG_LOGS, AT(since), "TIME", "only what is newer: 90s, 5m, 2h", NULL, NULL},
     {"timestamps", 0, FLAG_KIND_SWITCH, FLAG_LOGS, AT(timestamps), NULL, "each line with its time", NULL, NULL},
     {"limit-bytes", 0, FLAG_KIND_TEXT, FLAG_LOGS, AT(limit_bytes), "N", "no more than that", NULL, NULL},
+    {"purge", 0, FLAG_KIND_SWITCH, FLAG_PURGE, AT(purge), NULL, "of a claim: what is in it goes too, and for good", NULL, NULL},
     {"containers", 0, FLAG_KIND_SWITCH, FLAG_TOP, AT(containers), NULL, "a line for each container", NULL, NULL},
     {"sort-by", 0, FLAG_KIND_TEXT, FLAG_TOP, AT(sort_by), "KEY", "cpu or memory, the greatest first", NULL, NULL},
     {"control", 0, FLAG_KIND_TEXT, FLAG_CONTROL, AT(control), "SOCKET", "davitd's control socket", "DAVIT_CONTROL",

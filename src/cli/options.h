@@ -36,7 +36,8 @@ enum flag_group {
     FLAG_ANY = 1 << 13, /* --help */
     FLAG_CONTAINER = 1 << 14,
     FLAG_EXEC = 1 << 15, /* -i, -t */
-    FLAG_TOP = 1 << 18  /* --containers, --sort-by */
+    FLAG_TOP = 1 << 18, /* --containers, --sort-by */
+    FLAG_PURGE = 1 << 19
 };
 
 /* Texts belong to argv and the environment; NULL and false where absent. */
@@ -64,6 +65,7 @@ struct options {
     bool tty;
     const char *sort_by;
     bool containers;
+    bool purge;
     bool follow;
     bool previous;
     bool timestamps;

@@ -93,7 +93,7 @@ static void judge(struct target *target)
         target->done = true;
     } else {
         target->done = status_condition_is(target->status, "Ready", "True") ||
-                       (phase != NULL && strcmp(phase, "Succeeded") == 0) ||
+                       (phase != NULL && (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Bound") == 0)) ||
                        (phase == NULL && status_condition_is(target->status, "Accepted", "True")); /* nothing of it runs */
     }
 }

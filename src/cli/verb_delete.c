@@ -14,6 +14,7 @@
 #include "cli/verbs.h"
 
 #define WAIT_MS 60000
+#define PURGE "davit/purge" /* docs/protocol.md */
 
 static bool add_words(struct target_set *set, struct error *err)
 {
@@ -35,18 +36,25 @@ static bool add_words(struct target_set *set, struct error *err)
     return true;
 }
 
-static void prepare(struct target *target)
+static bool is_purge(const struct json *tombstone)
+{
+    const char *word = json_get_text(json_get(json_get(tombstone, "metadata"), "annotations"), PURGE);
+    return word != NULL && strcmp(word, "true") == 0;
+}
+
+static void prepare(struct target *target, bool purge)
 {
     bool is_wanted = target->desired != NULL && !target_is_tombstone(target->desired);
     bool is_there = target->status != NULL;
     target->generation = target_generation_of(target->desired);
-    if (!is_wanted && !is_there) {
+    /* What a claim held may be there still, when its object is long gone. */
+    if (!is_wanted && !is_there && !purge) {
         (void)error_set(&target->failure, ERROR_NOT_FOUND, "%s \"%s\" not found in namespace \"%s\"",
                         target->resource->plural, target->id.name, target->id.namespace);
         target->done = true;
         return;
     }
-    if (target_is_tombstone(target->desired) && !target_was_out_of_order(target))
+    if (target_is_tombstone(target->desired) && !target_was_out_of_order(target) && (!purge || is_purge(target->desired)))
         return; /* on its way already */
     char now[CLOCK_RFC3339_BYTES];
     target->generation = target_next_generation(target);
@@ -56,6 +64,8 @@ static void prepare(struct target *target)
     json_set_text(metadata, "name", target->id.name);
     json_set_text(metadata, "namespace", target->id.namespace);
     json_set_text(metadata, "deletionTimestamp", clock_rfc3339(clock_wall_ms(), now));
+    if (purge)
+        json_set_text(json_set_object(metadata, "annotations"), PURGE, "true");
     target_set_generation(object, target->generation);
     target->payload = json_print(object);
 }
@@ -101,7 +111,7 @@ static enum exit_code delete_all(struct target_set *set, uint64_t wait_ms, struc
         return exit_code_of(err);
     for (size_t i = 0; i < set->count; i++) {
         struct target *target = &set->targets[i];
-        prepare(target);
+        prepare(target, set->options->purge);
         if (target->payload != NULL &&
             !session_publish(session, target->desired_topic, target->payload, strlen(target->payload), err))
             return exit_code_of(err);
@@ -131,5 +141,9 @@ enum exit_code verb_delete(const struct options *options, struct error *err)
         return EXIT_CODE_FAILED;
     for (size_t i = 0; i < manifest.count; i++)
         target_add(&set, &manifest.documents[i].id, manifest.documents[i].resource);
+    for (size_t i = 0; options->purge && i < set.count; i++)
+        if (strcmp(set.targets[i].id.resource, "persistentvolumeclaims") != 0)
+            return usage_error(err, "--purge is for persistentvolumeclaims: a %s has no data of its own",
+                               set.targets[i].resource->singular);
     return delete_all(&set, options->group != NULL ? 0 : wait_ms, err);
 }

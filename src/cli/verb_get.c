@@ -16,6 +16,7 @@ static const struct {
     {"pods", "pod", "po", get_pods},
     {"nodes", "node", "no", get_nodes},
     {"events", "event", "ev", get_events},
+    {"persistentvolumeclaims", "persistentvolumeclaim", "pvc", get_claims},
 };
 
 #define RESOURCE_COUNT (sizeof(RESOURCES) / sizeof(RESOURCES[0]))
@@ -29,7 +30,7 @@ static enum exit_code get_of_type(const struct get *get, const char *type, struc
     const char *near = options_nearest(type, RESOURCES, RESOURCE_COUNT, sizeof(RESOURCES[0]));
     if (near != NULL)
         return usage_error(err, "cannot get %s. Did you mean %s?", type, near);
-    return usage_error(err, "cannot get %s: only pods, nodes and events", type);
+    return usage_error(err, "cannot get %s: only pods, nodes, events and persistentvolumeclaims", type);
 }
 
 enum exit_code verb_get(const struct options *options, struct error *err)
@@ -37,7 +38,7 @@ enum exit_code verb_get(const struct options *options, struct error *err)
     struct get get = {.options = options};
     AUTO_ADDRESS struct address address = {0};
     if (options->word_count == 0)
-        return usage_error(err, "get what? pods, nodes or events");
+        return usage_error(err, "get what? pods, nodes, events or persistentvolumeclaims");
     if (!address_check(options, err) || !address_words(options, &address, err) ||
         !output_parse(options, &get.output, err))
         return EXIT_CODE_USAGE;

@@ -28,38 +28,38 @@ struct rows {
 /* ---- cells */
 
 /* kubectl rounds CPU up and memory down. */
-static char *cpu_cell(const struct json *use, char out[CELL_BYTES])
+static const char *cpu_cell(const struct json *use, char out[CELL_BYTES])
 {
     double cores = 0;
     if (!json_number(json_get(use, "cpu_cores"), &cores))
-        return strcpy(out, "<unknown>");
+        return "<unknown>";
     (void)snprintf(out, CELL_BYTES, "%.0fm", ceil(cores * 1000));
     return out;
 }
 
-static char *size_cell(const struct json *use, const char *key, char out[CELL_BYTES])
+static const char *size_cell(const struct json *use, const char *key, char out[CELL_BYTES])
 {
     int64_t bytes = json_get_integer(use, key, -1);
     if (bytes < 0)
-        return strcpy(out, "-");
+        return "-";
     (void)snprintf(out, CELL_BYTES, "%" PRId64 "Mi", bytes / MEBIBYTE);
     return out;
 }
 
 /* "12Mi/3Mi"; a dash where it is not known, as of a pod in the host's network. */
-static char *pair_cell(const struct json *use, const char *first, const char *second, char out[CELL_BYTES])
+static const char *pair_cell(const struct json *use, const char *first, const char *second, char out[CELL_BYTES])
 {
     char a[CELL_BYTES], b[CELL_BYTES];
     if (json_get(use, first) == NULL)
-        return strcpy(out, "-");
+        return "-";
     (void)snprintf(out, CELL_BYTES, "%.30s/%.30s", size_cell(use, first, a), size_cell(use, second, b));
     return out;
 }
 
-static char *share_cell(double part, double whole, char out[CELL_BYTES])
+static const char *share_cell(double part, double whole, char out[CELL_BYTES])
 {
     if (part < 0 || whole <= 0)
-        return strcpy(out, "<unknown>");
+        return "<unknown>";
     (void)snprintf(out, CELL_BYTES, "%.0f%%", floor(part * 100 / whole));
     return out;
 }
@@ -245,23 +245,28 @@ static struct json *ask(const struct options *options, const char *pod, bool pod
     return remote_ask(options, "top", request, err);
 }
 
-enum exit_code verb_top(const struct options *options, struct error *err)
+/* What is meant: the pods, one of them, or the node. */
+static bool read_words(const struct options *options, bool *pods, const char **name, struct error *err)
 {
     const char *what = options->word_count > 0 ? options->words[0] : "pods";
-    const char *name = options->word_count > 1 ? options->words[1] : NULL;
-    bool pods = is_word_of(what, "pod") || strcmp(what, "po") == 0;
-    const char *key = options->sort_by;
+    const char *slash = strchr(what, '/');
+    AUTO_FREE char *type = mem_strndup(what, slash != NULL ? (size_t)(slash - what) : strlen(what));
+    *name = slash != NULL ? slash + 1 : options->word_count > 1 ? options->words[1] : NULL;
+    *pods = is_word_of(type, "pod") || strcmp(type, "po") == 0;
+    if (!*pods && !is_word_of(type, "node") && strcmp(type, "no") != 0)
+        return error_set(err, ERROR_INVALID, "top of what? pods, one POD, or node");
+    if (options->word_count > (slash != NULL ? 1 : 2) || (*name != NULL && (!*pods || options->all_namespaces)))
+        return error_set(err, ERROR_INVALID, "top takes pods, the name of one pod in a namespace, or node");
+    return true;
+}
+
+enum exit_code verb_top(const struct options *options, struct error *err)
+{
+    const char *key = options->sort_by, *name = NULL;
+    bool pods = true;
     enum output output;
-    if (!output_parse(options, &output, err))
+    if (!output_parse(options, &output, err) || !read_words(options, &pods, &name, err))
         return EXIT_CODE_USAGE;
-    if (strncmp(what, "pod/", 4) == 0 || strncmp(what, "pods/", 5) == 0) {
-        pods = true;
-        name = strchr(what, '/') + 1;
-    } else if (!pods && !is_word_of(what, "node") && strcmp(what, "no") != 0) {
-        return usage_error(err, "top of what? pods, one POD, or node");
-    }
-    if (options->word_count > 2 || (name != NULL && (!pods || options->all_namespaces)))
-        return usage_error(err, "top takes pods, the name of one pod in a namespace, or node");
     if (key != NULL && strcmp(key, "cpu") != 0 && strcmp(key, "memory") != 0)
         return usage_error(err, "--sort-by=%s: cpu or memory", key);
     AUTO_JSON struct json *answer = ask(options, name, pods, output == OUTPUT_WIDE, err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/claims.h"
 #include "core/collect.h"
 #include "core/inbox.h"
 #include "core/reconcile.h"
@@ -157,6 +158,9 @@ static void apply(struct change *change)
     struct slot_key key = change_key(change);
     if (!change->restart)
         apply_slot(change);
+    claims_changed(object);
+    if (change->purge != 0)
+        object->claim.purge = change->purge > 0;
     if (change->uid[0] != '\0') {
         memcpy(object->uid, change->uid, sizeof(object->uid));
         memcpy(object->hash, change->hash, sizeof(object->hash));
@@ -281,12 +285,17 @@ void change_commit(struct change *change)
         plan_restart(change);
     else
         plan_incarnation(change);
+    change->purge = change->restart ? 0 : claims_plan(change, ruling_after(change).hash != NULL);
     if (change->uid[0] != '\0' && !change->restart)
         change->previous = collect_ids(core, object);
     struct store_txn *txn = store_begin(core->store);
     if (!change->restart)
         write_slot(change, txn);
     write_incarnation(change, txn);
+    if (change->purge > 0)
+        store_put_purge(txn, &object->id);
+    else if (change->purge < 0)
+        store_delete_purge(txn, &object->id);
     /* From now on the end of the incarnation clears its topics. */
     if (object->refused_stored && (change->uid[0] != '\0' || object->uid[0] != '\0'))
         store_delete_refused(txn, &object->id);

@@ -21,6 +21,7 @@ struct change {
     char hash[POD_HASH_BYTES];
     bool restart;             /* no slot changes: another incarnation of the wanted one */
     int64_t restart_serial;   /* the request that is answered then; 0: none */
+    int purge;                /* claims_plan */
     int64_t seq;
     uint64_t retry_ms;        /* the commit failed: again then */
     struct change *next;

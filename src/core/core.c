@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/change.h"
+#include "core/claims.h"
 #include "core/eviction.h"
 #include "core/handler.h"
 #include "core/inbox.h"
@@ -148,6 +149,7 @@ static void settle_objects(struct core *core)
         reconcile_object(core, list[i]);
         if (owners_is_one(list[i]))
             owners_step(core, list[i]);
+        claims_step(core, list[i]);
     }
     for (size_t i = 0; i < count; i++) {
         report_object(core, list[i]);
@@ -214,6 +216,12 @@ static void settle_outbox(struct core *core, uint64_t now)
     outbox_delete_again(core->outbox);
 }
 
+/* 0: never. */
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+    return b != 0 && b < a ? b : a;
+}
+
 uint64_t core_settle(struct core *core)
 {
     uint64_t now = core_boot_ms(core);
@@ -226,6 +234,7 @@ uint64_t core_settle(struct core *core)
     if (sleeping != 0)
         core_wake_at(core, sleeping);
     network_settle(core);
+    claims_settle(core);
     uint64_t retry = change_retry(core);
     if (retry != 0)
         core_wake_at(core, retry);
@@ -242,15 +251,11 @@ uint64_t core_settle(struct core *core)
         core->purge_due_ms = now + PURGE_EVERY_MS;
         inbox_purge(core);
     }
-    uint64_t next = core->purge_due_ms;
-    uint64_t look = runtime_look(core);
-    next = look != 0 && look < next ? look : next;
-    uint64_t disk = eviction_settle(core);
-    next = disk != 0 && disk < next ? disk : next;
-    uint64_t sample = stats_settle(core);
-    next = sample != 0 && sample < next ? sample : next;
-    next = core->objects_wake_ms != 0 && core->objects_wake_ms < next ? core->objects_wake_ms : next;
-    return core->wake_ms != 0 && core->wake_ms < next ? core->wake_ms : next;
+    uint64_t next = sooner(core->purge_due_ms, runtime_look(core));
+    next = sooner(next, eviction_settle(core));
+    next = sooner(next, stats_settle(core));
+    next = sooner(next, core->objects_wake_ms);
+    return sooner(next, core->wake_ms);
 }
 
 /* ---- the link */

@@ -26,7 +26,7 @@ struct core_env {
     void (*to_runtime_fds)(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count);
     void (*to_probe)(void *ctx, struct json *head);
     void (*to_net)(void *ctx, struct json *head); /* NULL: pods have no network but the loopback */
-    int64_t cpu_m, memory_bytes; /* of this machine */
+    int64_t cpu_m, memory_bytes, disk_bytes; /* of this machine; the disk: of the state folder's file system */
     /* What all of it uses now. NULL: not known. */
     void (*machine)(void *ctx, struct machine *out);
     /* Stop reading from the link until it is false again: too much waits for the disk. */
@@ -34,6 +34,8 @@ struct core_env {
     /* Brings an image; core_pull_ended follows, also after cancel_pull. `auths`: an array of Docker's auth.json documents. */
     void (*pull)(void *ctx, const char *reference, const struct json *auths);
     void (*cancel_pull)(void *ctx, const char *reference);
+    /* Removes what is in a claim; core_claim_purged follows, and not before this returns. */
+    void (*purge_claim)(void *ctx, const char *namespace, const char *name);
     /* A layer's folder that no row knows any more. */
     void (*drop_layer)(void *ctx, int64_t folder);
     /* Carries out what reads files or pumps descriptors: ends in requests_answer. NULL: it cannot be done. */
@@ -79,6 +81,11 @@ struct eviction {
     uint64_t due_ms;   /* 0: nothing to look at */
 };
 
+struct claims {
+    int64_t call; /* counts what is in some; in flight; 0: none */
+    bool watch;   /* one of them ends, and waits for its users */
+};
+
 struct runtime_call;
 
 struct runtime_state {
@@ -110,6 +117,7 @@ struct core {
     struct asking *askings; /* hooks and probes that are being asked */
     struct exec *execs;     /* commands that people run in containers */
     struct eviction eviction;
+    struct claims claims;
     struct stats *stats;    /* NULL: nobody has asked yet */
     struct link_state link;
     struct runtime_state runtime;
@@ -149,6 +157,8 @@ void core_net_down(struct core *core, const char *why);
 void core_pull_progress(struct core *core, const char *reference, const struct pull_progress *progress);
 /* `reason` NULL: it is there as image `id`, and on the disk. */
 void core_pull_ended(struct core *core, const char *reference, const char *id, const char *reason, const char *message);
+/* `problem` NULL: it is not there any more. */
+void core_claim_purged(struct core *core, const char *namespace, const char *name, const char *problem);
 /* Does what is due, tells what changed. Returns when to call again at the latest (boot ms); 0: no need. */
 uint64_t core_settle(struct core *core);
 /* Says good-bye on the presence topic: an orderly end. */

@@ -5,9 +5,11 @@
 
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "core/claims.h"
 #include "core/handler.h"
 #include "core/network.h"
 #include "core/policy.h"
+#include "model/disk_limit.h"
 #include "model/quantity.h"
 #include "model/resources.h"
 #include "protocol/resolve.h"
@@ -52,6 +54,7 @@ static void creating_init(struct creating *creating, const struct core *core, co
                                           .addresses = &creating->addresses,
                                           .capacity_cpu_m = core->env->cpu_m,
                                           .capacity_memory = core->env->memory_bytes,
+                                          .capacity_disk = core->env->disk_bytes,
                                           .lookup = lookup,
                                           .ctx = creating };
 }
@@ -75,24 +78,35 @@ static bool refuse_mount(struct create_refusal *refusal, const struct volume *vo
 static bool write_claim(const struct creating *creating, const struct volume *volume, struct json *out,
                         struct create_refusal *refusal)
 {
-    const struct claim_source *source = volume->claim;
-    struct json *claim = json_set_object(out, "claim");
-    AUTO_FREE char *path = policy_claim_path(creating->core, creating->object->id.namespace, source->claim);
-    if (path == NULL) {
-        AUTO_FREE char *why = mem_printf("persistentvolumeclaim \"%s\" not found", source->claim);
-        return refuse_mount(refusal, volume, why);
-    }
-    json_set_text(claim, "path", path);
-    json_set_boolean(claim, "readOnly", source->read_only);
-    return true;
+    AUTO_FREE char *why = claims_mount(creating->core, creating->object, volume->claim, out);
+    return why == NULL || refuse_mount(refusal, volume, why);
 }
 
-static bool write_empty_dir(const struct volume *volume, struct json *out)
+/* Kubernetes: no more than the pod may have of memory, where all its containers have a limit, nor than the machine has. */
+static int64_t memory_left(const struct creating *creating)
+{
+    const struct pod *pod = creating->pod;
+    int64_t most = creating->core->env->memory_bytes;
+    for (size_t i = 0; i < pod_count(pod); i++) {
+        struct container_resources said;
+        container_resources(pod_container(pod, i), &said);
+        if (said.memory_limit <= 0)
+            return most;
+    }
+    int64_t limit = pod_limit_of(pod, "memory");
+    return limit > 0 && (most <= 0 || limit < most) ? limit : most;
+}
+
+static bool write_empty_dir(const struct creating *creating, const struct volume *volume, struct json *out)
 {
     struct json *empty = json_set_object(out, "emptyDir");
-    int64_t bytes = 0;
-    json_set_text(empty, "medium", volume->empty_dir != NULL && volume->empty_dir->memory ? "Memory" : "");
-    if (volume->empty_dir != NULL && quantity_read(volume->empty_dir->size_limit, 1, &bytes))
+    bool memory = volume->empty_dir != NULL && volume->empty_dir->memory;
+    int64_t bytes = 0, most = memory ? memory_left(creating) : 0;
+    json_set_text(empty, "medium", memory ? "Memory" : "");
+    bool limited = volume->empty_dir != NULL && quantity_read(volume->empty_dir->size_limit, 1, &bytes) && bytes > 0;
+    if (memory && most > 0 && (!limited || most < bytes))
+        bytes = most;
+    if (limited || memory)
         json_set_integer(empty, "sizeLimitBytes", bytes);
     return true;
 }
@@ -123,7 +137,7 @@ static bool write_volume(const struct creating *creating, const struct volume *v
     if (volume->claim != NULL)
         return write_claim(creating, volume, out, refusal);
     if (!volume_has_files(volume))
-        return write_empty_dir(volume, out);
+        return write_empty_dir(creating, volume, out);
     struct json *files = resolve_files(&creating->resolve, volume, &err);
     if (files == NULL)
         return refuse_mount(refusal, volume, err.message);
@@ -281,6 +295,9 @@ static void write_record(const struct creating *creating, const struct pod_actio
         json_set_text(record, "imageId", image->id);
     if (pre_stop != NULL)
         json_set(record, "preStop", handler_write(container, pre_stop));
+    struct json *claims = claims_of(creating->pod);
+    if (claims != NULL)
+        json_set(record, "claims", claims);
 }
 
 struct json *create_document(const struct core *core, const struct object *object, const struct pod_action *action,

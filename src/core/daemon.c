@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/claim_folders.h"
 #include "core/control.h"
 #include "core/exec.h"
 #include "core/manifests.h"
@@ -305,6 +306,8 @@ static bool start(struct daemon *daemon, struct error *err)
     daemon->store = open_store(daemon->config, lost, sizeof(lost), err);
     if (daemon->store == NULL)
         return false;
+    struct machine machine;
+    machine_look(daemon->config->state_dir, &machine);
     daemon->env = (struct core_env){ .ctx = daemon,
                                      .boot_id = clock_boot_id(),
                                      .boot_ms = env_boot_ms,
@@ -317,10 +320,12 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .to_net = daemon_to_net,
                                      .cpu_m = sysconf(_SC_NPROCESSORS_ONLN) * 1000,
                                      .memory_bytes = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
+                                     .disk_bytes = machine.disk_bytes,
                                      .machine = env_machine,
                                      .pause_link = env_pause_link,
                                      .pull = env_pull,
                                      .cancel_pull = env_cancel_pull,
+                                     .purge_claim = claim_folders_purge,
                                      .drop_layer = env_drop_layer,
                                      .serve = serve_request,
                                      .stream_input = serve_input };
@@ -332,6 +337,7 @@ static bool start(struct daemon *daemon, struct error *err)
     daemon->control = control_new(daemon, err);
     if (daemon->control == NULL)
         return false;
+    claim_folders_clean(daemon);
     start_handles(daemon);
     runtime_start(daemon);
     watch_manifests(daemon);

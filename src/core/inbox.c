@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "core/change.h"
+#include "core/claims.h"
 #include "core/policy.h"
 #include "core/verify.h"
 #include "davit/limits.h"
@@ -173,7 +174,7 @@ static void take(struct core *core, struct object *object, const struct slot_key
     struct verified verified;
     bool good = verify_message(key, data, len, core->config->max_document_bytes, &verified, &refusal) &&
                 document_read(&object->id, verified.payload, verified.len, &document, &refusal) &&
-                policy_takes(core->config, &document, &refusal);
+                policy_takes(core->config, &document, &refusal) && claims_takes(object, key, &document, &refusal);
     if (!good)
         inbox_taken(core, seq);
     else
@@ -310,6 +311,10 @@ bool inbox_manifest(struct core *core, const struct json *json, struct object_id
         refusal_set(refusal, "TooManyObjects", "this node knows %d objects already", LIMIT_OBJECTS);
         return false;
     }
+    if (!claims_takes(object, &key, &document, refusal)) {
+        refuse(core, object, &key, refusal);
+        return false;
+    }
     if (object->committing) {
         AUTO_FREE char *text = json_print(json);
         queue_message(core, object, &key, text, strlen(text), true, -1);
@@ -328,6 +333,7 @@ void inbox_owned(struct core *core, struct object *object, const char *owner, co
     struct document document;
     struct refusal refusal;
     if (!document_read_json(&object->id, json, &document, &refusal) || !policy_takes(core->config, &document, &refusal) ||
+        !claims_takes(object, &key, &document, &refusal) ||
         !take_document(core, object, &key, &document, true, -1, &refusal))
         refuse(core, object, &key, &refusal);
 }

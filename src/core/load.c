@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/change.h"
+#include "core/claims.h"
 #include "core/core.h"
 #include "core/handler.h"
 #include "core/inbox.h"
@@ -172,11 +173,19 @@ static void load_refused(void *ctx, const struct object_id *id)
         object->refused_stored = true;
 }
 
+static void load_purge(void *ctx, const struct object_id *id)
+{
+    struct object *object = objects_get(&((struct loading *)ctx)->core->objects, id);
+    if (object != NULL)
+        object->claim.purge = true;
+}
+
 static void place_memories(struct loading *loading)
 {
     struct core *core = loading->core;
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
         object_fit_memory(object, object_wanted(object));
+        claims_changed(object);
         for (size_t i = 0; i < loading->uids.count; i++) {
             struct container_memory *memory = strcmp(loading->uids.items[i], object->uid) == 0
                                                   ? object_memory(object, loading->memories[i].name)
@@ -231,6 +240,7 @@ struct core *core_new(const struct config *config, const struct core_env *env, s
                 store_each_restart(store, load_restart, &loading, err) && requests_load(core, err) &&
                 store_each_memory(store, load_memory, &loading, err) &&
                 store_each_refused(store, load_refused, &loading, err) &&
+                store_each_purge(store, load_purge, &loading, err) &&
                 store_each_address(store, load_address, &loading, err);
     place_memories(&loading);
     if (!good) {

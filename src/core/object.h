@@ -37,6 +37,18 @@ struct slot {
     bool left; /* of a group that this node is in no more: it says nothing, and is being emptied */
 };
 
+/* Of a PersistentVolumeClaim. */
+struct claim_facts {
+    struct json *last;        /* what its document says, or said last; NULL: not known. Owned */
+    bool purge;               /* nothing wants it, and its data is to go: a row says so */
+    bool purging;             /* that is under way */
+    uint64_t retry_boot_ms;   /* it failed: again then */
+    bool told_ending;
+    bool counted;
+    int64_t used_bytes;
+    uint64_t counted_boot_ms;
+};
+
 /* A document on its way in, waiting for a commit of the same object. */
 struct arrival;
 
@@ -71,6 +83,7 @@ struct object {
     struct container_memory *memory; /* one for each container of the wanted pod */
     size_t memory_count;
     struct run *runs;
+    struct claim_facts claim;
     /* Work in flight: at most one of each. */
     bool committing; /* a document */
     struct arrival *arrivals;

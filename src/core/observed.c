@@ -56,6 +56,7 @@ static bool read_instance(const struct json *json, struct instance *seen, struct
     seen->role = read_role(json_get_text(record, "role"));
     seen->order = json_get_integer(record, "order", 0);
     seen->pre_stop = (struct json *)json_get(record, "preStop"); /* borrowed: instance_merge copies */
+    seen->claims = (struct json *)json_get(record, "claims"); /* likewise */
     seen->ending.message = (char *)json_get_text(json, "message"); /* likewise */
     seen->ending.exit_code = json_get_integer(json, "exitCode", 0);
     seen->ending.signal = json_get_integer(json, "signal", 0);
@@ -85,6 +86,15 @@ static struct object *object_of(struct core *core, const struct object_id *id, c
     return find_by_uid(core, uid);
 }
 
+/* What ended before this life of davitd was told of then. */
+static void merge(struct core *core, const struct object *object, struct instance *one, const struct instance *seen)
+{
+    bool ran = one->state == INSTANCE_RUNNING;
+    instance_merge(one, seen);
+    if (ran && one->state == INSTANCE_EXITED && strcmp(one->ending.reason, "OOMKilled") == 0)
+        core_event(core, object, true, "OOMKilling", "Memory cgroup out of memory: killed container %s", one->container);
+}
+
 void observed_instance(struct core *core, const struct json *json)
 {
     struct instance seen = { 0 };
@@ -109,7 +119,7 @@ void observed_instance(struct core *core, const struct json *json)
     if (settings != NULL && run->settings[0] == '\0')
         copy(run->settings, sizeof(run->settings), settings);
     struct instance *one = run_add(run, seen.container, seen.attempt);
-    instance_merge(one, &seen);
+    merge(core, object, one, &seen);
     run->connected = run->connected || network_has(core, uid);
     if (strcmp(uid, object->uid) == 0 && run->connected && object->network.state == NETWORK_WANTED)
         object->network.state = NETWORK_READY; /* it runs in it */

@@ -120,10 +120,14 @@ void owners_step(struct core *core, struct object *object)
         restart_child(core, object, owner, i);
 }
 
-/* A Job counts its failures; whoever wants pods that run gets new ones. */
+/* A Job counts its failures; whoever wants pods that run gets a new one, once the old one has ended. */
 bool owners_replaces(const struct object *object)
 {
     const struct slot *ruling = object_ruling(object);
+    const struct run *run = object_run(object, object->uid);
+    for (size_t i = 0; run != NULL && i < run->count; i++)
+        if (run->instances[i].state != INSTANCE_EXITED)
+            return false;
     return object->end.reason[0] != '\0' && ruling != NULL && ruling->source == SOURCE_OWNER &&
            strncmp(ruling->group, "jobs/", 5) != 0 && strcmp(object->id.resource, "pods") == 0;
 }

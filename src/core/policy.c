@@ -44,17 +44,6 @@ bool policy_host_path_allowed(const struct config *config, const char *path)
     return false;
 }
 
-char *policy_claim_path(const struct core *core, const char *namespace, const char *claim)
-{
-    struct object_id id = { .resource = "persistentvolumeclaims" };
-    snprintf(id.namespace, sizeof(id.namespace), "%s", namespace);
-    snprintf(id.name, sizeof(id.name), "%s", claim);
-    const struct object *object = objects_find(&core->objects, &id);
-    if (object == NULL || object_ruling(object) == NULL)
-        return NULL;
-    return mem_printf("%s/claims/%s/%s", core->config->state_dir, namespace, claim);
-}
-
 /* Kubernetes would send it to another node; there is none here. */
 static bool labels_match(const struct config *config, const struct pod *pod, struct refusal *refusal)
 {

@@ -8,7 +8,5 @@
 MUST_CHECK bool policy_takes(const struct config *config, struct document *document, struct refusal *refusal);
 /* hostPath is the one door to the host's files: the operator of the device says which, and never into Davit's own. */
 bool policy_host_path_allowed(const struct config *config, const char *path);
-/* The folder of a PersistentVolumeClaim that is here; NULL: there is none. The caller frees. */
-char *policy_claim_path(const struct core *core, const char *namespace, const char *claim);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/claims.h"
 #include "core/owners.h"
 #include "core/reconcile.h"
 #include "protocol/topic.h"
@@ -138,8 +139,10 @@ static void tell_nothing(struct core *core, struct object *object)
     memcpy(object->told_state, TOLD_EMPTY, sizeof(TOLD_EMPTY));
 }
 
-static bool nothing_to_tell(const struct object *object)
+static bool nothing_to_tell(const struct core *core, const struct object *object)
 {
+    if (claims_is_ending(core, object))
+        return false;
     return object->finishing || (!object->refused && object->uid[0] == '\0' && object->runs == NULL &&
                                  object_ruling(object) == NULL);
 }
@@ -250,7 +253,7 @@ static void report_containers(struct core *core, struct object *object, struct j
 
 void report_object(struct core *core, struct object *object)
 {
-    if (nothing_to_tell(object)) {
+    if (nothing_to_tell(core, object)) {
         if (object->summary != NULL)
             core->node_dirty = true;
         json_free(mem_steal(&object->summary));
@@ -262,16 +265,24 @@ void report_object(struct core *core, struct object *object)
         owners_report(core, object);
         return;
     }
+    if (claims_is_told(core, object)) {
+        claims_report(core, object, NULL);
+        return;
+    }
     report_containers(core, object, NULL);
 }
 
 struct json *report_describe(struct core *core, struct object *object)
 {
     struct json *described = NULL;
-    if (nothing_to_tell(object))
+    if (nothing_to_tell(core, object))
         return NULL;
     if (owners_is_told(object))
         return owners_describe(core, object);
+    if (claims_is_told(core, object)) {
+        claims_report(core, object, &described);
+        return described;
+    }
     report_containers(core, object, &described);
     return described;
 }

@@ -71,6 +71,8 @@ void report_node(struct core *core)
         .ready = core->runtime.listed,
         .cpus = sysconf(_SC_NPROCESSORS_ONLN),
         .memory_bytes = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
+        .disk_bytes = core->env->disk_bytes,
+        .pods_most = LIMIT_OBJECTS,
         .kernel = machine.release,
         .architecture = machine.machine,
         .problems = problems.list,

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/claims.h"
 #include "core/collect.h"
 #include "core/create.h"
 #include "core/exec.h"
@@ -29,6 +30,7 @@ struct runtime_call {
     uint64_t grace_ms;
     enum container_role role;
     struct json *pre_stop;
+    struct json *claims; /* names; NULL: none */
     bool update; /* no action: files and limits of what runs */
     char settings[SETTINGS_BYTES];
     struct runtime_call *next;
@@ -156,6 +158,8 @@ void runtime_act(struct core *core, struct object *object, const struct pod_acti
         snprintf(call->settings, sizeof(call->settings), "%s", json_get_text(record, "settings"));
         const struct json *pre_stop = json_get(record, "preStop");
         call->pre_stop = pre_stop != NULL ? json_copy(pre_stop) : NULL;
+        const struct json *claims = json_get(record, "claims");
+        call->claims = claims != NULL ? json_copy(claims) : NULL;
     }
     send_call(core, call->id, call_name(action->kind), action->uid, LIMIT_CALL_MS, document);
 }
@@ -188,6 +192,14 @@ bool runtime_calls_for(const struct core *core, const char *uid)
         if (strcmp(call->action.uid, uid) == 0)
             return true;
     return false;
+}
+
+const struct json *runtime_claims_called(const struct core *core, const struct object *object)
+{
+    for (const struct runtime_call *call = core->runtime.calls; call != NULL; call = call->next)
+        if (call->object == object && call->claims != NULL)
+            return call->claims;
+    return NULL;
 }
 
 void runtime_release(struct core *core, const char *uid)
@@ -237,6 +249,8 @@ static void instance_created(struct core *core, struct object *object, const str
     one->order = (int64_t)action->container_index;
     if (one->pre_stop == NULL && call->pre_stop != NULL)
         one->pre_stop = json_copy(call->pre_stop);
+    if (one->claims == NULL && call->claims != NULL)
+        one->claims = json_copy(call->claims);
     core_event(core, object, false, "Created", "Created container %s", action->container);
 }
 
@@ -322,6 +336,7 @@ static void list_answered(struct core *core, const struct frame_view *frame)
     observed_list(core, answer, runtime->list_asked);
     JSON_EACH(instance, notified)
         observed_instance(core, instance);
+    claims_look(core);
     if (!runtime->listed || runtime->problem[0] != '\0') {
         runtime->listed = true;
         runtime->problem[0] = '\0';
@@ -382,9 +397,19 @@ static void update_answered(struct core *core, struct object *object, const stru
                message != NULL ? message : "the runtime did not say why");
 }
 
+/* Kubernetes: while a volume cannot be had, a container is being created, and an event says why. */
+static void answer_failed(struct core *core, struct object *object, const struct runtime_call *call, const char *reason,
+                          const char *message)
+{
+    bool mount = strcmp(reason, "FailedMount") == 0;
+    call_failed(core, object, &call->action, mount ? "ContainerCreating" : reason, mount ? reason : NULL,
+                message != NULL ? message : "the runtime did not say why");
+}
+
 static void call_free(struct runtime_call *call)
 {
     json_free(call->pre_stop);
+    json_free(call->claims);
     free(call);
 }
 
@@ -400,7 +425,7 @@ void runtime_result(struct core *core, const struct frame_view *frame)
     LL_SEARCH_SCALAR(runtime->calls, call, id, id);
     if (call == NULL) {
         (void)(handler_exec_answered(core, frame) || exec_answered(core, frame) || stats_answered(core, frame) ||
-               eviction_answered(core, frame));
+               eviction_answered(core, frame) || claims_answered(core, frame));
         return;
     }
     LL_DELETE(runtime->calls, call);
@@ -421,8 +446,7 @@ void runtime_result(struct core *core, const struct frame_view *frame)
     else if (good)
         call_succeeded(core, object, call, answer);
     else
-        call_failed(core, object, &call->action, reason != NULL ? reason : "RuntimeError", NULL,
-                    message != NULL ? message : "the runtime did not say why");
+        answer_failed(core, object, call, reason != NULL ? reason : "RuntimeError", message);
     const char *result = json_get_text(frame->head, "result");
     if (result != NULL && strcmp(result, "notFound") == 0)
         runtime->list_due_ms = 0;
@@ -465,5 +489,6 @@ void runtime_lost(struct core *core)
     exec_end_all(core, "Unavailable", "the runtime host ended while the command ran; the command is ended with it");
     stats_lost(core);
     eviction_lost(core);
+    claims_lost(core);
     core->node_dirty = true;
 }

@@ -9,6 +9,7 @@
 static void instance_clear(struct instance *instance)
 {
     json_free(mem_steal(&instance->pre_stop));
+    json_free(mem_steal(&instance->claims));
     free(mem_steal(&instance->ending.message));
 }
 
@@ -86,6 +87,8 @@ void instance_merge(struct instance *known, const struct instance *seen)
     known->order = seen->order;
     if (known->pre_stop == NULL && seen->pre_stop != NULL)
         known->pre_stop = json_copy(seen->pre_stop);
+    if (known->claims == NULL && seen->claims != NULL)
+        known->claims = json_copy(seen->claims);
     if (known->state == INSTANCE_EXITED)
         return; /* the first account of an end stays */
     uint64_t started_ms = known->ending.started_ms;

@@ -53,6 +53,7 @@ struct instance {
     enum container_role role;
     int64_t order;           /* in the pod: init containers first */
     struct json *pre_stop;   /* Kubernetes' handler; NULL: none. Owned */
+    struct json *claims;     /* names of the claims that its pod has; NULL: none. Owned */
     uint64_t seen_boot_ms;   /* first seen running */
     bool adopted;            /* it ran before this life of davitd */
     enum hook_state post_start, pre_stop_state;

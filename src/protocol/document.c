@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "model/quantity.h"
+#include "protocol/claim.h"
 #include "protocol/names.h"
 #include "protocol/owner.h"
 #include "protocol/secret_fields.h"
@@ -182,29 +182,16 @@ static bool read_pod(const struct json *json, struct document *document, struct 
     return true;
 }
 
-/* A named folder on this device: nothing of its spec chooses where. */
 static bool read_claim(const struct json *json, struct document *document, struct refusal *refusal)
 {
     static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", "status", NULL };
-    static const char *const known_spec[] = { "accessModes", "resources", "storageClassName", "volumeMode", NULL };
-    const struct json *size = json_get(json_get(json_get(json_get(json, "spec"), "resources"), "requests"), "storage");
-    const char *mode = json_get_text(json_get(json, "spec"), "volumeMode");
-    int64_t bytes = 0;
+    struct error err;
     ignore_unknown(json, "", known, &document->ignored);
-    ignore_unknown(json_get(json, "spec"), "spec.", known_spec, &document->ignored);
     ignore_metadata(json, document);
-    AUTO_FREE char *printed = size != NULL ? json_print(size) : NULL;
-    if (size == NULL || !quantity_read(json_text(size) != NULL ? json_text(size) : printed, 1, &bytes)) {
-        refusal_set(refusal, "InvalidClaim", "spec.resources.requests.storage must be a quantity, as 1Gi");
-        return false;
-    }
-    if (mode != NULL && strcmp(mode, "Filesystem") != 0) {
-        refusal_set(refusal, "InvalidClaim", "spec.volumeMode %.40s is not on this device: claims are folders", mode);
-        return false;
-    }
-    document->data = json_new_object();
-    json_set_integer(document->data, "storageBytes", bytes);
-    return true;
+    document->data = claim_read(json, &document->ignored, &err);
+    if (document->data == NULL)
+        refusal_set(refusal, "InvalidClaim", "%s", err.message);
+    return document->data != NULL;
 }
 
 static bool read_owner(const struct json *json, struct document *document, struct refusal *refusal)
@@ -235,13 +222,14 @@ static bool read_content(const struct json *json, struct document *document, str
 }
 
 /* Deleting is never a guess: `false`, 0 or "" in the place of a time is refused. */
-static bool read_deletion(const struct json *metadata, struct document *document, struct refusal *refusal)
+static bool read_deletion(const struct json *json, struct document *document, struct refusal *refusal)
 {
-    const struct json *deleted = json_get(metadata, "deletionTimestamp");
+    const struct json *deleted = json_get(json_get(json, "metadata"), "deletionTimestamp");
     if (deleted == NULL || json_type(deleted) == JSON_NULL)
         return true;
     const char *time = json_text(deleted);
     document->tombstone = time != NULL && time[0] >= '0' && time[0] <= '9';
+    document->purge = document->tombstone && claim_is_purged_by(json);
     if (!document->tombstone)
         refusal_set(refusal, "InvalidDocument", "metadata.deletionTimestamp must be a time, as 2026-11-23T08:17:00Z");
     return document->tombstone;
@@ -259,7 +247,7 @@ static bool read_parts(const struct object_id *id, const struct json *json, stru
         !texts_only(metadata, "annotations", refusal) || !read_kind(json, document, refusal) ||
         !read_identity(id, metadata, document, refusal))
         return false;
-    return read_deletion(metadata, document, refusal) && (document->tombstone || read_content(json, document, refusal));
+    return read_deletion(json, document, refusal) && (document->tombstone || read_content(json, document, refusal));
 }
 
 void document_content(const struct json *json, char content[DIGEST_HEX_BYTES])

@@ -18,8 +18,9 @@ struct document {
     int64_t generation;     /* of the annotation */
     char content[DIGEST_HEX_BYTES]; /* digest of the content */
     char *text;             /* canonical JSON of the content; it reads as the same document again */
+    bool purge;             /* of a tombstone: what is in the claim goes too */
     struct pod *pod;        /* NULL for a tombstone, and what is no pod */
-    struct json *data;      /* of a Secret or ConfigMap (secret_fields.h), {"storageBytes"} of a claim,
+    struct json *data;      /* of a Secret or ConfigMap (secret_fields.h), of a claim (claim.h),
                              * of an owner (owner.h); NULL */
     char hash[POD_HASH_BYTES]; /* of a pod; "" is nothing to run */
     struct ignored_fields ignored;

@@ -99,6 +99,21 @@ static const struct container *container_named(const struct pod *pod, const char
     return NULL;
 }
 
+static int64_t limit_or(const struct container *container, const char *resource, int64_t capacity)
+{
+    const struct resources *said = container->resources;
+    int64_t limit = said != NULL ? resource_value(said->limits, resource, 1) : POD_UNSET;
+    return limit > 0 ? limit : capacity;
+}
+
+/* A limit alone is a request too. */
+static int64_t request_of(const struct container *container, const char *resource)
+{
+    const struct resources *said = container->resources;
+    int64_t request = said != NULL ? resource_value(said->requests, resource, 1) : POD_UNSET;
+    return request != POD_UNSET ? request : limit_or(container, resource, 0);
+}
+
 char *downward_resource(const struct resolve *resolve, const struct container *own, const struct resource_ref *ref,
                         struct error *err)
 {
@@ -111,11 +126,14 @@ char *downward_resource(const struct resolve *resolve, const struct container *o
     container_resources(container, &said);
     int64_t cpu = said.cpu_limit_m > 0 ? said.cpu_limit_m : resolve->capacity_cpu_m;
     int64_t memory = said.memory_limit > 0 ? said.memory_limit : resolve->capacity_memory;
+    int64_t disk = limit_or(container, "ephemeral-storage", resolve->capacity_disk);
     const struct {
         const char *name;
         int64_t value, scale;
     } known[] = { { "limits.cpu", cpu, 1000 },
                   { "limits.memory", memory, 1 },
+                  { "limits.ephemeral-storage", disk, 1 },
+                  { "requests.ephemeral-storage", request_of(container, "ephemeral-storage"), 1 },
                   { "requests.cpu", said.cpu_request_m > 0 ? said.cpu_request_m : 0, 1000 },
                   { "requests.memory", said.memory_request > 0 ? said.memory_request : 0, 1 } };
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {

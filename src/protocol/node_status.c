@@ -56,6 +56,18 @@ static struct json *add_condition(struct json *conditions, const char *type, boo
     return condition;
 }
 
+static void write_capacity(const struct node_report *report, struct json *capacity)
+{
+    AUTO_FREE char *cpus = mem_printf("%" PRId64, report->cpus);
+    AUTO_FREE char *memory = mem_printf("%" PRId64 "Ki", report->memory_bytes / 1024);
+    AUTO_FREE char *disk = mem_printf("%" PRId64 "Ki", report->disk_bytes / 1024);
+    AUTO_FREE char *pods = mem_printf("%" PRId64, report->pods_most);
+    json_set_text(capacity, "cpu", cpus);
+    json_set_text(capacity, "ephemeral-storage", disk);
+    json_set_text(capacity, "memory", memory);
+    json_set_text(capacity, "pods", pods);
+}
+
 static void write_info(const struct node_report *report, struct json *status)
 {
     struct json *info = json_set_object(status, "nodeInfo");
@@ -66,11 +78,8 @@ static void write_info(const struct node_report *report, struct json *status)
     json_set_text(info, "containerRuntimeVersion", report->runtime);
     AUTO_FREE char *agent = mem_printf("davit %s", report->agent);
     json_set_text(info, "kubeletVersion", agent);
-    struct json *capacity = json_set_object(status, "capacity");
-    AUTO_FREE char *cpus = mem_printf("%" PRId64, report->cpus);
-    AUTO_FREE char *memory = mem_printf("%" PRId64 "Ki", report->memory_bytes / 1024);
-    json_set_text(capacity, "cpu", cpus);
-    json_set_text(capacity, "memory", memory);
+    write_capacity(report, json_set_object(status, "capacity"));
+    write_capacity(report, json_set_object(status, "allocatable")); /* nothing is held back */
 }
 
 struct json *node_status_write(const struct node_report *report)

@@ -24,7 +24,8 @@ struct node_report {
     bool ready;
     int64_t pods, pods_ready, waiting;
     int64_t cpus;
-    int64_t memory_bytes;
+    int64_t memory_bytes, disk_bytes;
+    int64_t pods_most;
     const char *kernel, *architecture;
     const struct node_problem *problems;
     size_t problem_count;

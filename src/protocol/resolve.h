@@ -17,7 +17,7 @@ struct resolve {
     const char *node;
     const char *host_address;          /* NULL: not known */
     const struct text_list *addresses; /* the pod's; NULL: none */
-    int64_t capacity_cpu_m, capacity_memory; /* of the machine: what a limit is that is not set */
+    int64_t capacity_cpu_m, capacity_memory, capacity_disk; /* of the machine: what a limit is that is not set */
     /* {"data":{KEY: base64}} of a ConfigMap or a Secret of the pod's namespace; NULL: there is none. */
     const struct json *(*lookup)(void *ctx, const char *resource, const char *name);
     void *ctx;

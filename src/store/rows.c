@@ -109,6 +109,16 @@ void store_delete_refused(struct store_txn *txn, const struct object_id *id)
     add_object(txn, DELETE_REFUSED, id);
 }
 
+void store_put_purge(struct store_txn *txn, const struct object_id *id)
+{
+    add_object(txn, PUT_PURGE, id);
+}
+
+void store_delete_purge(struct store_txn *txn, const struct object_id *id)
+{
+    add_object(txn, DELETE_PURGE, id);
+}
+
 void store_put_image(struct store_txn *txn, const struct image_row *row)
 {
     struct txn_step *step = txn_add(txn, PUT_IMAGE);
@@ -348,7 +358,7 @@ bool store_each_outbox(struct store *store, void (*call)(void *, const struct ou
     return each(store, "SELECT * FROM outbox ORDER BY id", outbox_row, &reader, err);
 }
 
-static void refused_row(sqlite3_stmt *stmt, void *ctx)
+static void object_row(sqlite3_stmt *stmt, void *ctx)
 {
     const struct reader *reader = ctx;
     struct object_id id = object(stmt);
@@ -359,7 +369,13 @@ bool store_each_refused(struct store *store, void (*call)(void *, const struct o
                         struct error *err)
 {
     struct reader reader = { .call.object = call, .ctx = ctx };
-    return each(store, "SELECT * FROM refused", refused_row, &reader, err);
+    return each(store, "SELECT * FROM refused", object_row, &reader, err);
+}
+
+bool store_each_purge(struct store *store, void (*call)(void *, const struct object_id *), void *ctx, struct error *err)
+{
+    struct reader reader = { .call.object = call, .ctx = ctx };
+    return each(store, "SELECT * FROM purges", object_row, &reader, err);
 }
 
 static void image_row(sqlite3_stmt *stmt, void *ctx)

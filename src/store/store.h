@@ -127,6 +127,12 @@ void store_delete_refused(struct store_txn *txn, const struct object_id *id);
 MUST_CHECK bool store_each_refused(struct store *store, void (*each)(void *ctx, const struct object_id *id), void *ctx,
                                    struct error *err);
 
+/* Claims whose data is to go. */
+void store_put_purge(struct store_txn *txn, const struct object_id *id);
+void store_delete_purge(struct store_txn *txn, const struct object_id *id);
+MUST_CHECK bool store_each_purge(struct store *store, void (*each)(void *ctx, const struct object_id *id), void *ctx,
+                                 struct error *err);
+
 /* Images, by id; names lead to them, layers are folders that they share. How many images need a layer is counted from
  * these rows, and kept nowhere else.
  */

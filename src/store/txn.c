@@ -23,6 +23,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [DELETE_OUTBOX] = "DELETE FROM outbox WHERE id = ?1",
     [PUT_REFUSED] = "INSERT OR REPLACE INTO refused VALUES (?1, ?2, ?3)",
     [DELETE_REFUSED] = "DELETE FROM refused WHERE " OBJECT_KEY,
+    [PUT_PURGE] = "INSERT OR REPLACE INTO purges VALUES (?1, ?2, ?3)",
+    [DELETE_PURGE] = "DELETE FROM purges WHERE " OBJECT_KEY,
     [PUT_IMAGE] = "INSERT OR REPLACE INTO images VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     [DELETE_IMAGE] = "DELETE FROM images WHERE id = ?1",
     [PUT_IMAGE_NAME] = "INSERT OR REPLACE INTO image_names VALUES (?1, ?2)",

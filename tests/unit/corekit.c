@@ -45,6 +45,17 @@ static void drop_layer(void *ctx, int64_t folder)
     json_add(((struct corekit *)ctx)->dropped, json_new_integer(folder));
 }
 
+static void purge_claim(void *ctx, const char *namespace, const char *name)
+{
+    struct corekit *kit = ctx;
+    AUTO_FREE char *key = mem_printf("%s/%s", namespace, name);
+    json_add_text(kit->purged, key);
+    JSON_EACH(instance, kit->instances)
+        JSON_EACH(claim, json_get(json_get(instance, "record"), "claims"))
+            kit->purged_wrongly = kit->purged_wrongly || (strcmp(json_text(claim), name) == 0 &&
+                                                          strcmp(json_get_text(instance, "state"), "exited") != 0);
+}
+
 static struct json *parse(const char *text)
 {
     struct error err;
@@ -175,6 +186,8 @@ static char *carry_out(struct corekit *kit, const char *name, const struct json 
 {
     if (strcmp(name, "list") == 0)
         return list_answer(kit);
+    if (strcmp(name, "stats") == 0)
+        return mem_strdup(kit->stats != NULL ? kit->stats : "{}");
     if (strcmp(name, "create") == 0)
         create(kit, document);
     if (json_get(document, "container") == NULL || strcmp(name, "create") == 0)
@@ -249,7 +262,6 @@ void kit_advance(struct corekit *kit, uint64_t ms)
 }
 
 /* ---- images */
-
 void kit_pulled(struct corekit *kit, const char *reference, const char *id)
 {
     struct error err;
@@ -348,7 +360,7 @@ int kit_setup(void **state)
                                   .random = random_bytes, .to_link = to_link, .to_runtime = to_runtime,
                                   .to_runtime_fds = to_runtime_fds,
                                   .pause_link = pause_link, .pull = pull, .cancel_pull = cancel_pull,
-                                  .drop_layer = drop_layer };
+                                  .drop_layer = drop_layer, .purge_claim = purge_claim };
     kit->now = 100000;
     kit->wall = 1795410958000;
     kit->broker = json_new_object();
@@ -358,6 +370,7 @@ int kit_setup(void **state)
     kit->pulls = json_new_object();
     kit->cancelled = json_new_array();
     kit->dropped = json_new_array();
+    kit->purged = json_new_array();
     kit->config = config_read("/nonexistent/davitd.conf", false, &err);
     kit_set(kit, "node.name=press-7");
     kit_set(kit, "node.groups=line-3");
@@ -376,7 +389,7 @@ int kit_teardown(void **state)
     if (kit->core != NULL)
         kit_stop(kit);
     struct json *all[] = { kit->broker, kit->unacked, kit->events, kit->calls, kit->instances, kit->told,
-                           kit->pulls, kit->cancelled, kit->dropped, kit->fd_names };
+                           kit->pulls, kit->cancelled, kit->dropped, kit->purged, kit->fd_names };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         json_free(all[i]);
     config_free(kit->config);

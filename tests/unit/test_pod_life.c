@@ -305,6 +305,8 @@ static void a_deadline_ends_the_pod_for_good(void **state)
     ended(&kit, 2, 137);
     does(&kit, POD_STOP, "side");
     ended(&kit, 1, 137);
+    does(&kit, POD_EMPTY, "");
+    kit.run->emptied = true;
     does(&kit, POD_NOTHING, "");
     life_end(&kit);
 }

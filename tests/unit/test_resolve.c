@@ -34,7 +34,7 @@ static void kit_begin(struct kit *kit, const char *spec_text)
     ignored_free(&ignored);
     kit->id = (struct object_id){ .namespace = "ns", .resource = "pods", .name = "p" };
     kit->resolve = (struct resolve){ .pod = kit->pod, .id = &kit->id, .uid = "u", .node = "n", .host_address = "192.0.2.1",
-                                     .capacity_cpu_m = 4000, .capacity_memory = 1024, .lookup = lookup,
+                                     .capacity_cpu_m = 4000, .capacity_memory = 1024, .capacity_disk = 2048, .lookup = lookup,
                                      .ctx = kit->objects };
 }
 
@@ -81,6 +81,20 @@ static void what_is_missing_is_said_as_the_kubelet_says_it(void **state)
            "unsupported fieldPath: status.nothing");
 }
 
+static void a_limit_that_is_not_set_is_the_machines(void **state)
+{
+    (void)state;
+#define FROM(name, resource, divisor) "{\"name\":\"" name "\",\"valueFrom\":{\"resourceFieldRef\":{\"resource\":\"" resource "\"" divisor "}}}"
+    env_is(CONTAINER("\"resources\":{\"limits\":{\"ephemeral-storage\":\"1536\"}},\"env\":["
+                     FROM("A", "limits.ephemeral-storage", "") "," FROM("B", "limits.ephemeral-storage", ",\"divisor\":\"1Ki\"") ","
+                     FROM("C", "requests.ephemeral-storage", "") "," FROM("D", "limits.memory", ",\"divisor\":\"1000\"") "]"),
+           "[{\"name\":\"A\",\"value\":\"1536\"},{\"name\":\"B\",\"value\":\"2\"},{\"name\":\"C\",\"value\":\"1536\"},"
+           "{\"name\":\"D\",\"value\":\"2\"}]");
+    env_is(CONTAINER("\"env\":[" FROM("A", "limits.ephemeral-storage", "") "," FROM("B", "requests.ephemeral-storage", "") ","
+                     FROM("C", "requests.memory", "") "]"),
+           "[{\"name\":\"A\",\"value\":\"2048\"},{\"name\":\"B\",\"value\":\"0\"},{\"name\":\"C\",\"value\":\"0\"}]");
+}
+
 static void files_come_from_maps_and_the_pod(void **state)
 {
     struct kit kit;
@@ -103,6 +117,7 @@ static void files_come_from_maps_and_the_pod(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(the_environment_is_put_together),
+                                        cmocka_unit_test(a_limit_that_is_not_set_is_the_machines),
                                         cmocka_unit_test(what_is_missing_is_said_as_the_kubelet_says_it),
                                         cmocka_unit_test(files_come_from_maps_and_the_pod) };
     return cmocka_run_group_tests(tests, NULL, NULL);
