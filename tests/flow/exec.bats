@@ -148,6 +148,20 @@ ends_with() { # CODE: the CLI
     ex main -- cat /tmp/bytes | cmp - "$DIR/bytes"
 }
 
+@test "what goes on in the background is not waited for, and what came before is whole" {
+    local out
+    put back '.spec.containers[0].command = ["sleep", $m + "4"]'
+    running back
+    out=$(timeout 20 bash -c ". '$N/env'; davit exec back -- sh -c 'sleep $MARK >/dev/null 2>&1 & seq 20000'" | md5sum)
+    [ "$out" = "$(seq 20000 | md5sum)" ]
+    # Through davit's own pipe, whose end another keeps, and writes on.
+    timeout 20 bash -c ". '$N/env'; davit exec back -- sh -c 'seq 5000; yes & sleep $MARK &'" >"$OUT/file"
+    cmp <(head -5000 "$OUT/file") <(seq 5000)
+    within 5 eval '[ "$(sleepers "$MARK" | wc -l)" = 2 ]'
+    drop back
+    within 10 none_sleeps "$MARK"
+}
+
 @test "the container holds pipes, and neither files nor terminals of the device" {
     ex -i main -- ls -l /proc/self/fd <"$DIR/bytes" >"$OUT/fds" 2>"$OUT/err"
     [ "$(grep -c 'pipe:' "$OUT/fds")" = 3 ]
