@@ -324,6 +324,14 @@ ends_with() { # CODE: the CLI
     [ "$(sleepers "${MARK%??}" | wc -l)" = 2 ] # the containers themselves ran on
 }
 
+@test "a crun that is killed takes its command along" {
+    start_sleep "$MARK"
+    kill -9 "$(pgrep -f "crun .* exec .*$N/run/crun/bundles/.*/stream-")"
+    ends_with 137
+    within 5 none_sleeps "$MARK"
+    no_command_files
+}
+
 @test "a pod that is removed, and one that ends, end their commands" {
     put short '.spec.containers[0].command = ["sleep", $m + "4"]'
     running short
