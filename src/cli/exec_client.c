@@ -18,6 +18,7 @@
 #include "cli/terminal.h"
 #include "wire/frame.h"
 
+#define PIPE_BYTES (64 * 1024) /* what a pipe holds, unless somebody makes it larger */
 #define STREAMS 3 /* stdin, stdout, stderr, by these numbers */
 
 /* Bytes between a stream of this process and a pipe of the command's. */
@@ -234,13 +235,19 @@ static bool turn(struct session *session, struct error *err)
     return fds[0].revents == 0 || hear(session, err);
 }
 
-/* What the command wrote before its end is in the pipes; whoever else still has them is not waited for. */
+/* What the command wrote before its end is in the pipes; whoever else still has them, and writes on, is not waited for. */
 static void drain(struct session *session)
 {
     for (int i = STDOUT_FILENO; i < STREAMS; i++) {
         struct flow *flow = &session->flows[i];
-        while (flow->from >= 0 && (flow_is_full(flow) || flow_take(flow)))
+        for (size_t left = PIPE_BYTES; flow->from >= 0 && (flow_is_full(flow) || (left > 0 && flow_take(flow)));) {
+            size_t before = flow->used;
             flow_give(flow);
+            size_t moved = flow->used > before ? flow->used - before : 0;
+            left -= moved < left ? moved : left;
+            if (flow_is_full(flow))
+                (void)poll(&(struct pollfd){.fd = flow->to, .events = POLLOUT}, 1, -1);
+        }
     }
 }
 

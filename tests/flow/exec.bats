@@ -148,6 +148,20 @@ ends_with() { # CODE: the CLI
     ex main -- cat /tmp/bytes | cmp - "$DIR/bytes"
 }
 
+@test "what goes on in the background is not waited for, and what came before is whole" {
+    local out
+    put back '.spec.containers[0].command = ["sleep", $m + "4"]'
+    running back
+    out=$(timeout 20 bash -c ". '$N/env'; davit exec back -- sh -c 'sleep $MARK >/dev/null 2>&1 & seq 20000'" | md5sum)
+    [ "$out" = "$(seq 20000 | md5sum)" ]
+    # Through davit's own pipe, whose end another keeps, and writes on.
+    timeout 20 bash -c ". '$N/env'; davit exec back -- sh -c 'seq 5000; yes & sleep $MARK &'" >"$OUT/file"
+    cmp <(head -5000 "$OUT/file") <(seq 5000)
+    within 5 eval '[ "$(sleepers "$MARK" | wc -l)" = 2 ]'
+    drop back
+    within 10 none_sleeps "$MARK"
+}
+
 @test "the container holds pipes, and neither files nor terminals of the device" {
     ex -i main -- ls -l /proc/self/fd <"$DIR/bytes" >"$OUT/fds" 2>"$OUT/err"
     [ "$(grep -c 'pipe:' "$OUT/fds")" = 3 ]
@@ -308,6 +322,14 @@ ends_with() { # CODE: the CLI
     within 10 ex main -- true
     within 5 no_command_files
     [ "$(sleepers "${MARK%??}" | wc -l)" = 2 ] # the containers themselves ran on
+}
+
+@test "a crun that is killed takes its command along" {
+    start_sleep "$MARK"
+    kill -9 "$(pgrep -f "crun .* exec .*$N/run/crun/bundles/.*/stream-")"
+    ends_with 137
+    within 5 none_sleeps "$MARK"
+    no_command_files
 }
 
 @test "a pod that is removed, and one that ends, end their commands" {

@@ -50,7 +50,7 @@ static const char *const counter_names[N_COUNTERS] = {
     "half-made creates", "reboots", "wall steps", "reconfigured", "databases lost", "broker restarts", "brokers emptied",
     "brokers restored", "disconnects", "replayed documents", "live again", "cut floods", "late wills", "link ends",
     "published", "tombstones", "refusable", "emptied topics", "files", "accepted", "creates", "starts", "stops", "kills",
-    "ends", "failed calls", "deadlines", "lost notices", "statuses", "pulls", "failed pulls"
+    "ends", "failed calls", "deadlines", "lost notices", "statuses", "pulls", "failed pulls", "commands"
 };
 
 static uint64_t totals[N_COUNTERS];
