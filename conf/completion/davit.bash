@@ -17,15 +17,19 @@ _davit()
     esac
     local words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='apply get describe delete logs top image version --help'
+        words='apply get describe delete logs exec cp restart ping top image version --help'
     elif [[ $word == -* ]]; then
         case $verb in
             delete) words="-f --file --node --group -n --namespace --purge --wait --wait=false $broker --help" ;;
             apply) words="-f --file --node --group -n --namespace --wait --wait=false $broker --help" ;;
             get) words="--node -n --namespace -A --all-namespaces -o --output -w --watch $broker --help" ;;
             describe) words="--node -n --namespace $broker --help" ;;
-            top) words='-n --namespace -A --all-namespaces --containers --sort-by -o --output --control --help' ;;
-            logs) words='-f --follow -c --container -p --previous --tail --since --timestamps --limit-bytes -n --namespace --control --help' ;;
+            top) words="pods node -n --namespace -A --all-namespaces --containers --sort-by -o --output --node --control $broker --help" ;;
+            logs) words="-f --follow -c --container -p --previous --tail --since --timestamps --limit-bytes -n --namespace --node --control $broker --help" ;;
+            exec) words="-i --stdin -t --tty -c --container -n --namespace --node --control $broker -- --help" ;;
+            cp) words="-c --container -n --namespace --node --control $broker --help" ;;
+            restart) words="-n --namespace --node --control $broker --help" ;;
+            ping) words="--node --control $broker --help" ;;
             image) words='--name --control -o --output --help' ;;
             version) words="--client --node $broker --help" ;;
         esac
@@ -37,6 +41,11 @@ _davit()
             top) words='pods node' ;;
             image) words='import pull ls inspect rm prune' ;;
         esac
+    fi
+    if [[ $verb == cp && $COMP_CWORD -gt 1 && $word != -* ]]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$word")
+        compopt -o filenames 2>/dev/null
+        return
     fi
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
 }

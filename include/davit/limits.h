@@ -56,8 +56,9 @@
 #define LIMIT_REQUESTS_KNOWN_EACH 128   /* the same, of one requester */
 #define LIMIT_REQUESTS_KNOWN_DAYS 8     /* longer than a broker's session keeps a request */
 #define LIMIT_REQUEST_ANSWER_BYTES 4096 /* of an answer that is remembered whole; of a longer one, how it ended */
-#define LIMIT_ANSWERS 64                /* waiting for the broker; then the next request waits there */
+#define LIMIT_ANSWERS 1024              /* waiting for the broker; then requests are refused as TooManyRequests, and streams wait */
 #define LIMIT_ANSWERS_BYTES (4 * 1024 * 1024) /* the same */
+#define LIMIT_REFUSALS 4096             /* answers and refusals waiting; then a request is dropped, and an event says so */
 #define LIMIT_ANSWER_TEXT_BYTES (128 * 1024)  /* of a log, or of what a command wrote, in one answer; it is truncated */
 #define LIMIT_STREAMS 16                /* at a time; one more is refused as TooManyStreams */
 #define LIMIT_STREAMS_EACH 8            /* the same, of one requester */

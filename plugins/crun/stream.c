@@ -269,7 +269,31 @@ static bool open_terminal(struct stream *stream, const struct exec_files *files,
     return stream->listen_fd >= 0;
 }
 
-static bool run(struct stream *stream, const struct exec_files *files, int *exit_code, struct error *err)
+/* A pid may be another's by now: only one in this container's cgroup is meant. */
+static bool is_in_container(const struct crun *crun, const char *id, pid_t pid)
+{
+    AUTO_FREE char *cgroup = cgroup_of(crun, id);
+    AUTO_FREE char *path = mem_printf("/proc/%d/cgroup", pid);
+    AUTO_FREE char *text = NULL;
+    struct error ignored; /* it has gone */
+    size_t len;
+
+    if (cgroup == NULL || !file_read(path, CGROUP_BYTES, &text, &len, &ignored))
+        return false;
+    const char *found = strstr(text, cgroup); /* "/web-1" stands in "/web-10" too */
+    return found != NULL && strchr("/\n", found[strlen(cgroup)]) != NULL;
+}
+
+static void end_left(const struct crun *crun, const char *id, const char *pid_path)
+{
+    pid_t pid = process_read_pid(pid_path);
+
+    if (pid > 1 && is_in_container(crun, id, pid))
+        tree_kill(pid);
+}
+
+static bool run(const struct crun *crun, const char *id, struct stream *stream, const struct exec_files *files,
+                int *exit_code, struct error *err)
 {
     const struct stream_request *request = stream->request;
     const int stdio[] = {request->in, request->out, request->err};
@@ -284,6 +308,8 @@ static bool run(struct stream *stream, const struct exec_files *files, int *exit
         tell_last_words(stream);
         forget_stream(stream);
         *exit_code = spawn_reap(&stream->spawn);
+        if (*exit_code > 128)
+            end_left(crun, id, files->pid_path); /* it may be crun that was killed, and not the command */
         good = judge_end(stream, files, exit_code, err);
     }
     spawn_close(&stream->spawn);
@@ -304,28 +330,13 @@ bool stream_run(const struct crun *crun, const char *id, const struct stream_req
     stream->terminal = request->terminal;
     stream->listen_fd = stream->master = -1;
     stream->in.from = stream->in.to = stream->out.from = stream->out.to = -1;
-    good = good && run(stream, &files, exit_code, err);
+    good = good && run(crun, id, stream, &files, exit_code, err);
     exec_files_remove(&files);
     free(stream);
     return good;
 }
 
 /* ---- what a killed host left */
-
-/* A pid may be another's by now: only one in this container's cgroup is meant. */
-static bool is_in_container(const struct crun *crun, const char *id, pid_t pid)
-{
-    AUTO_FREE char *cgroup = cgroup_of(crun, id);
-    AUTO_FREE char *path = mem_printf("/proc/%d/cgroup", pid);
-    AUTO_FREE char *text = NULL;
-    struct error ignored; /* it has gone */
-    size_t len;
-
-    if (cgroup == NULL || !file_read(path, CGROUP_BYTES, &text, &len, &ignored))
-        return false;
-    const char *found = strstr(text, cgroup); /* "/web-1" stands in "/web-10" too */
-    return found != NULL && strchr("/\n", found[strlen(cgroup)]) != NULL;
-}
 
 void stream_clear(const struct crun *crun, const char *id)
 {
@@ -339,9 +350,8 @@ void stream_clear(const struct crun *crun, const char *id)
 
         if (strncmp(entry->d_name, "stream-", 7) != 0)
             continue;
-        pid_t pid = strcmp(entry->d_name + len - 4, ".pid") == 0 ? process_read_pid(path) : 0;
-        if (pid > 1 && is_in_container(crun, id, pid))
-            tree_kill(pid);
+        if (strcmp(entry->d_name + len - 4, ".pid") == 0)
+            end_left(crun, id, path);
         unlink(path);
     }
     if (folder != NULL)

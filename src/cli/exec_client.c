@@ -13,9 +13,12 @@
 
 #include "base/memory.h"
 #include "cli/control.h"
+#include "cli/exec_remote.h"
+#include "cli/remote.h"
 #include "cli/terminal.h"
 #include "wire/frame.h"
 
+#define PIPE_BYTES (64 * 1024) /* what a pipe holds, unless somebody makes it larger */
 #define STREAMS 3 /* stdin, stdout, stderr, by these numbers */
 
 /* Bytes between a stream of this process and a pipe of the command's. */
@@ -32,7 +35,7 @@ struct session {
     int socket;       /* to davitd */
     struct frame_reader *reader;
     struct flow flows[STREAMS];
-    sigset_t waiting;
+    sigset_t waiting, before;
     struct json *result;
     bool begun;
 };
@@ -232,19 +235,26 @@ static bool turn(struct session *session, struct error *err)
     return fds[0].revents == 0 || hear(session, err);
 }
 
-/* What the command wrote before its end is in the pipes; whoever else still has them is not waited for. */
+/* What the command wrote before its end is in the pipes; whoever else still has them, and writes on, is not waited for. */
 static void drain(struct session *session)
 {
     for (int i = STDOUT_FILENO; i < STREAMS; i++) {
         struct flow *flow = &session->flows[i];
-        while (flow->from >= 0 && (flow_is_full(flow) || flow_take(flow)))
+        for (size_t left = PIPE_BYTES; flow->from >= 0 && (flow_is_full(flow) || (left > 0 && flow_take(flow)));) {
+            size_t before = flow->used;
             flow_give(flow);
+            size_t moved = flow->used > before ? flow->used - before : 0;
+            left -= moved < left ? moved : left;
+            if (flow_is_full(flow))
+                (void)poll(&(struct pollfd){.fd = flow->to, .events = POLLOUT}, 1, -1);
+        }
     }
 }
 
 static void session_end(struct session *session)
 {
     terminal_restore();
+    (void)sigprocmask(SIG_SETMASK, &session->before, NULL);
     for (int i = 0; i < STREAMS; i++)
         fd_close_at(&session->flows[i].pipe);
     fd_close_at(&session->control);
@@ -259,6 +269,9 @@ static bool converse(struct session *session, int *exit_code, struct error *err)
     if (!control_connect(session->client->options->control, &session->socket, err) || !begin(session, err))
         return false;
     while (session->result == NULL) {
+        const volatile sig_atomic_t *cancelled = session->client->cancelled;
+        if (cancelled != NULL && *cancelled != 0)
+            return error_set(err, ERROR_INTERNAL, "interrupted");
         tell_size(session);
         if (!turn(session, err))
             break;
@@ -273,6 +286,8 @@ static bool converse(struct session *session, int *exit_code, struct error *err)
 
 bool exec_client_run(const struct exec_client *client, int *exit_code, struct error *err)
 {
+    if (remote_is_meant(client->options))
+        return exec_remote_run(client, exit_code, err);
     struct session *session = mem_alloc(sizeof(*session));
     session->client = client;
     session->control = session->socket = -1;
@@ -280,7 +295,7 @@ bool exec_client_run(const struct exec_client *client, int *exit_code, struct er
         session->flows[i].from = session->flows[i].to = session->flows[i].pipe = -1;
     session->reader = frame_reader_new();
     (void)signal(SIGPIPE, SIG_IGN); /* a pipe that is closed says that nobody reads */
-    terminal_watch_size(&session->waiting);
+    terminal_watch_size(client->cancelled != NULL, &session->waiting, &session->before);
     bool good = converse(session, exit_code, err);
     session_end(session);
     return good;

@@ -2,6 +2,8 @@
 #ifndef CLI_EXEC_CLIENT_H
 #define CLI_EXEC_CLIENT_H
 
+#include <signal.h>
+
 #include "cli/options.h"
 
 struct exec_client {
@@ -12,6 +14,7 @@ struct exec_client {
     int in, out, err; /* -1: nothing. A pipe goes to the container as it is; of everything else only the bytes do */
     bool tty;         /* in and out are this process's terminal, which is raw meanwhile; err is not used */
     bool quiet;       /* do not say which container was chosen */
+    const volatile sig_atomic_t *cancelled; /* set by a signal's handler: it is ended. NULL: signals end this process */
 };
 
 /* Runs it to its end; *exit_code is the command's. False: it did not begin, or its end is not known. */

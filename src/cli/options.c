@@ -229,6 +229,11 @@ bool options_parse(int argc, char **argv, unsigned groups, struct options *optio
     if (!read_words(argc, argv, groups, options, err))
         return false;
     options->namespace_given = options->ns != NULL;
+    options->node_given = options->node != NULL;
+    options->control_given = options->control != NULL;
+    options->control_set = options->control_given || getenv("DAVIT_CONTROL") != NULL;
+    if (options->node_given && options->control_given)
+        return error_set(err, ERROR_INVALID, "--node and --control exclude each other");
     if (options->node != NULL && options->group != NULL)
         return error_set(err, ERROR_INVALID, "--node and --group exclude each other");
     if (options->namespace_given && options->all_namespaces)

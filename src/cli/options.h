@@ -73,6 +73,8 @@ struct options {
     bool watch;
     bool client;
     bool help;
+    bool node_given, control_given; /* by flag */
+    bool control_set;     /* by flag or environment: not the default */
     bool namespace_given; /* by flag: a document of another namespace is refused */
     const char **words;   /* what is no flag, in order; the array is the caller's to free */
     size_t word_count;

@@ -24,7 +24,6 @@
 /* Without a nonce of its own a client judges the flood to be over after so long a silence. */
 #define QUIET_MS 1000
 #define RECEIVE_BYTES 65536
-#define ID_BYTES 17
 
 struct session {
     const struct options *options; /* the caller's */
@@ -34,7 +33,7 @@ struct session {
     void *ctx;
     struct link link;
     struct frame_reader *reader;
-    char id[ID_BYTES];
+    char id[SESSION_ID_BYTES];
     char *sync_topic;
     int64_t last_id; /* of a publication */
     int64_t answered_id;
@@ -45,16 +44,17 @@ struct session {
     bool sync_refused;
     bool answered;
     size_t packet_limit;
+    int64_t version; /* of MQTT: 5, or 4 (3.1.1) */
     uint64_t received; /* messages */
     struct error down; /* set when the link or the broker is gone */
 };
 
-static void random_id(char out[ID_BYTES])
+void session_random_id(char out[SESSION_ID_BYTES])
 {
     uint64_t number = 0;
     if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
         number = clock_boot_ms() ^ (uint64_t)getpid() << 32;
-    (void)snprintf(out, ID_BYTES, "%016llx", (unsigned long long)number);
+    (void)snprintf(out, SESSION_ID_BYTES, "%016llx", (unsigned long long)number);
 }
 
 static bool send_head(struct session *session, struct json *head_taken, const void *body, size_t len, struct error *err)
@@ -68,6 +68,7 @@ static void on_connected(struct session *session, const struct frame *frame)
 {
     session->connected = true;
     session->packet_limit = (size_t)json_get_integer(frame->head, "maximumPacketSize", 0);
+    session->version = json_get_integer(frame->head, "version", 5);
 }
 
 static void on_disconnected(struct session *session, const struct frame *frame)
@@ -154,6 +155,18 @@ static bool dispatch_received(struct session *session, struct error *err)
     return err->code == ERROR_NONE || err->code == ERROR_TIMEOUT;
 }
 
+static bool receive_now(struct session *session, struct error *err)
+{
+    char bytes[RECEIVE_BYTES];
+    ssize_t len = recv(session->link.fd, bytes, sizeof(bytes), 0);
+    if (len < 0 && errno == EINTR)
+        return true;
+    if (len <= 0)
+        return error_set(err, ERROR_UNAVAILABLE, "davit-link ended before the broker answered: %s",
+                         len < 0 ? strerror(errno) : "what it wrote, if anything, stands above");
+    return frame_reader_feed(session->reader, bytes, (size_t)len, NULL, 0, err);
+}
+
 /* Waits for bytes until boot time `until_ms` and gives them to the reader. */
 static bool receive(struct session *session, uint64_t until_ms, struct error *err)
 {
@@ -165,14 +178,19 @@ static bool receive(struct session *session, uint64_t until_ms, struct error *er
         return error_set_errno(err, errno, "poll");
     if (ready <= 0)
         return left_ms > 0 || error_set(err, ERROR_TIMEOUT, "%s: no answer in time", session->broker);
-    char bytes[RECEIVE_BYTES];
-    ssize_t len = recv(session->link.fd, bytes, sizeof(bytes), 0);
-    if (len < 0 && errno == EINTR)
-        return true;
-    if (len <= 0)
-        return error_set(err, ERROR_UNAVAILABLE, "davit-link ended before the broker answered: %s",
-                         len < 0 ? strerror(errno) : "what it wrote, if anything, stands above");
-    return frame_reader_feed(session->reader, bytes, (size_t)len, NULL, 0, err);
+    return receive_now(session, err);
+}
+
+bool session_turn(struct session *session, int fd, bool *readable, const bool *done, uint64_t wait_ms, struct error *err)
+{
+    struct pollfd fds[] = {{.fd = session->link.fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+    *err = (struct error){0};
+    if (!dispatch_received(session, err))
+        return false;
+    if (poll(fds, 2, *done ? 0 : (int)wait_ms) < 0)
+        return errno == EINTR || error_set_errno(err, errno, "poll");
+    *readable = fds[1].revents != 0;
+    return (fds[0].revents == 0 || receive_now(session, err)) && dispatch_received(session, err);
 }
 
 bool session_until(struct session *session, const bool *done, uint64_t wait_ms, struct error *err)
@@ -263,7 +281,7 @@ struct session *session_open(const struct options *options, const char *const *t
     session->subscribe = json_new_array();
     for (size_t i = 0; i < topic_count; i++)
         add_topic(session->subscribe, topics[i]);
-    random_id(session->id);
+    session_random_id(session->id);
     session->sync_topic = mem_printf("%s/clients/davit-cli-%s/sync", options->root, session->id);
     if (session_connect(session, true, err))
         return session;
@@ -271,16 +289,22 @@ struct session *session_open(const struct options *options, const char *const *t
     return NULL;
 }
 
-/* One publication, and the broker's answer in session->answer_…. */
-static bool publish(struct session *session, const char *topic, bool retain, const char *payload, size_t len,
-                    struct error *err)
+static struct json *publish_head(struct session *session, const char *topic, bool retain)
 {
     struct json *head = json_new_texts("op", "publish", "topic", topic, NULL);
     json_set_integer(head, "id", ++session->last_id);
     json_set_integer(head, "qos", 1);
     json_set_boolean(head, "retain", retain);
     session->answered = false;
-    return send_head(session, head, payload, len, err) && session_until(session, &session->answered, PUBLISH_MS, err);
+    return head;
+}
+
+/* One publication, and the broker's answer in session->answer_…. */
+static bool publish(struct session *session, const char *topic, bool retain, const char *payload, size_t len,
+                    struct error *err)
+{
+    return send_head(session, publish_head(session, topic, retain), payload, len, err) &&
+           session_until(session, &session->answered, PUBLISH_MS, err);
 }
 
 bool session_publish(struct session *session, const char *topic, const char *payload, size_t len, struct error *err)
@@ -291,6 +315,19 @@ bool session_publish(struct session *session, const char *topic, const char *pay
         return true;
     return error_set(err, ERROR_DENIED, "%s refused %s: %s. Has this user the right to write it?", session->broker,
                      topic, session->answer_reason);
+}
+
+bool session_request(struct session *session, const char *topic, const char *payload, size_t len, int64_t expiry_s,
+                     struct error *err)
+{
+    struct json *head = publish_head(session, topic, false);
+    json_set_integer(head, "expiry", expiry_s);
+    return send_head(session, head, payload, len, err);
+}
+
+int64_t session_version(const struct session *session)
+{
+    return session->version;
 }
 
 /* Where this user may not use a sync topic: on a new connection, for Mosquitto 2.0.11 drops the one that wrote where it

@@ -39,6 +39,15 @@ bool session_watch(struct session *session, struct error *err);
 /* Receives until *done, or for wait_ms: ERROR_TIMEOUT. */
 MUST_CHECK bool session_until(struct session *session, const bool *done, uint64_t wait_ms, struct error *err);
 /* The largest packet the broker takes; 0: it names no limit. */
+/* Not retained, QoS 1; gone from the broker when nobody took it for so long. Does not wait for the acknowledgement. */
+MUST_CHECK bool session_request(struct session *session, const char *topic, const char *payload, size_t len,
+                                int64_t expiry_s, struct error *err);
+/* Receives what there is; waits for it, or for something on `fd` (-1: none), unless *done is set by then. */
+MUST_CHECK bool session_turn(struct session *session, int fd, bool *readable, const bool *done, uint64_t wait_ms,
+                             struct error *err);
+int64_t session_version(const struct session *session); /* of MQTT: 5, or 4 (3.1.1) */
+#define SESSION_ID_BYTES 17
+void session_random_id(char out[SESSION_ID_BYTES]);
 size_t session_packet_limit(const struct session *session);
 void session_close(struct session *session); /* NULL is fine */
 void session_close_at(struct session **session);

@@ -75,15 +75,19 @@ static void on_size(int number)
     size_changed = 1;
 }
 
-void terminal_watch_size(sigset_t *waiting)
+void terminal_watch_size(bool ends_too, sigset_t *waiting, sigset_t *before)
 {
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action = {.sa_handler = on_size};
     sigset_t blocked;
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(SIGWINCH, &action, NULL);
     (void)sigemptyset(&blocked);
     (void)sigaddset(&blocked, SIGWINCH);
-    (void)sigprocmask(SIG_BLOCK, &blocked, waiting);
+    for (size_t i = 0; ends_too && i < sizeof(ending) / sizeof(ending[0]); i++)
+        (void)sigaddset(&blocked, ending[i]);
+    (void)sigprocmask(SIG_BLOCK, &blocked, before);
+    *waiting = *before;
     (void)sigdelset(waiting, SIGWINCH);
 }
 

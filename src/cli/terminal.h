@@ -12,8 +12,9 @@ MUST_CHECK bool terminal_make_raw(int fd, struct error *err);
 void terminal_restore(void);
 /* Of the first of the two that is a terminal. False: neither is. */
 bool terminal_size(int fd, int other_fd, int *columns, int *rows);
-/* Blocks SIGWINCH and counts it: *waiting is the mask for ppoll, in which it comes through. */
-void terminal_watch_size(sigset_t *waiting);
+/* Blocks SIGWINCH and counts it; blocks, where `ends_too`, what ends a process, too. *waiting is the mask for ppoll, in
+ * which they come through; *before the one to set again. */
+void terminal_watch_size(bool ends_too, sigset_t *waiting, sigset_t *before);
 /* It has changed since the last question. */
 bool terminal_size_changed(void);
 

@@ -38,7 +38,7 @@ enum exit_code verb_get(const struct options *options, struct error *err)
     struct get get = {.options = options};
     AUTO_ADDRESS struct address address = {0};
     if (options->word_count == 0)
-        return usage_error(err, "get what? pods, nodes or events");
+        return usage_error(err, "get what? pods, nodes, events or persistentvolumeclaims");
     if (!address_check(options, err) || !address_words(options, &address, err) ||
         !output_parse(options, &get.output, err))
         return EXIT_CODE_USAGE;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/logs.h"
+#include "cli/remote.h"
 
 void logs_tell_choice(const struct options *options, const struct json *answer)
 {
@@ -26,5 +27,7 @@ enum exit_code verb_logs(const struct options *options, struct error *err)
         return usage_error(err, "logs takes the name of one pod");
     if (!log_flags_read(options, &flags, err))
         return EXIT_CODE_USAGE;
+    if (remote_is_meant(options))
+        return logs_remote(options, options->words[0], &flags, err);
     return logs_local(options, options->words[0], &flags, err);
 }

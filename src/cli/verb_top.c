@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "cli/control.h"
 #include "cli/output.h"
+#include "cli/remote.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 
@@ -237,12 +237,12 @@ static bool is_word_of(const char *word, const char *singular)
 
 static struct json *ask(const struct options *options, const char *pod, bool pods, bool wide, struct error *err)
 {
-    AUTO_JSON struct json *request = json_new_texts("op", "stats", NULL);
+    AUTO_JSON struct json *request = json_new_object();
     if (pods && !options->all_namespaces)
         json_set_text(request, "namespace", options->ns);
     json_set_text(request, "pod", pod);
     json_set_boolean(request, "disk", pods && wide);
-    return control_call(options->control, request, -1, NULL, NULL, err);
+    return remote_ask(options, "top", request, err);
 }
 
 /* What is meant: the pods, one of them, or the node. */

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 
 enum exit_code verb_apply(const struct options *options, struct error *err);
+enum exit_code verb_cp(const struct options *options, struct error *err);
 enum exit_code verb_delete(const struct options *options, struct error *err);
 enum exit_code verb_describe(const struct options *options, struct error *err);
 enum exit_code verb_exec(const struct options *options, struct error *err);
@@ -15,6 +16,8 @@ enum exit_code verb_get(const struct options *options, struct error *err);
 enum exit_code verb_image(const struct options *options, struct error *err);
 enum exit_code verb_logs(const struct options *options, struct error *err);
 enum exit_code verb_top(const struct options *options, struct error *err);
+enum exit_code verb_ping(const struct options *options, struct error *err);
+enum exit_code verb_restart(const struct options *options, struct error *err);
 enum exit_code verb_version(const struct options *options, struct error *err);
 
 /* The exit code that says what `err` says. */

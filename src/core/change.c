@@ -293,7 +293,7 @@ void change_commit(struct change *change)
         plan_restart(change);
     else
         plan_incarnation(change);
-    change->purge = claims_plan(change, ruling_after(change).hash != NULL);
+    change->purge = change->restart ? 0 : claims_plan(change, ruling_after(change).hash != NULL);
     object->replacing = change->uid[0] != '\0' || change->ends;
     if (change->uid[0] != '\0' && !change->restart)
         change->previous = collect_ids(core, object);

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "core/report.h"
+#include "core/runtime.h"
 #include "protocol/claim.h"
 #include "protocol/resolve.h"
 
@@ -60,18 +61,22 @@ void claims_changed(struct object *object)
 
 /* ---- who has it */
 
+static bool names(const struct json *claims, const char *claim)
+{
+    JSON_EACH(name, claims)
+        if (json_text(name) != NULL && strcmp(json_text(name), claim) == 0)
+            return true;
+    return false;
+}
+
 /* A container has it mounted, or is to have it when it starts. */
-static bool holds(const struct object *pod, const char *claim)
+static bool holds(const struct core *core, const struct object *pod, const char *claim)
 {
     for (const struct run *run = pod->runs; run != NULL; run = run->next)
-        for (size_t i = 0; i < run->count; i++) {
-            if (run->instances[i].state == INSTANCE_EXITED)
-                continue;
-            JSON_EACH(name, run->instances[i].claims)
-                if (json_text(name) != NULL && strcmp(json_text(name), claim) == 0)
-                    return true;
-        }
-    return false;
+        for (size_t i = 0; i < run->count; i++)
+            if (run->instances[i].state != INSTANCE_EXITED && names(run->instances[i].claims, claim))
+                return true;
+    return names(runtime_claims_called(core, pod), claim);
 }
 
 /* It has begun with it, and goes on: between two attempts nothing holds it. */
@@ -83,10 +88,10 @@ static bool goes_on(const struct object *pod, const char *claim)
            resolve_uses(wanted, CLAIM_RESOURCE, claim);
 }
 
-static bool uses(const struct object *pod, const struct object_id *claim)
+static bool uses(const struct core *core, const struct object *pod, const struct object_id *claim)
 {
     return strcmp(pod->id.namespace, claim->namespace) == 0 && strcmp(pod->id.resource, "pods") == 0 &&
-           (holds(pod, claim->name) || goes_on(pod, claim->name));
+           (holds(core, pod, claim->name) || goes_on(pod, claim->name));
 }
 
 /* The names of those that use it, but for one of them; the caller frees. */
@@ -95,7 +100,7 @@ static char *users_of(const struct core *core, const struct object_id *claim, co
     AUTO_STRBUF struct strbuf names;
     strbuf_init(&names, USERS_BYTES);
     for (const struct object *pod = core->objects.table; pod != NULL; pod = pod->hh.next)
-        if (pod != but && uses(pod, claim))
+        if (pod != but && uses(core, pod, claim))
             strbuf_printf(&names, "%s%s", names.len > 0 ? ", " : "", pod->id.name);
     return strbuf_steal(&names);
 }
@@ -216,7 +221,7 @@ static void forgotten(void *ctx, const struct error *err)
 void core_claim_purged(struct core *core, const char *namespace, const char *name, const char *problem)
 {
     struct object *object = find(core, namespace, name);
-    if (object == NULL)
+    if (object == NULL || !object->claim.purging)
         return;
     core_touch(core, object);
     if (problem != NULL) {
@@ -267,6 +272,10 @@ void claims_report(struct core *core, struct object *object, struct json **descr
         .used_bytes = object->claim.counted ? object->claim.used_bytes : POD_UNSET,
         .terminating = ruling == NULL, .purging = object->claim.purge, .users = users,
     };
+    if (described != NULL) {
+        *described = claim_status_write(&report);
+        return;
+    }
     object->claim.told_ending = ruling == NULL;
     core->claims.watch = core->claims.watch || ruling == NULL;
     AUTO_JSON struct json *state = claim_state_write(&report);

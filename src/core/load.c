@@ -231,7 +231,6 @@ struct core *core_new(const struct config *config, const struct core_env *env, s
     core_new_uid(core, core->link.session);
     struct loading loading = { .core = core };
     network_init(core);
-    requests_init(core);
     network_ended(core);
     core->outbox = outbox_new(store, env->to_link, env->ctx, err);
     bool good = core->outbox != NULL && images_load(&core->images, store, err) &&

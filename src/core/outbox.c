@@ -203,6 +203,11 @@ void outbox_answer(struct outbox *outbox, const char *topic, const char *payload
     pump(outbox);
 }
 
+size_t outbox_answers(const struct outbox *outbox)
+{
+    return outbox->answer_count;
+}
+
 bool outbox_is_full(const struct outbox *outbox)
 {
     return outbox->answer_count >= LIMIT_ANSWERS || outbox->answer_bytes >= LIMIT_ANSWERS_BYTES;

@@ -97,15 +97,24 @@ static bool is_layer_of(const struct images *images, const char *folder)
     return false;
 }
 
-/* A folder that somebody removed, or a disk that was restored by halves. */
-static void drop_lost(struct daemon *daemon)
+static const struct layer *find_lost(const struct daemon *daemon)
 {
-    struct layer *layer, *next;
-    HASH_ITER(hh, daemon->core->images.layers, layer, next) {
+    for (const struct layer *layer = daemon->core->images.layers; layer != NULL; layer = layer->hh.next) {
         AUTO_FREE char *folder = mem_printf("%s/images/layers/%" PRId64, daemon->config->state_dir, layer->folder);
         if (access(folder, F_OK) != 0 && errno == ENOENT)
-            collect_lost_layer(daemon->core, layer->diff_id);
+            return layer;
     }
+    return NULL;
+}
+
+/* A folder that somebody removed, or a disk that was restored by halves. Looked for anew each time: with a lost layer go
+ * its images, and with them other layers.
+ */
+static void drop_lost(struct daemon *daemon)
+{
+    const struct layer *lost;
+    for (size_t left = HASH_COUNT(daemon->core->images.layers); left > 0 && (lost = find_lost(daemon)) != NULL; left--)
+        collect_lost_layer(daemon->core, lost->diff_id);
 }
 
 void placing_clean(struct daemon *daemon)

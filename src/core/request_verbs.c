@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "core/report.h"
+#include "core/stats.h"
 
 static void run_ping(struct core *core, struct request_call *call)
 {
@@ -30,6 +31,35 @@ static void run_describe(struct core *core, struct request_call *call)
     requests_answer(core, call->serial, answer);
 }
 
+struct asking_stats {
+    struct core *core;
+    int64_t serial;
+};
+
+static void on_stats(void *ctx, struct json *answer_taken)
+{
+    struct asking_stats *asking = ctx;
+    AUTO_JSON struct json *answer = answer_taken;
+    const struct request_call *call = requests_find(asking->core, asking->serial);
+    const struct json *id = call != NULL ? json_get(call->args, "id") : NULL;
+    json_remove(answer, "op");
+    if (id != NULL)
+        json_set(answer, "id", json_copy(id));
+    requests_answer(asking->core, asking->serial, mem_steal(&answer));
+    free(asking);
+}
+
+static void run_top(struct core *core, struct request_call *call)
+{
+    struct asking_stats *asking = mem_alloc(sizeof(*asking));
+    AUTO_JSON struct json *request = json_copy(call->args);
+    asking->core = core;
+    asking->serial = call->serial;
+    if (call->object.name[0] != '\0')
+        json_set_text(request, "pod", call->object.name);
+    stats_ask(core, request, on_stats, asking);
+}
+
 /* By what reads files and pumps descriptors, outside. */
 static void run_outside(struct core *core, struct request_call *call)
 {
@@ -43,6 +73,7 @@ static const struct request_verb verbs[] = {
     { .name = "ping", .run = run_ping },
     { .name = "describe", .of_object = true, .run = run_describe },
     { .name = "restart", .once = true, .of_object = true, .run = request_restart },
+    { .name = "top", .run = run_top },
     { .name = "exec", .once = true, .streams = true, .of_object = true, .run = run_outside },
     { .name = "logs", .streams = true, .of_object = true, .run = run_outside },
 };

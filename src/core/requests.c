@@ -50,25 +50,12 @@ static void call_free(struct core *core, struct request_call *call)
     free(call);
 }
 
-/* While answers wait for the broker, the next request waits there too. */
-static void take(struct core *core, int64_t seq)
-{
-    if (seq >= 0 && outbox_is_full(core->outbox))
-        core->requests.owed_seq = seq;
-    else
-        inbox_taken(core, seq);
-}
-
 void requests_settle(struct core *core)
 {
     struct request_call *call, *next;
     DL_FOREACH_SAFE(core->requests.calls, call, next)
         if (call->restarting)
             request_restart_go(core, call);
-    if (core->requests.owed_seq < 0 || outbox_is_full(core->outbox))
-        return;
-    inbox_taken(core, core->requests.owed_seq);
-    core->requests.owed_seq = -1;
 }
 
 static void send(struct core *core, const char *reply, const char *correlation, const struct json *answer)
@@ -164,7 +151,7 @@ void requests_begun(struct core *core, int64_t serial, const struct error *err)
     } else {
         run(core, call);
     }
-    take(core, seq);
+    inbox_taken(core, seq);
 }
 
 static void begin(struct core *core, const struct topic *topic, const struct frame_view *frame, struct request *request,
@@ -186,7 +173,7 @@ static void begin(struct core *core, const struct topic *topic, const struct fra
         return;
     }
     run(core, call);
-    take(core, seq);
+    inbox_taken(core, seq);
 }
 
 /* What may not begin; NULL: it may. */
@@ -195,6 +182,10 @@ static const char *hindrance(const struct core *core, const struct request_verb 
     if (verb == NULL) {
         AUTO_FREE char *known = request_verbs_list();
         refusal_set(refusal, "Unsupported", "this node knows no such request; it knows: %s", known);
+        return refusal->reason;
+    }
+    if (outbox_is_full(core->outbox)) {
+        refusal_set(refusal, "TooManyRequests", "too many answers wait for the broker: try again later");
         return refusal->reason;
     }
     if (core->requests.call_count >= LIMIT_REQUESTS_RUNNING) {
@@ -236,7 +227,7 @@ static void arrived(struct core *core, const struct topic *topic, const struct f
         begin(core, topic, frame, request, verb, seq);
         return;
     }
-    take(core, seq);
+    inbox_taken(core, seq);
 }
 
 void requests_message(struct core *core, const struct topic *topic, const struct frame_view *frame, int64_t seq)
@@ -255,12 +246,13 @@ void requests_message(struct core *core, const struct topic *topic, const struct
     struct request request;
     struct refusal refusal;
     bool good = request_read(&message, &request, &refusal);
-    /* One of QoS 0 or a retained one waits nowhere: when there is no room for its answer it is lost, and that is said. */
-    if (seq < 0 && !request.input && outbox_is_full(core->outbox)) {
-        tell_refused(core, "TooManyRequests", "requests of QoS 0 are dropped: their answers wait for the broker");
+    /* To let the broker wait for its acknowledgement would hold back what it says of our answers. */
+    if (outbox_answers(core->outbox) >= LIMIT_REFUSALS && !request.input) {
+        tell_refused(core, "TooManyRequests", "requests are dropped: too many answers wait for the broker");
+        inbox_taken(core, seq);
     } else if (!good) {
         refuse(core, topic, frame, &request, &refusal);
-        take(core, seq);
+        inbox_taken(core, seq);
     } else if (request.input) {
         if (core->env->stream_input != NULL)
             core->env->stream_input(core->env->ctx, request.key, request.args);
@@ -297,11 +289,6 @@ void requests_forget(struct core *core, int64_t serial)
     struct request_call *call = requests_find(core, serial);
     if (call != NULL)
         call_free(core, call);
-}
-
-void requests_init(struct core *core)
-{
-    core->requests.owed_seq = -1;
 }
 
 void requests_connected(struct core *core)

@@ -37,13 +37,11 @@ struct requests {
     struct request_call *calls;
     size_t call_count;
     int64_t last_serial;
-    int64_t owed_seq;        /* to be acknowledged when there is room for answers again; -1: none */
     bool announced;          /* what the last davitd left is told with the first connection */
     uint64_t told_ms;        /* boot: the last word on requests that nobody can be answered about */
     uint64_t untold;         /* since then */
 };
 
-void requests_init(struct core *core);
 MUST_CHECK bool requests_load(struct core *core, struct error *err);
 void requests_free(struct core *core);
 

@@ -31,6 +31,7 @@ struct runtime_call {
     uint64_t grace_ms;
     enum container_role role;
     struct json *pre_stop;
+    struct json *claims; /* names; NULL: none */
     bool update; /* no action: files and limits of what runs */
     char settings[SETTINGS_BYTES];
     struct runtime_call *next;
@@ -168,6 +169,8 @@ void runtime_act(struct core *core, struct object *object, const struct pod_acti
         snprintf(call->settings, sizeof(call->settings), "%s", json_get_text(record, "settings"));
         const struct json *pre_stop = json_get(record, "preStop");
         call->pre_stop = pre_stop != NULL ? json_copy(pre_stop) : NULL;
+        const struct json *claims = json_get(record, "claims");
+        call->claims = claims != NULL ? json_copy(claims) : NULL;
     }
     send_call(core, call->id, call_name(action->kind), action->uid, LIMIT_CALL_MS, document);
 }
@@ -200,6 +203,14 @@ bool runtime_calls_for(const struct core *core, const char *uid)
         if (strcmp(call->action.uid, uid) == 0)
             return true;
     return false;
+}
+
+const struct json *runtime_claims_called(const struct core *core, const struct object *object)
+{
+    for (const struct runtime_call *call = core->runtime.calls; call != NULL; call = call->next)
+        if (call->object == object && call->claims != NULL)
+            return call->claims;
+    return NULL;
 }
 
 void runtime_release(struct core *core, const char *uid)
@@ -249,6 +260,8 @@ static void instance_created(struct core *core, struct object *object, const str
     one->order = (int64_t)action->container_index;
     if (one->pre_stop == NULL && call->pre_stop != NULL)
         one->pre_stop = json_copy(call->pre_stop);
+    if (one->claims == NULL && call->claims != NULL)
+        one->claims = json_copy(call->claims);
     core_event(core, object, false, "Created", "Created container %s", action->container);
 }
 
@@ -407,6 +420,7 @@ static void answer_failed(struct core *core, struct object *object, const struct
 static void call_free(struct runtime_call *call)
 {
     json_free(call->pre_stop);
+    json_free(call->claims);
     free(call);
 }
 

@@ -17,6 +17,8 @@ void runtime_send_fds(struct core *core, int64_t id, const char *name, uint64_t 
                       const int *fds, const char *const *names, size_t fd_count);
 /* Its preStop runs, or it was asked to end. */
 void runtime_ending_begun(struct core *core, const struct object *object, struct run *run, struct instance *one);
+/* Names of the claims that a container of this pod has which is just being made; NULL: none. */
+const struct json *runtime_claims_called(const struct core *core, const struct object *object);
 /* Whether a call of that workload is in flight. */
 bool runtime_calls_for(const struct core *core, const char *uid);
 /* Asks what exists, when that is due. Returns when the next look is due (boot ms); 0: the host is not there. */

@@ -254,6 +254,10 @@ void serve_input(void *ctx, const char *key, const struct json *input)
         (void)chunks_ack(&served->chunks, ack, clock_boot_ms());
     if (json_get_boolean(input, "again", false))
         chunks_each(&served->chunks, publish, served);
+    if (json_get_boolean(input, "cancel", false)) {
+        served_fail(served, "Cancelled", "the requester has ended it");
+        drop_timer(served); /* and waits for no last word */
+    }
     if (!served->stopped && served->kind->input != NULL)
         served->kind->input(served, input);
     if (!served->stopped)

@@ -122,11 +122,6 @@ bool claim_is_over(const struct json *claim, int64_t used_bytes)
 
 /* ---- what is told */
 
-static const char *phase_of(const struct claim_report *report)
-{
-    return report->claim != NULL ? "Bound" : "Lost";
-}
-
 struct json *claim_state_write(const struct claim_report *report)
 {
     const struct refusal *refusal = report->common->refusal;
@@ -202,7 +197,7 @@ static void write_status(const struct claim_report *report, struct json *status)
     char used[QUANTITY_BYTES];
     if (report->common->generation >= 0)
         json_set_integer(status, "observedGeneration", report->common->generation);
-    json_set_text(status, "phase", phase_of(report));
+    json_set_text(status, "phase", "Bound"); /* a folder is nowhere else */
     if (report->claim != NULL) {
         json_set(status, "accessModes", json_copy(json_get(report->claim, "accessModes")));
         json_set_text(json_set_object(status, "capacity"), "storage", json_get_text(report->claim, "storage"));

@@ -170,7 +170,7 @@ static bool is_input(const struct json *args)
 {
     if (json_get(args, "pod") != NULL || json_get(args, "object") != NULL)
         return false;
-    static const char *const keys[] = { "ack", "again", "stdin", "stdinBase64", "eof", "resize" };
+    static const char *const keys[] = { "ack", "again", "cancel", "stdin", "stdinBase64", "eof", "resize" };
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (json_get(args, keys[i]) != NULL)
             return true;

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "broker.h"
+#include "commands.h"
 #include "device.h"
 #include "files.h"
 #include "health.h"
@@ -185,6 +186,8 @@ static void on_operator(struct sim *sim, struct event *event)
         return;
     for (uint64_t times = sim_chance(sim, 250) ? 1 + sim_below(sim, 6) : 1; times > 0; times--)
         operator_act(sim);
+    if (sim_chance(sim, 400))
+        commands_act(sim);
     sim_after(sim, sim_below(sim, 2 * sim->temper.operator_gap), on_operator);
 }
 
@@ -303,6 +306,7 @@ void chaos_run(struct sim *sim, uint64_t seed, enum lie lie, bool trace, const c
     run_until(sim, sim->now_ms + CALM_MS);
     if (!sim->failed)
         status_check_end(sim);
+    commands_check_end(sim);
     if (!sim->failed)
         check_quiet(sim);
 }

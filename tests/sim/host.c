@@ -139,7 +139,8 @@ static void effect(struct sim *sim, struct call *call)
         return;
     }
     if (strcmp(call->name, "exec") == 0) {
-        call->answer = health_exec(sim, call->document);
+        bool is_command = json_get_boolean(call->document, "stream", false); /* of a person */
+        call->answer = is_command ? mem_strdup("{\"exitCode\":0}") : health_exec(sim, call->document);
         return;
     }
     for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
@@ -183,8 +184,9 @@ static void deadline(struct sim *sim, struct event *event)
 static void begin(struct sim *sim, struct call *call)
 {
     call->begun = true;
-    uint64_t takes = sim_below(sim, 50);
-    bool is_exec = strcmp(call->name, "exec") == 0; /* it brings its own, longer time limit */
+    bool is_exec = strcmp(call->name, "exec") == 0; /* it brings its own, longer time limit, or none */
+    bool is_command = is_exec && json_get_boolean(call->document, "stream", false);
+    uint64_t takes = sim_below(sim, is_command ? 5 * MINUTE : 50);
     if (!sim->calm && sim_chance(sim, sim->temper.call_slow))
         takes = !is_exec && sim_chance(sim, 100) ? LIMIT_CALL_MS + sim_below(sim, MINUTE) : sim_below(sim, 20 * SECOND);
     struct event *event = sim_after(sim, takes, do_effect);

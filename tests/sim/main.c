@@ -52,7 +52,8 @@ static const char *const counter_names[N_COUNTERS] = {
     "brokers restored", "disconnects", "replayed documents", "live again", "cut floods", "late wills", "link ends",
     "published", "tombstones", "refusable", "emptied topics", "files", "accepted", "creates", "starts", "stops", "kills",
     "ends", "failed calls", "deadlines", "lost notices", "statuses", "pulls", "failed pulls",
-    "attached pods", "detached pods", "davit-net crashes", "probes", "failed probes", "hooks", "davit-probe crashes"
+    "attached pods", "detached pods", "davit-net crashes", "probes", "failed probes", "hooks", "davit-probe crashes",
+    "commands"
 };
 
 static uint64_t totals[N_COUNTERS];

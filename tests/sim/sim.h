@@ -33,7 +33,7 @@ enum counter {
     N_WALL_STEPS, N_RECONFIGURED, N_WIPED, N_BROKER_RESTARTS, N_BROKER_LOST, N_BROKER_RESTORED, N_DISCONNECTS, N_REPLAYS,
     N_LIVE_AGAIN, N_TRUNCATED, N_LATE_WILLS, N_LINK_ENDS, N_PUBLISHED, N_TOMBSTONES, N_REFUSABLE, N_EMPTIED, N_FILES,
     N_ACCEPTED, N_CREATES, N_STARTS, N_STOPS, N_KILLS, N_EXITS, N_CALLS_FAILED, N_DEADLINES, N_NOTIFY_LOST, N_STATUSES, N_PULLS,
-    N_PULLS_FAILED, N_ATTACHES, N_DETACHES, N_NET_CRASHES, N_PROBES, N_PROBES_FAILED, N_HOOKS, N_PROBE_CRASHES,
+    N_PULLS_FAILED, N_ATTACHES, N_DETACHES, N_NET_CRASHES, N_PROBES, N_PROBES_FAILED, N_HOOKS, N_PROBE_CRASHES, N_COMMANDS,
     N_COUNTERS
 };
 
@@ -140,6 +140,14 @@ struct call {
     const char *reason;
     char *answer;
     struct call *next;
+};
+
+/* One that a person runs in a container. */
+#define SIM_COMMANDS 8
+struct command {
+    struct sim *sim;
+    int64_t id;
+    bool waits; /* for its end to be told */
 };
 
 struct host {
@@ -270,6 +278,7 @@ struct sim {
     struct host host;
     struct net net;
     struct asker asker;
+    struct command commands[SIM_COMMANDS];
     struct broker broker;
     struct link link;
     struct node node;

@@ -47,8 +47,13 @@ static void drop_layer(void *ctx, int64_t folder)
 
 static void purge_claim(void *ctx, const char *namespace, const char *name)
 {
+    struct corekit *kit = ctx;
     AUTO_FREE char *key = mem_printf("%s/%s", namespace, name);
-    json_add_text(((struct corekit *)ctx)->purged, key);
+    json_add_text(kit->purged, key);
+    JSON_EACH(instance, kit->instances)
+        JSON_EACH(claim, json_get(json_get(instance, "record"), "claims"))
+            kit->purged_wrongly = kit->purged_wrongly || (strcmp(json_text(claim), name) == 0 &&
+                                                          strcmp(json_get_text(instance, "state"), "exited") != 0);
 }
 
 static struct json *parse(const char *text)
@@ -258,7 +263,6 @@ void kit_advance(struct corekit *kit, uint64_t ms)
 }
 
 /* ---- images */
-
 void kit_pulled(struct corekit *kit, const char *reference, const char *id)
 {
     struct error err;

@@ -40,6 +40,7 @@ struct corekit {
     struct json *cancelled; /* references */
     struct json *dropped;   /* folders of layers */
     struct json *purged;    /* claims, as "namespace/name" */
+    bool purged_wrongly;    /* one that a container had then */
     const char *stats;      /* what the runtime answers to stats; NULL: {} */
     bool needs_images;      /* said by the runtime when it comes up */
     bool disk_waits;        /* the store is not dispatched */

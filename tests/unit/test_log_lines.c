@@ -116,7 +116,7 @@ static void a_rotated_log_is_read_in_order_once(void **state)
     reads(&whole, "1\n2\n3\n4\n5\n");
     /* It goes on although its file is gone, and says that something is missing. */
     for (int i = 6; i < 20; i++) {
-        char words[4];
+        char words[16];
         (void)snprintf(words, sizeof(words), "%d", i);
         put_aside();
         append(words);

@@ -141,6 +141,29 @@ delete_pod() {
     within 30 topic_is_clear state/default/pods/short
 }
 
+# What cgroup v2 counts has other names than v1's.
+top_counts() {
+    local out key
+    out=$(davit top pod web -o json) || return 1
+    echo "$out"
+    for key in cpu_cores io_read_bytes io_write_bytes cpu_throttled_ns cpu_throttled_periods; do
+        grep -qE "\"$key\": [0-9]" <<<"$out" || return 1
+    done
+    grep -qE '"memory_bytes": [1-9]' <<<"$out" && grep -qE '"memory_rss_bytes": [1-9]' <<<"$out" &&
+        grep -q '"pids": 1,' <<<"$out" && davit top node
+}
+
+# The shell would go on without its child; the kernel ends them together.
+oom_ends_all() {
+    publish greedy '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"greedy"},"spec":{"hostNetwork":true,"restartPolicy":"Never",
+        "containers":[{"name":"main","image":"demo:1","command":["sh","-c","tail /dev/zero; sleep 1000003"],
+        "resources":{"limits":{"memory":"16Mi"}}}]}}'
+    within 120 says status/default/pods/greedy '"reason":"OOMKilled"' || return 1
+    says status/default/pods/greedy '"exitCode":137' && none_runs 1000003 || return 1
+    publish greedy "$(tombstone greedy)"
+    within 60 topic_is_clear state/default/pods/greedy
+}
+
 topic_is_clear() {
     [ -z "$(retained "$1")" ]
 }
@@ -188,6 +211,8 @@ first_boot() {
     check "a davitd that hangs is ended by the watchdog, the container stays" undisturbed 1000001 freeze
     check "stop and start leave the container alone" undisturbed 1000001 stop_and_start
     check "a deleted pod ends, with its cgroup and its topics" delete_pod
+    check "davit top knows what a container uses" top_counts
+    check "a container that is out of memory ends as a whole" oom_ends_all
     check "the other pod is still the same" one_runs 1000001
     scopes
     watch_the_end
