@@ -4,6 +4,7 @@
 
 bats_require_minimum_version 1.5.0
 load davitd
+load pods_kill
 
 setup_file() {
     flow_dir
@@ -17,44 +18,6 @@ teardown_file() {
 
 setup() {
     flow_test
-}
-
-# whole NAME NUMBER: a pod with everything that takes time.
-whole() {
-    pod "$1" ".spec = {terminationGracePeriodSeconds: 3, volumes: [{name: \"out\", hostPath: {path: \$out}},
-            {name: \"m\", emptyDir: {medium: \"Memory\"}}, {name: \"c\", downwardAPI: {items: [{path: \"n\", fieldRef: {fieldPath: \"metadata.name\"}}]}}],
-        initContainers: [
-            {name: \"init\", image: \"demo:1\", command: [\"sh\", \"-c\", \"sleep 0.05; echo i >>/out/$1.init\"], volumeMounts: [{name: \"out\", mountPath: \"/out\"}]},
-            {name: \"side\", image: \"demo:1\", restartPolicy: \"Always\", command: [\"sh\", \"-c\", \"trap 'exit 0' TERM; sleep $2 & wait\"]}],
-        containers: [{name: \"main\", image: \"demo:1\", command: [\"sh\", \"-c\", \"trap 'exit 0' TERM; sleep ${2}1 & wait\"],
-            ports: [{containerPort: 80, hostPort: (20000 + (\"$2\" | tonumber) % 5000)}],
-            volumeMounts: [{name: \"out\", mountPath: \"/out\"}, {name: \"m\", mountPath: \"/m\"}, {name: \"c\", mountPath: \"/c\"},
-                {name: \"m\", mountPath: \"/sub\", subPath: \"x\"}],
-            readinessProbe: {exec: {command: [\"true\"]}, periodSeconds: 1}, livenessProbe: {exec: {command: [\"true\"]}, periodSeconds: 1},
-            lifecycle: {postStart: {exec: {command: [\"sh\", \"-c\", \"sleep 0.05; echo p >>/out/$1.post\"]}},
-                preStop: {exec: {command: [\"sh\", \"-c\", \"sleep 0.05; echo s >>/out/$1.stop\"]}}}}]}"
-}
-
-kill_process() { # davitd, or one of its children, which may be on its way up again
-    local pid
-    if [ "$1" = davitd ]; then
-        kill -9 "$(davitd_pid)" 2>/dev/null || true
-        devnode_do davitd_start
-    elif pid=$(child "$1"); then
-        kill -9 "$pid" 2>/dev/null || true
-    fi
-}
-
-is_whole() { # NAME NUMBER
-    holds "$T/state/default/pods/$1" '.state == "Running" and .ready == 1' && one_sleeps "$2" && one_sleeps "${2}1"
-}
-
-has_ended() { # NAME CODE
-    holds "$T/status/default/pods/$1" ".status.containerStatuses[0].state.terminated.exitCode == $2"
-}
-
-uid_of() {
-    held "$T/status/default/pods/$1" | jq -r .metadata.uid
 }
 
 # six_moments PROCESS: kills it 0 to 500 ms after a pod was published, and after it was deleted.
@@ -79,21 +42,6 @@ six_moments() {
         within 40 none_sleeps "${number}1"
         within 40 none_sleeps "$number"
     done
-}
-
-nothing_is_left() {
-    local uid bridge rest
-    # shellcheck disable=SC2034 # the rest of the line
-    read -r bridge rest <"$N/.net"
-    [ -z "$(find "$N/run/crun/bundles" "$N/run/crun/netns" "$N/run/crun/exits" "$N/run/crun/pods" "$N/run/netns" \
-        "$N/run/netns.state" "$N/state/crun/upper" "$N/state/crun/pods" -mindepth 1 2>/dev/null)" ] &&
-        [ -z "$(ip -o link show master "$bridge" 2>/dev/null)" ] &&
-        ! nft list map inet "$bridge" ports4 2>/dev/null | grep -q elements &&
-        ! pgrep -f "$N/run/crun/bundles" >/dev/null || return 1
-    ! "$TOP/scripts/devnode.sh" exec "$N" grep -E "$N/(run/crun/(bundles|pods)|run/netns)/" /proc/self/mountinfo || return 1
-    while read -r uid; do
-        [ -z "$("$TOP/scripts/devnode.sh" exec "$N" sh -c "ls -d /sys/fs/cgroup/*/davit/$uid /sys/fs/cgroup/davit/$uid 2>/dev/null")" ] || return 1
-    done <"$DIR/uids"
 }
 
 @test "davit-runtime killed at six moments of a pod's life, and of its end" {
@@ -180,62 +128,6 @@ silent_now() { # NAME: the broker holds nothing of it
         within 60 none_sleeps "${number}1"
         within 60 none_sleeps "$number"
     done
-}
-
-is_traced() {
-    grep -q '^TracerPid:[[:space:]]*[1-9]' "/proc/$1/status"
-}
-
-has_gone() {
-    [ ! -e "/proc/$1" ]
-}
-
-# at_calls PROCESS CALLS COUNT...: PROCESS is killed as it enters its COUNTth call of these, while a pod comes, and as it ends.
-at_calls() {
-    local program=$1 calls=$2 number count pid tracer what
-    shift 2
-    for count in "$@"; do
-        number=$MARK$count
-        for what in comes ends; do
-            within 40 process_of "$program"
-            pid=$(process_of "$program")
-            strace -f -qq -o /dev/null -e trace="$calls" -e inject="$calls:signal=SIGKILL:when=$count" -p "$pid" 3>&- &
-            tracer=$!
-            within 10 is_traced "$pid"
-            if [ $what = comes ]; then
-                whole "c$count" "$number" | publish "$T/desired/default/pods/c$count"
-            else
-                tombstone "c$count"
-            fi
-            # One that does not call so often lives on.
-            within 5 has_gone "$pid" >/dev/null || true
-            kill "$tracer" 2>/dev/null || true
-            wait "$tracer" || true
-            [ "$program" != davitd ] || devnode_do davitd_runs || devnode_do davitd_start
-            if [ $what = comes ]; then
-                within 40 is_whole "c$count" "$number"
-                uid_of "c$count" >>"$DIR/uids"
-            fi
-        done
-        within 40 none_sleeps "${number}1"
-        within 40 none_sleeps "$number"
-    done
-}
-
-process_of() {
-    if [ "$1" = davitd ]; then
-        davitd_pid
-    else
-        child "$1"
-    fi
-}
-
-@test "davitd killed at each of its commits" {
-    at_calls davitd fdatasync 1 2 3 4 5
-}
-
-@test "davit-net killed at what it says to the kernel" {
-    at_calls davit-net sendmsg,sendto 1 2 4 6 9 12 15 19
 }
 
 @test "nothing is left of all these pods" {
