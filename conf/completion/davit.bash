@@ -29,7 +29,7 @@ _davit()
         esac
     elif [ "$COMP_CWORD" -eq 2 ]; then
         case $verb in
-            get) words='pods nodes events' ;;
+            get) words='pods services nodes events' ;;
             describe|delete) words='pod' ;;
             image) words='import pull ls inspect rm prune' ;;
         esac

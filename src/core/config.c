@@ -58,7 +58,9 @@ static const struct key keys[] = {
     KEY("network", "enabled", KEY_BOOL, network.enabled),
     KEY("network", "bridge", KEY_TEXT, network.bridge),
     KEY("network", "subnet", KEY_TEXT, network.subnet),
+    KEY("network", "subnet6", KEY_TEXT, network.subnet6),
     KEY("network", "cni_dir", KEY_PATH, network.cni_dir),
+    KEY("network", "cni_path", KEY_TEXT, network.cni_path),
     KEY("images", "quota", KEY_BYTES, images.quota_bytes),
     { "images", "parallel", KEY_INTEGER, offsetof(struct config, images.parallel), 1, LIMIT_PULL_PARALLEL },
     KEY("images", "rate_limit", KEY_BYTES, images.rate_limit),
@@ -379,7 +381,9 @@ struct config *config_read(const char *path, bool required, struct error *err)
     config->network.enabled = true;
     config->network.bridge = mem_strdup("davit0");
     config->network.subnet = mem_strdup("10.213.0.0/16");
+    config->network.subnet6 = mem_strdup("");
     config->network.cni_dir = mem_strdup("/etc/cni/net.d");
+    config->network.cni_path = mem_strdup("/opt/cni/bin:/usr/lib/cni:/usr/libexec/cni");
     config->state_dir = mem_strdup("/var/lib/davit");
     config->run_dir = mem_strdup("/run/davit");
     config->manifests_dir = mem_strdup(SYSCONFDIR "/davit/manifests.d");
@@ -423,9 +427,28 @@ static bool check_subnet(const char *text, struct error *err)
                              text);
 }
 
+/* "fd00:da::/64": an IPv6 network with room for as many as subnet= has; "": none. */
+static bool check_subnet6(const struct network_config *network, struct error *err)
+{
+    struct in6_addr address;
+    const char *text = network->subnet6, *slash = strchr(text, '/');
+    AUTO_FREE char *head = mem_printf("%.*s", slash != NULL ? (int)(slash - text) : 0, text);
+    char *end = NULL;
+    unsigned long bits = slash != NULL ? strtoul(slash + 1, &end, 10) : 0;
+    unsigned long bits4 = strtoul(strchr(network->subnet, '/') + 1, NULL, 10);
+    if (text[0] == '\0')
+        return true;
+    bool good = inet_pton(AF_INET6, head, &address) == 1 && end != slash + 1 && *end == '\0' && bits >= 16 && bits <= 96 + bits4;
+    for (unsigned long i = bits; good && i < 128; i++)
+        good = (address.s6_addr[i / 8] >> (7 - i % 8) & 1) == 0;
+    return good || error_set(err, ERROR_INVALID,
+                             "[network] subnet6=%.60s must be an IPv6 network from /16 to /%lu (as many addresses as subnet= has), "
+                             "as fd00:da::/64", text, 96 + bits4);
+}
+
 bool config_finish(struct config *config, struct error *err)
 {
-    if (!check_subnet(config->network.subnet, err))
+    if (!check_subnet(config->network.subnet, err) || !check_subnet6(&config->network, err))
         return false;
     if (config->node == NULL)
         config->node = name_of_machine(err);

@@ -10,6 +10,7 @@
 #include "core/object.h"
 #include "core/outbox.h"
 #include "core/pulls.h"
+#include "core/services.h"
 
 /* The world outside. Heads are taken. */
 struct core_env {
@@ -88,6 +89,7 @@ struct core {
     struct images images;
     struct pulls pulls;
     struct network network;
+    struct services services;
     struct asking *askings; /* hooks and probes that are being asked */
     struct link_state link;
     struct runtime_state runtime;

@@ -158,6 +158,11 @@ static void load_address(void *ctx, const char *uid, const char *address)
     network_load(((struct loading *)ctx)->core, uid, address);
 }
 
+static void load_service(void *ctx, const struct service_row *row)
+{
+    services_load(((struct loading *)ctx)->core, row);
+}
+
 static void load_refused(void *ctx, const struct object_id *id)
 {
     struct object *object = objects_get(&((struct loading *)ctx)->core->objects, id);
@@ -223,13 +228,15 @@ struct core *core_new(const struct config *config, const struct core_env *env, s
                 store_each_incarnation(store, load_incarnation, &loading, err) &&
                 store_each_memory(store, load_memory, &loading, err) &&
                 store_each_refused(store, load_refused, &loading, err) &&
-                store_each_address(store, load_address, &loading, err);
+                store_each_address(store, load_address, &loading, err) &&
+                store_each_service(store, load_service, &loading, err);
     place_memories(&loading);
     if (!good) {
         core_free(core);
         return NULL;
     }
     leave_groups(core);
+    services_loaded(core);
     core_touch_all(core);
     return core;
 }
@@ -242,6 +249,7 @@ void core_free(struct core *core)
     runtime_lost(core);
     handler_free_all(core);
     network_free(core);
+    services_free(&core->services);
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
         inbox_drop(object);
     objects_free(&core->objects);

@@ -40,6 +40,7 @@ static void object_free(struct object *object)
     json_free(object->previous);
     object_runs_clear(object);
     json_free(object->summary);
+    json_free(object->networks);
     free(object);
 }
 
@@ -257,6 +258,7 @@ void object_renewed(struct object *object)
     memory_clear(object);
     object->end.reason[0] = '\0';
     object->network = (struct pod_network){ .state = NETWORK_WANTED };
+    json_free(mem_steal(&object->networks));
     object_fit_memory(object, object_wanted(object));
 }
 

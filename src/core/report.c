@@ -44,11 +44,12 @@ static void report_pod(struct core *core, struct object *object, const struct po
 {
     struct json *state = pod_state_write(report);
     if (report_tell(core, "state", &object->id, state, true, object->told_state))
-        core->node_dirty = true;
+        core->node_dirty = core->services.owed = true;
     json_free(object->summary);
     object->summary = state;
     AUTO_JSON struct json *status = pod_status_write(report);
-    report_tell(core, "status", &object->id, status, false, object->told_status);
+    if (report_tell(core, "status", &object->id, status, false, object->told_status))
+        core->services.owed = true;
 }
 
 #define TOLD_EMPTY "empty" /* in the place of a digest: the topics were emptied */
@@ -212,7 +213,7 @@ void report_object(struct core *core, struct object *object)
 {
     if (nothing_to_tell(object)) {
         if (object->summary != NULL)
-            core->node_dirty = true;
+            core->node_dirty = core->services.owed = true;
         json_free(mem_steal(&object->summary));
         tell_nothing(core, object);
         return;
@@ -220,6 +221,10 @@ void report_object(struct core *core, struct object *object)
     remember_topics(core, object);
     if (owners_is_told(object)) {
         owners_report(core, object);
+        return;
+    }
+    if (services_is_told(object)) {
+        services_report(core, object);
         return;
     }
     struct telling telling;
@@ -245,6 +250,7 @@ void report_object(struct core *core, struct object *object)
         .orphan = object_is_orphan(object),
         .addresses = &telling.own,
         .host_address = core->network.host_address,
+        .networks = telling.own.count > 0 ? object->networks : NULL,
     };
     struct container_image update;
     tell_update(core, object, &update, &report);

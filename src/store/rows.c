@@ -159,6 +159,22 @@ void store_delete_address(struct store_txn *txn, const char *uid)
     txn_text(txn_add(txn, DELETE_ADDRESS), uid);
 }
 
+void store_put_service(struct store_txn *txn, const struct service_row *row)
+{
+    struct txn_step *step = txn_add(txn, PUT_SERVICE);
+    txn_text(step, row->namespace);
+    txn_text(step, row->name);
+    txn_text(step, row->address);
+    txn_text(step, row->ports);
+}
+
+void store_delete_service(struct store_txn *txn, const char *namespace, const char *name)
+{
+    struct txn_step *step = txn_add(txn, DELETE_SERVICE);
+    txn_text(step, namespace);
+    txn_text(step, name);
+}
+
 void store_delete_layer(struct store_txn *txn, const char *diff_id)
 {
     txn_text(txn_add(txn, DELETE_LAYER), diff_id);
@@ -214,6 +230,7 @@ struct reader {
         void (*image_name)(void *ctx, const struct image_name_row *row);
         void (*layer)(void *ctx, const struct layer_row *row);
         void (*address)(void *ctx, const char *uid, const char *address);
+        void (*service)(void *ctx, const struct service_row *row);
     } call;
     void *ctx;
     const char *boot_id;
@@ -391,4 +408,18 @@ bool store_each_address(struct store *store, void (*call)(void *, const char *, 
 {
     struct reader reader = { .call.address = call, .ctx = ctx };
     return each(store, "SELECT * FROM addresses", address_row, &reader, err);
+}
+
+static void service_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct service_row row = { .namespace = text(stmt, 0), .name = text(stmt, 1), .address = text(stmt, 2),
+                               .ports = text(stmt, 3) };
+    reader->call.service(reader->ctx, &row);
+}
+
+bool store_each_service(struct store *store, void (*call)(void *, const struct service_row *), void *ctx, struct error *err)
+{
+    struct reader reader = { .call.service = call, .ctx = ctx };
+    return each(store, "SELECT namespace, name, address, ports FROM services", service_row, &reader, err);
 }

@@ -31,6 +31,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [PUT_LAYER] = "INSERT OR REPLACE INTO layers VALUES (?1, ?2, ?3)",
     [PUT_ADDRESS] = "INSERT OR REPLACE INTO addresses VALUES (?1, ?2)",
     [DELETE_ADDRESS] = "DELETE FROM addresses WHERE uid = ?1",
+    [PUT_SERVICE] = "INSERT OR REPLACE INTO services VALUES (?1, ?2, ?3, ?4)",
+    [DELETE_SERVICE] = "DELETE FROM services WHERE namespace = ?1 AND name = ?2",
     [DELETE_LAYER] = "DELETE FROM layers WHERE diff_id = ?1",
 };
 
