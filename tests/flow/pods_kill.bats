@@ -82,11 +82,10 @@ six_moments() {
 
 nothing_is_left() {
     local uid bridge rest
-    # shellcheck disable=SC2034 # the rest of the line
     read -r bridge rest <"$N/.net"
     [ -z "$(find "$N/run/crun/bundles" "$N/run/crun/netns" "$N/run/crun/exits" "$N/run/crun/pods" "$N/run/netns" \
         "$N/run/netns.state" "$N/state/crun/upper" "$N/state/crun/pods" -mindepth 1 2>/dev/null)" ] &&
-        [ -z "$(ip -o link show master "$bridge" 2>/dev/null)" ] &&
+        [ -z "$(ip -4 route show root "$rest" | grep "dev dv")" ] &&
         ! nft list map inet "$bridge" ports4 2>/dev/null | grep -q elements &&
         ! pgrep -f "$N/run/crun/bundles" >/dev/null || return 1
     ! "$TOP/scripts/devnode.sh" exec "$N" grep -E "$N/(run/crun/(bundles|pods)|run/netns)/" /proc/self/mountinfo || return 1
@@ -119,6 +118,5 @@ nothing_is_left() {
 }
 
 @test "nothing is left of all these pods" {
-    # An address whose pod ended while davitd was away is given back, with its namespace, a minute later.
-    within 90 nothing_is_left || { find "$N/run/crun" "$N/run/netns" -mindepth 1 | head -20; ip -o link | head; return 1; }
+    within 20 nothing_is_left || { find "$N/run/crun" "$N/run/netns" -mindepth 1 | head -20; ip -o link | head; return 1; }
 }
