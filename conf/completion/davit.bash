@@ -35,7 +35,7 @@ _davit()
         esac
     elif [ "$COMP_CWORD" -eq 2 ]; then
         case $verb in
-            get) words='pods nodes events persistentvolumeclaims' ;;
+            get) words='pods services nodes events persistentvolumeclaims' ;;
             describe) words='pod' ;;
             delete) words='pod persistentvolumeclaim' ;;
             top) words='pods node' ;;

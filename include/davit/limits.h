@@ -88,6 +88,13 @@
 
 /* Networks. */
 #define LIMIT_CNI_BYTES (256 * 1024) /* a conflist, and what a CNI plugin answers */
+#define LIMIT_POD_HOST_PORTS 2048       /* of all containers of a pod: LIMIT_CONTAINERS times LIMIT_PORTS */
+#define LIMIT_POD_NETWORKS 16           /* CNI networks of one pod; more: refused */
+#define LIMIT_NAME_RECORDS 20000        /* names that are answered for; the rest is not, and said */
+#define LIMIT_SERVICE_PORTS 100         /* of one Service; more: refused */
+#define LIMIT_SERVICE_PORTS_ALL 10000   /* of all Services; the rest is not reached, and said */
+#define LIMIT_SERVICE_ENDPOINTS 1000    /* of one port of a Service (Kubernetes' Endpoints); the rest is left out */
+#define LIMIT_SERVICE_ID_BYTES 220
 
 /* Probes. */
 #define LIMIT_PROBES 1024            /* asked at a time; one more fails with a reason */

@@ -11,6 +11,7 @@
 
 enum sandbox_calls {
     SANDBOX_CALLS_NETWORK, /* a network client with threads: no exec, mount, ptrace, bpf, keyctl, namespaces … */
+    SANDBOX_CALLS_NAMESPACES, /* what makes namespaces and starts programs: exec, mount, setns; nothing else of the above */
     SANDBOX_CALLS_UNPACK   /* allow-list: files and memory below the chroot, no sockets made, no processes */
 };
 

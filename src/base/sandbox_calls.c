@@ -8,11 +8,13 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-/* By name, for libseccomp knows which of them an architecture has. */
+/* By name, for libseccomp knows which of them an architecture has. First what makes namespaces and starts programs. */
+static const char *const namespaces[] = { "execve", "execveat", "mount", "umount", "umount2", "unshare", "setns" };
+
 static const char *const escapes[] = {
-    "execve", "execveat", "mount", "umount", "umount2", "mount_setattr", "move_mount", "open_tree", "fsopen",
+    "mount_setattr", "move_mount", "open_tree", "fsopen",
     "fsconfig", "fsmount", "fspick", "pivot_root", "chroot", "ptrace", "process_vm_readv", "process_vm_writev",
-    "process_madvise", "pidfd_getfd", "kcmp", "bpf", "keyctl", "add_key", "request_key", "unshare", "setns",
+    "process_madvise", "pidfd_getfd", "kcmp", "bpf", "keyctl", "add_key", "request_key",
     "userfaultfd", "io_uring_setup", "io_uring_enter", "io_uring_register", "perf_event_open", "init_module",
     "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot", "open_by_handle_at",
     "name_to_handle_at", "swapon", "swapoff", "quotactl", "quotactl_fd", "acct", "settimeofday", "clock_settime",
@@ -68,12 +70,12 @@ static bool rules_add(scmp_filter_ctx filter, uint32_t action, const char *const
 /* Threads yes, namespaces no. clone3 hides its flags in memory: without it the C library takes clone. */
 static bool clone_rules_add(scmp_filter_ctx filter, struct error *err)
 {
-    static const int namespaces[] = {CLONE_NEWNS,  CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
+    static const int flags[] = {CLONE_NEWNS,  CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC,
                                      CLONE_NEWUSER, CLONE_NEWPID,   CLONE_NEWNET};
     int status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 
-    for (size_t i = 0; status == 0 && i < COUNT(namespaces); i++) {
-        uint64_t flag = (uint64_t)namespaces[i];
+    for (size_t i = 0; status == 0 && i < COUNT(flags); i++) {
+        uint64_t flag = (uint64_t)flags[i];
         status = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
                                   SCMP_A0_64(SCMP_CMP_MASKED_EQ, flag, flag));
     }
@@ -98,7 +100,13 @@ static bool memory_rules_add(scmp_filter_ctx filter, struct error *err)
 
 static bool network_fill(scmp_filter_ctx filter, struct error *err)
 {
-    return rules_add(filter, SCMP_ACT_ERRNO(EPERM), escapes, COUNT(escapes), err) && clone_rules_add(filter, err);
+    return rules_add(filter, SCMP_ACT_ERRNO(EPERM), escapes, COUNT(escapes), err) &&
+           rules_add(filter, SCMP_ACT_ERRNO(EPERM), namespaces, COUNT(namespaces), err) && clone_rules_add(filter, err);
+}
+
+static bool namespaces_fill(scmp_filter_ctx filter, struct error *err)
+{
+    return rules_add(filter, SCMP_ACT_ERRNO(EPERM), escapes, COUNT(escapes), err);
 }
 
 /* What only an intruder calls kills the process, and its parent names the signal. What is in no list gets ENOSYS, not
@@ -107,6 +115,7 @@ static bool network_fill(scmp_filter_ctx filter, struct error *err)
 static bool unpack_fill(scmp_filter_ctx filter, struct error *err)
 {
     return rules_add(filter, SCMP_ACT_KILL_PROCESS, escapes, COUNT(escapes), err) &&
+           rules_add(filter, SCMP_ACT_KILL_PROCESS, namespaces, COUNT(namespaces), err) &&
            rules_add(filter, SCMP_ACT_KILL_PROCESS, intrusions, COUNT(intrusions), err) &&
            rules_add(filter, SCMP_ACT_ALLOW, unpack_calls, COUNT(unpack_calls), err) && memory_rules_add(filter, err);
 }
@@ -124,12 +133,17 @@ static bool filter_load(scmp_filter_ctx filter, struct error *err)
 
 bool sandbox_calls_load(enum sandbox_calls calls, struct error *err)
 {
+    static bool (*const fill[])(scmp_filter_ctx filter, struct error *err) = {
+        [SANDBOX_CALLS_NETWORK] = network_fill,
+        [SANDBOX_CALLS_NAMESPACES] = namespaces_fill,
+        [SANDBOX_CALLS_UNPACK] = unpack_fill,
+    };
     bool unpack = calls == SANDBOX_CALLS_UNPACK;
     scmp_filter_ctx filter = seccomp_init(unpack ? SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_ALLOW);
 
     if (filter == NULL)
         return error_set(err, ERROR_INTERNAL, "libseccomp gave no system call filter");
-    bool ok = (unpack ? unpack_fill(filter, err) : network_fill(filter, err)) && filter_load(filter, err);
+    bool ok = fill[calls](filter, err) && filter_load(filter, err);
     seccomp_release(filter);
     return ok;
 }

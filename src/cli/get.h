@@ -12,6 +12,7 @@ struct get {
 };
 
 enum exit_code get_pods(const struct get *get, struct error *err);
+enum exit_code get_services(const struct get *get, struct error *err);
 enum exit_code get_nodes(const struct get *get, struct error *err);
 enum exit_code get_claims(const struct get *get, struct error *err);
 enum exit_code get_events(const struct get *get, struct error *err);

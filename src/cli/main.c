@@ -27,10 +27,10 @@ static const struct verb VERBS[] = {
      "  davit apply -f hello.yaml --node press-7 --wait\n"
      "  kubectl get pod web -o yaml | davit apply -f - --group presses",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT, verb_apply},
-    {"get", "pods|nodes|events|pvc [NAME]", "list what the nodes say they have",
+    {"get", "pods|services|nodes|events|pvc [NAME]", "list what the nodes say they have",
      "  davit get pods -A\n  davit get pods --node press-7 -w\n  davit get nodes -o wide",
      FLAG_BROKER | FLAG_NODE | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT | FLAG_WATCH, verb_get},
-    {"describe", "pod NAME", "everything a node says about one object", "  davit describe pod hello --node press-7",
+    {"describe", "pod|service NAME", "everything a node says about one object", "  davit describe pod hello --node press-7",
      FLAG_BROKER | FLAG_NODE | FLAG_NAMESPACE, verb_describe},
     {"delete", "pod NAME…|-f FILE --node N", "make a node remove an object",
      "  davit delete pod hello --node press-7\n  davit delete -f hello.yaml --node press-7 --wait=false\n"

@@ -10,6 +10,7 @@
 #include "cli/board.h"
 #include "cli/describe.h"
 #include "cli/pod_view.h"
+#include "cli/service_view.h"
 #include "cli/status.h"
 #include "cli/verbs.h"
 #include "protocol/topic.h"
@@ -186,10 +187,13 @@ static enum exit_code describe_pods(struct board *board, const struct object_id 
         if (found)
             (void)puts("\n");
         found = true;
-        print_pod(entry, board_node_is_online(board, entry->node));
+        if (strcmp(id->resource, "services") == 0)
+            describe_service(entry);
+        else
+            print_pod(entry, board_node_is_online(board, entry->node));
     }
     if (!found)
-        (void)error_set(err, ERROR_NOT_FOUND, "pods \"%s\" not found in namespace \"%s\"%s%s", id->name, id->namespace,
+        (void)error_set(err, ERROR_NOT_FOUND, "%s \"%s\" not found in namespace \"%s\"%s%s", id->resource, id->name, id->namespace,
                         node != NULL ? " on node " : "", node != NULL ? node : "");
     return exit_code_of(err);
 }
@@ -217,10 +221,10 @@ enum exit_code verb_describe(const struct options *options, struct error *err)
     if (!address_check(options, err) || !address_words(options, &address, err))
         return EXIT_CODE_USAGE;
     const struct resource *resource = resource_by_word(address.type);
-    if (resource == NULL || strcmp(resource->plural, "pods") != 0)
-        return usage_error(err, "cannot describe %s: only pods", address.type);
+    if (resource == NULL || (strcmp(resource->plural, "pods") != 0 && strcmp(resource->plural, "services") != 0))
+        return usage_error(err, "cannot describe %s: only pods and services", address.type);
     if (address.count != 1)
-        return usage_error(err, "which pod? Give one name");
+        return usage_error(err, "which %s? Give one name", resource->singular);
     if (!address_object(options, resource, address.names[0], &id, err))
         return EXIT_CODE_USAGE;
     return describe_pod(options, &id, err);

@@ -14,6 +14,7 @@ static const struct {
     enum exit_code (*get)(const struct get *get, struct error *err);
 } RESOURCES[] = {
     {"pods", "pod", "po", get_pods},
+    {"services", "service", "svc", get_services},
     {"nodes", "node", "no", get_nodes},
     {"events", "event", "ev", get_events},
     {"persistentvolumeclaims", "persistentvolumeclaim", "pvc", get_claims},
@@ -30,7 +31,7 @@ static enum exit_code get_of_type(const struct get *get, const char *type, struc
     const char *near = options_nearest(type, RESOURCES, RESOURCE_COUNT, sizeof(RESOURCES[0]));
     if (near != NULL)
         return usage_error(err, "cannot get %s. Did you mean %s?", type, near);
-    return usage_error(err, "cannot get %s: only pods, nodes, events and persistentvolumeclaims", type);
+    return usage_error(err, "cannot get %s: only pods, services, nodes, events and persistentvolumeclaims", type);
 }
 
 enum exit_code verb_get(const struct options *options, struct error *err)
@@ -38,7 +39,7 @@ enum exit_code verb_get(const struct options *options, struct error *err)
     struct get get = {.options = options};
     AUTO_ADDRESS struct address address = {0};
     if (options->word_count == 0)
-        return usage_error(err, "get what? pods, nodes, events or persistentvolumeclaims");
+        return usage_error(err, "get what? pods, services, nodes, events or persistentvolumeclaims");
     if (!address_check(options, err) || !address_words(options, &address, err) ||
         !output_parse(options, &get.output, err))
         return EXIT_CODE_USAGE;

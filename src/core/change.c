@@ -223,6 +223,7 @@ static void committed(void *ctx, const struct error *err)
     if (strcmp(object->id.resource, "pods") != 0)
         reconcile_source_changed(core, object);
     object->stale = true; /* its limits, its labels */
+    core->services.owed = true;
     core_touch(core, object);
 }
 

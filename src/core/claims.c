@@ -278,12 +278,5 @@ void claims_report(struct core *core, struct object *object, struct json **descr
     }
     object->claim.told_ending = ruling == NULL;
     core->claims.watch = core->claims.watch || ruling == NULL;
-    AUTO_JSON struct json *state = claim_state_write(&report);
-    AUTO_JSON struct json *status = claim_status_write(&report);
-    if (described != NULL) {
-        *described = mem_steal(&status);
-        return;
-    }
-    report_tell(core, "state", &object->id, state, true, object->told_state);
-    report_tell(core, "status", &object->id, status, false, object->told_status);
+    report_both(core, object, claim_state_write(&report), claim_status_write(&report), described);
 }

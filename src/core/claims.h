@@ -27,7 +27,7 @@ bool claims_is_ending(const struct core *core, const struct object *object);
 void claims_step(struct core *core, struct object *object);
 void claims_settle(struct core *core);
 bool claims_is_told(const struct core *core, const struct object *object);
-/* Tells it; or, with `described`, gives its status to the caller, who frees it. */
+/* `described`: see report_both. */
 void claims_report(struct core *core, struct object *object, struct json **described);
 
 /* At a slow pace, when the machine is awake anyway: what is in those that are used. */

@@ -64,7 +64,9 @@ static const struct key keys[] = {
     KEY("network", "enabled", KEY_BOOL, network.enabled),
     KEY("network", "bridge", KEY_TEXT, network.bridge),
     KEY("network", "subnet", KEY_TEXT, network.subnet),
+    KEY("network", "subnet6", KEY_TEXT, network.subnet6),
     KEY("network", "cni_dir", KEY_PATH, network.cni_dir),
+    KEY("network", "cni_path", KEY_TEXT, network.cni_path),
     KEY("images", "quota", KEY_BYTES, images.quota_bytes),
     { "protocol", "stream_timeout", KEY_INTEGER, offsetof(struct config, stream_timeout_s), 3, 3600 },
     KEY("logs", "max_size", KEY_BYTES, logs.max_bytes),
@@ -240,7 +242,6 @@ static bool set_option(struct runtime_config *runtime, const char *const *known,
 }
 
 /* inih takes the first of "=" and ":" for the end of a key, and mirror.HOST:PORT has one in it. */
-#define LOG_MIN_BYTES (64 * 1024)
 #define PORT_COLON '\1'
 
 static void hide_colons(char *line)
@@ -410,7 +411,9 @@ struct config *config_read(const char *path, bool required, struct error *err)
     config->network.enabled = true;
     config->network.bridge = mem_strdup("davit0");
     config->network.subnet = mem_strdup("10.213.0.0/16");
+    config->network.subnet6 = mem_strdup("");
     config->network.cni_dir = mem_strdup("/etc/cni/net.d");
+    config->network.cni_path = mem_strdup("/opt/cni/bin:/usr/lib/cni:/usr/libexec/cni");
     config->state_dir = mem_strdup("/var/lib/davit");
     config->run_dir = mem_strdup("/run/davit");
     config->manifests_dir = mem_strdup(SYSCONFDIR "/davit/manifests.d");
@@ -424,78 +427,6 @@ struct config *config_read(const char *path, bool required, struct error *err)
         return config;
     config_free(config);
     return NULL;
-}
-
-/* The same on each start, another on each machine, and not the machine id itself. */
-static char *name_of_machine(struct error *err)
-{
-    AUTO_FREE char *id = NULL;
-    size_t len = 0;
-    if (!file_read("/etc/machine-id", 64, &id, &len, err) || len < 32) {
-        error_set(err, ERROR_INVALID, "this machine has no /etc/machine-id: set [node] name=");
-        return NULL;
-    }
-    char hex[DIGEST_HEX_BYTES];
-    AUTO_FREE char *salted = mem_printf("davit node %.32s", id);
-    digest_of(salted, strlen(salted), hex);
-    return mem_printf("node-%.12s", hex);
-}
-
-/* "10.213.0.0/16": an IPv4 network, with room for a few pods. */
-static bool check_subnet(const char *text, struct error *err)
-{
-    struct in_addr address;
-    const char *slash = strchr(text, '/');
-    AUTO_FREE char *head = mem_printf("%.*s", slash != NULL ? (int)(slash - text) : 0, text);
-    char *end = NULL;
-    unsigned long bits = slash != NULL ? strtoul(slash + 1, &end, 10) : 0;
-    bool good = inet_pton(AF_INET, head, &address) == 1 && end != slash + 1 && *end == '\0' && bits >= 8 && bits <= 28;
-    return good || error_set(err, ERROR_INVALID, "[network] subnet=%.60s must be an IPv4 network from /8 to /28, as 10.213.0.0/16",
-                             text);
-}
-
-/* Labels that every node of Kubernetes has; what is configured stands. */
-static void add_own_labels(const struct config *config)
-{
-    const char *platform = machine_platform(machine_here()); /* "linux/arm/v7" */
-    const char *architecture = strchr(platform, '/') + 1;
-    AUTO_FREE char *arch = mem_printf("%.*s", (int)strcspn(architecture, "/"), architecture);
-    const char *const labels[][2] = { { "kubernetes.io/hostname", config->node }, { "kubernetes.io/os", "linux" },
-                                      { "kubernetes.io/arch", arch },             { "beta.kubernetes.io/os", "linux" },
-                                      { "beta.kubernetes.io/arch", arch } };
-    for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++)
-        if (json_get(config->labels, labels[i][0]) == NULL)
-            json_set_text(config->labels, labels[i][0], labels[i][1]);
-}
-
-bool config_finish(struct config *config, struct error *err)
-{
-    if (config->logs.max_bytes < LOG_MIN_BYTES || config->logs.max_bytes > LIMIT_LOG_BYTES / 2)
-        return error_set(err, ERROR_INVALID, "[logs] max_size= must be from 64K to 512M");
-    if (!check_subnet(config->network.subnet, err))
-        return false;
-    if (config->node == NULL)
-        config->node = name_of_machine(err);
-    if (config->node == NULL)
-        return false;
-    if (!name_is_node(config->node))
-        return error_set(err, ERROR_INVALID, "[node] name=%.80s is no DNS subdomain", config->node);
-    if (!name_is_root(config->root))
-        return error_set(err, ERROR_INVALID, "[broker] root=%.80s must be one to four topic levels of A-Z a-z 0-9 - _ .",
-                         config->root);
-    static const char *const schemes[] = { "mqtt://", "mqtts://", "ws://", "wss://" };
-    bool known = false;
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-        known = known || strncmp(config->url, schemes[i], strlen(schemes[i])) == 0;
-    if (!known)
-        return error_set(err, ERROR_INVALID, "[broker] url=%.80s must begin with mqtt:// mqtts:// ws:// or wss://",
-                         config->url);
-    if (config->crun.enabled && config->fake.enabled)
-        return error_set(err, ERROR_INVALID, "[runtime.crun] and [runtime.fake] cannot both run pods: set enabled=no in one");
-    if ((config->cert_file == NULL) != (config->key_file == NULL))
-        return error_set(err, ERROR_INVALID, "[broker] cert_file= and key_file= go together");
-    add_own_labels(config);
-    return true;
 }
 
 void config_free(struct config *config)

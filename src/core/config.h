@@ -33,6 +33,8 @@ struct image_config {
 struct network_config {
     bool enabled;
     char *bridge, *subnet, *cni_dir;
+    char *cni_path; /* folders of plugins, with : between */
+    char *subnet6; /* "": pods have IPv4 alone */
 };
 
 /* [logs]: docs: davitd.conf(5). */

@@ -150,6 +150,8 @@ static void settle_objects(struct core *core)
         if (owners_is_one(list[i]))
             owners_step(core, list[i]);
         claims_step(core, list[i]);
+        if (services_is_one(list[i]))
+            services_step(core, list[i]);
     }
     for (size_t i = 0; i < count; i++) {
         report_object(core, list[i]);
@@ -223,6 +225,18 @@ static uint64_t sooner(uint64_t a, uint64_t b)
     return b != 0 && b < a ? b : a;
 }
 
+static void settle_steps(struct core *core, uint64_t now)
+{
+    for (int i = 0; (core->dirty_count > 0 || i == 0) && i < STEPS_PER_SETTLE; i++) {
+        settle_objects(core);
+        services_look(core);
+    }
+    if (core->dirty_count > 0)
+        core_wake_at(core, now);
+    services_tell(core);
+    network_tell(core);
+}
+
 uint64_t core_settle(struct core *core)
 {
     uint64_t now = core_boot_ms(core);
@@ -239,10 +253,7 @@ uint64_t core_settle(struct core *core)
     uint64_t retry = change_retry(core);
     if (retry != 0)
         core_wake_at(core, retry);
-    for (int i = 0; core->dirty_count > 0 && i < STEPS_PER_SETTLE; i++)
-        settle_objects(core);
-    if (core->dirty_count > 0)
-        core_wake_at(core, now);
+    settle_steps(core, now);
     requests_settle(core);
     settle_sync(core, now);
     settle_presence(core, now);

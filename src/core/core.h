@@ -12,6 +12,7 @@
 #include "core/outbox.h"
 #include "core/pulls.h"
 #include "core/requests.h"
+#include "core/services.h"
 
 /* The world outside. Heads are taken. */
 struct core_env {
@@ -114,6 +115,7 @@ struct core {
     struct pulls pulls;
     struct network network;
     struct requests requests;
+    struct services services;
     struct asking *askings; /* hooks and probes that are being asked */
     struct exec *execs;     /* commands that people run in containers */
     struct eviction eviction;

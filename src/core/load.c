@@ -166,6 +166,11 @@ static void load_restart(void *ctx, const char *uid, bool made)
     restart_mark(((struct loading *)ctx)->core, uid, made);
 }
 
+static void load_service(void *ctx, const struct service_row *row)
+{
+    services_load(((struct loading *)ctx)->core, row);
+}
+
 static void load_refused(void *ctx, const struct object_id *id)
 {
     struct object *object = objects_get(&((struct loading *)ctx)->core->objects, id);
@@ -241,13 +246,15 @@ struct core *core_new(const struct config *config, const struct core_env *env, s
                 store_each_memory(store, load_memory, &loading, err) &&
                 store_each_refused(store, load_refused, &loading, err) &&
                 store_each_purge(store, load_purge, &loading, err) &&
-                store_each_address(store, load_address, &loading, err);
+                store_each_address(store, load_address, &loading, err) &&
+                store_each_service(store, load_service, &loading, err);
     place_memories(&loading);
     if (!good) {
         core_free(core);
         return NULL;
     }
     leave_groups(core);
+    services_loaded(core);
     core_touch_all(core);
     return core;
 }
@@ -262,6 +269,7 @@ void core_free(struct core *core)
     stats_free(core);
     handler_free_all(core);
     network_free(core);
+    services_free(&core->services);
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
         inbox_drop(object);
     objects_free(&core->objects);

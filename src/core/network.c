@@ -7,22 +7,13 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "core/policy.h"
 #include "core/core.h"
+#include "core/policy.h"
 #include "davit/limits.h"
 #include "model/restart.h"
 
 #define NETWORK_RETRY_MS 5000u
-#define FRESH_MS 60000u      /* a commit that names it may still be on its way */
-#define RESERVED 256u        /* the upper end of the subnet is for services */
-
-struct address {
-    char uid[POD_UID_BYTES];
-    char text[INET_ADDRSTRLEN];
-    uint64_t given_boot_ms;
-    bool used; /* while sweeping */
-    UT_hash_handle hh;
-};
+#define NAMES_A_FRAME 500
 
 /* A question to davit-net on its way. */
 struct attaching {
@@ -33,40 +24,9 @@ struct attaching {
     struct attaching *next;
 };
 
-static struct address *find(const struct core *core, const char *uid)
-{
-    struct address *address = NULL;
-    HASH_FIND_STR(core->network.table, uid, address);
-    return address;
-}
-
-/* "10.213.0.0/16"; checked by config_finish. */
-static void read_subnet(struct network *network, const char *subnet)
-{
-    char text[INET_ADDRSTRLEN] = "";
-    const char *slash = strchr(subnet, '/');
-    struct in_addr address = { 0 };
-    snprintf(text, sizeof(text), "%.*s", slash != NULL ? (int)(slash - subnet) : 0, subnet);
-    inet_pton(AF_INET, text, &address);
-    unsigned bits = slash != NULL ? (unsigned)strtoul(slash + 1, NULL, 10) : 16;
-    network->mask = bits == 0 || bits > 30 ? 0xffff0000u : 0xffffffffu << (32 - bits);
-    network->base = ntohl(address.s_addr) & network->mask;
-    network->last = network->base + 1; /* the bridge's own */
-}
-
-void network_init(struct core *core)
-{
-    core->network.enabled = core->env->to_net != NULL && core->config->network.enabled;
-    read_subnet(&core->network, core->config->network.subnet);
-}
-
 void network_free(struct core *core)
 {
-    struct address *address, *next;
-    HASH_ITER(hh, core->network.table, address, next) {
-        HASH_DEL(core->network.table, address);
-        free(address);
-    }
+    network_addresses_free(&core->network);
     while (core->network.attaching != NULL) {
         struct attaching *one = core->network.attaching;
         LL_DELETE(core->network.attaching, one);
@@ -74,79 +34,6 @@ void network_free(struct core *core)
     }
     free(core->network.host_address);
     json_free(core->network.attached);
-}
-
-static bool is_given(const struct core *core, uint32_t value)
-{
-    char text[INET_ADDRSTRLEN];
-    struct in_addr in = { .s_addr = htonl(value) };
-    inet_ntop(AF_INET, &in, text, sizeof(text));
-    for (const struct address *address = core->network.table; address != NULL; address = address->hh.next)
-        if (strcmp(address->text, text) == 0)
-            return true;
-    return false;
-}
-
-/* The next one in the row: an address that was just given back is not given again at once. 0: there is none. */
-static uint32_t next_free(struct core *core)
-{
-    struct network *network = &core->network;
-    uint32_t size = ~network->mask;
-    uint32_t end = network->base + (size > 4 * RESERVED ? size - RESERVED : size);
-    for (uint32_t tried = 0; tried < size; tried++) {
-        network->last = network->last + 1 >= end ? network->base + 2 : network->last + 1;
-        if (!is_given(core, network->last))
-            return network->last;
-    }
-    return 0;
-}
-
-static struct address *give(struct core *core, const char *uid, const char *text)
-{
-    struct address *address = mem_alloc(sizeof(*address));
-    snprintf(address->uid, sizeof(address->uid), "%s", uid);
-    snprintf(address->text, sizeof(address->text), "%s", text);
-    address->given_boot_ms = core_boot_ms(core);
-    HASH_ADD_STR(core->network.table, uid, address);
-    return address;
-}
-
-void network_load(struct core *core, const char *uid, const char *address)
-{
-    struct in_addr in;
-    if (inet_pton(AF_INET, address, &in) != 1 || strlen(uid) >= POD_UID_BYTES)
-        return;
-    uint32_t value = ntohl(in.s_addr);
-    if ((value & core->network.mask) == core->network.base && value > core->network.last)
-        core->network.last = value;
-    give(core, uid, address);
-}
-
-void network_assign(struct core *core, const char *uid, const struct pod *pod, struct store_txn *txn)
-{
-    char text[INET_ADDRSTRLEN];
-    if (!core->network.enabled || pod == NULL || pod->host_network || find(core, uid) != NULL)
-        return;
-    struct in_addr in = { .s_addr = htonl(next_free(core)) };
-    if (in.s_addr == 0)
-        return; /* network_act says so */
-    inet_ntop(AF_INET, &in, text, sizeof(text));
-    give(core, uid, text);
-    store_put_address(txn, uid, text);
-}
-
-bool network_has(const struct core *core, const char *uid)
-{
-    return find(core, uid) != NULL;
-}
-
-size_t network_addresses(const struct core *core, const char *uid, char *out[2])
-{
-    struct address *address = find(core, uid);
-    if (address == NULL)
-        return 0;
-    out[0] = address->text;
-    return 1;
 }
 
 const struct pod_network *network_view(const struct core *core, const struct object *object, const struct pod *pod)
@@ -174,15 +61,25 @@ static void add_ports(const struct pod *pod, struct json *list)
     }
 }
 
-/* Names of CNI networks: annotation davit/network, with commas between. */
+/* Names of CNI networks: annotation davit/network, with commas between; "plant@eth1" names the interface too, as Multus
+ * does. Else they are net1, net2 …
+ */
 static void add_networks(const struct pod *pod, struct json *list)
 {
     const char *said = json_get_text(pod->annotations, "davit/network");
     AUTO_FREE char *copy = mem_strdup(said != NULL ? said : "");
     char *rest = copy;
-    for (char *word; (word = strsep(&rest, ", \t")) != NULL;)
-        if (word[0] != '\0')
-            json_add_text(list, word);
+    int number = 0;
+    for (char *word; (word = strsep(&rest, ", \t")) != NULL;) {
+        if (word[0] == '\0')
+            continue;
+        number++;
+        char *interface = strchr(word, '@');
+        if (interface != NULL)
+            *interface++ = '\0';
+        AUTO_FREE char *name = interface == NULL ? mem_printf("net%d", number) : mem_strdup(interface);
+        json_add(list, json_new_texts("name", word, "interface", name, NULL));
+    }
 }
 
 static struct json *attach_head(const struct core *core, const char *uid, const struct pod *pod)
@@ -242,12 +139,12 @@ void network_act(struct core *core, struct object *object, const struct pod_acti
         core_touch(core, object);
         return;
     }
-    if (!detach && find(core, action->uid) == NULL) {
+    if (!detach && !network_has(core, action->uid)) {
         struct store_txn *txn = store_begin(core->store);
         network_assign(core, action->uid, pod, txn);
         store_commit(txn, NULL, NULL);
     }
-    if (!detach && find(core, action->uid) == NULL) {
+    if (!detach && !network_has(core, action->uid)) {
         failed(core, object, "NoAddress", "every address of [network] subnet= is given");
         core_touch(core, object);
         return;
@@ -264,12 +161,19 @@ void network_up(struct core *core)
 {
     const struct network_config *config = &core->config->network;
     struct json *head = json_new_texts("op", "open", "bridge", config->bridge, "subnet", config->subnet, "cniDir",
-                                       config->cni_dir, NULL);
+                                       config->cni_dir, "cniPath", config->cni_path, NULL);
     core->network.asked = true;
     AUTO_FREE char *folder = mem_printf("%s/netns", core->config->run_dir);
     json_set_text(head, "netnsDir", folder);
     AUTO_FREE char *users = mem_printf("%s/userns", core->config->run_dir);
     json_set_text(head, "usernsDir", users);
+    char range[NETWORK_RANGE_BYTES], range6[NETWORK_RANGE_BYTES];
+    network_range(&core->network, range, range6);
+    json_set_text(head, "services", range);
+    if (config->subnet6 != NULL && config->subnet6[0] != '\0') {
+        json_set_text(head, "subnet6", config->subnet6);
+        json_set_text(head, "services6", range6);
+    }
     core->env->to_net(core->env->ctx, head);
 }
 
@@ -292,57 +196,12 @@ void network_down(struct core *core, const char *why)
     core->node_dirty = true;
 }
 
-static struct run *run_of(const struct core *core, const char *uid)
-{
-    struct run *run = NULL;
-    for (const struct object *object = core->objects.table; object != NULL && run == NULL; object = object->hh.next)
-        run = object_run(object, uid);
-    return run;
-}
-
-static void give_back(struct core *core, struct address *address, struct store_txn *txn)
-{
-    store_delete_address(txn, address->uid);
-    HASH_DEL(core->network.table, address);
-    free(address);
-}
-
-/* What runs has the address that it was made with, also where the database was lost, or was restored from a copy. Who was given
- * it since has nothing made yet, and is given another one.
- */
-static void take_over(struct core *core)
-{
-    struct store_txn *txn = store_begin(core->store);
-    JSON_EACH(pod, core->network.attached) {
-        const char *uid = json_get_text(pod, "uid"), *text = json_text(json_first(json_get(pod, "addresses")));
-        struct in_addr in;
-        struct run *run = uid != NULL ? run_of(core, uid) : NULL;
-        if (run == NULL || text == NULL || inet_pton(AF_INET, text, &in) != 1)
-            continue;
-        run->connected = true;
-        struct address *own = find(core, uid), *other, *next;
-        if (own != NULL && strcmp(own->text, text) == 0)
-            continue;
-        if (own != NULL)
-            give_back(core, own, txn);
-        HASH_ITER(hh, core->network.table, other, next)
-            if (strcmp(other->text, text) == 0)
-                give_back(core, other, txn);
-        network_load(core, uid, text);
-        store_put_address(txn, uid, text);
-    }
-    store_commit(txn, NULL, NULL);
-}
-
 /* What lives keeps its network, whatever was lost on the way: everything is said once more. */
 static void say_everything(struct core *core)
 {
-    take_over(core);
+    network_take_over(core, core->network.attached);
     struct json *keep = json_new_texts("op", "keep", NULL);
-    struct json *uids = json_set_array(keep, "uids");
-    struct address *address, *next;
-    HASH_ITER(hh, core->network.table, address, next)
-        json_add_text(uids, address->uid);
+    network_uids(core, json_set_array(keep, "uids"));
     json_set_integer(keep, "id", 0);
     core->env->to_net(core->env->ctx, keep);
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
@@ -359,6 +218,7 @@ static void opened(struct core *core, const struct json *head)
     struct network *network = &core->network;
     network->open = json_get_boolean(head, "ok", false);
     network->names = json_get_boolean(head, "names", false);
+    network->six = json_get_boolean(head, "ipv6", false);
     const char *address = json_get_text(head, "hostAddress");
     if (address != NULL) {
         free(network->host_address);
@@ -373,51 +233,98 @@ static void opened(struct core *core, const struct json *head)
     network->owed = network->names_owed = network->open;
     json_free(network->attached);
     network->attached = json_copy(json_get(head, "pods"));
+    network->names_said[0] = '\0';
+    services_lost(core);
     core->node_dirty = true;
     core_touch_all(core);
 }
 
-static void detached(struct core *core, struct object *object, struct run *run, bool good)
+/* A namespace is gone: so is its address. */
+static void detached(struct core *core, struct object *object, const struct attaching *one, bool good)
 {
+    struct run *run = object_run(object, one->uid);
+    bool wanted = strcmp(one->uid, object->uid) == 0;
+    if (good) {
+        struct store_txn *txn = store_begin(core->store);
+        network_forget(core, one->uid, txn);
+        store_commit(txn, NULL, NULL);
+    }
+    if (wanted) {
+        object->network.state = NETWORK_WANTED;
+        object->network.retry_boot_ms = good ? 0 : core_boot_ms(core) + NETWORK_RETRY_MS;
+    }
+    if (run == NULL)
+        return;
     run->connected = !good;
     if (!good)
         run->retry_boot_ms = core_boot_ms(core) + NETWORK_RETRY_MS;
     else if (run->count == 0 && !run->shared)
         object_run_remove(object, run);
-    network_ended(core);
 }
 
-static void attached(struct core *core, struct object *object, const char *uid, bool good, const struct json *head)
+static struct object *by_uid(const struct core *core, const char *uid)
 {
-    const char *reason = json_get_text(head, "reason"), *message = json_get_text(head, "message");
-    bool is_wanted = strcmp(object->uid, uid) == 0; /* else another incarnation is by now */
-    if (good) {
-        object_run_make(object, uid)->connected = true;
-        core->network.names_owed = true;
-    }
-    if (good && is_wanted)
-        object->network.state = NETWORK_READY;
-    else if (is_wanted)
-        failed(core, object, reason != NULL ? reason : "NetworkError", message != NULL ? message : "");
+    struct object *object = core->objects.table;
+    while (object != NULL && strcmp(object->uid, uid) != 0)
+        object = object->hh.next;
+    return object;
 }
 
-static void answered(struct core *core, const struct attaching *one, const struct json *head)
+/* The networks beside the default one, for the status. */
+static void tell_networks(struct core *core, struct object *object, const struct json *head)
 {
-    bool good = json_get_boolean(head, "ok", false);
+    const struct json *networks = json_get(head, "networks");
+    if (object == NULL || networks == NULL)
+        return;
+    json_free(object->networks);
+    object->networks = json_copy(networks);
+    core_touch(core, object);
+}
+
+static void attached(struct core *core, struct attaching *one, const struct json *head)
+{
     struct object *object = one->object;
+    const char *reason = json_get_text(head, "reason"), *message = json_get_text(head, "message");
+    bool good = json_get_boolean(head, "ok", false);
+    if (!good && (object == NULL || one->detach))
+        log_warn("the network of pod %s: %s: %s", one->uid, reason != NULL ? reason : "?", message != NULL ? message : "");
     if (object == NULL) {
-        const char *message = json_get_text(head, "message");
-        if (!good)
-            log_warn("the network of pod %s: %s", one->uid, message != NULL ? message : "it failed");
+        tell_networks(core, by_uid(core, one->uid), head);
         return;
     }
     object->calling = false;
-    struct run *run = object_run(object, one->uid);
-    if (!one->detach)
-        attached(core, object, one->uid, good, head);
-    else if (run != NULL)
-        detached(core, object, run, good);
+    if (one->detach) {
+        detached(core, object, one, good);
+    } else if (good) {
+        object_run_make(object, one->uid)->connected = true;
+    }
+    bool is_wanted = !one->detach && strcmp(object->uid, one->uid) == 0; /* else another incarnation is by now */
+    if (is_wanted && good) {
+        object->network.state = NETWORK_READY;
+        tell_networks(core, object, head);
+    } else if (is_wanted) {
+        failed(core, object, reason != NULL ? reason : "NetworkError", message != NULL ? message : "");
+    }
+    core->network.names_owed = true;
     core_touch(core, object);
+}
+
+bool network_leave(struct core *core, struct object *object)
+{
+    struct network *network = &core->network;
+    if (!network->enabled || !network_has(core, object->uid))
+        return false;
+    if (!network->asked)
+        network_up(core);
+    if (!network->open || network->owed)
+        return network->problem[0] == '\0'; /* on its way: it touches everyone when it is there */
+    if (object->network.retry_boot_ms > core_boot_ms(core)) {
+        core_wake_object(core, object, object->network.retry_boot_ms);
+        return true;
+    }
+    object->calling = true;
+    send_question(core, object, object->uid, true, json_new_texts("op", "detach", "uid", object->uid, NULL));
+    return true;
 }
 
 void network_frame(struct core *core, const struct frame_view *frame)
@@ -429,24 +336,28 @@ void network_frame(struct core *core, const struct frame_view *frame)
         return;
     }
     int64_t id = json_get_integer(frame->head, "id", 0);
+    if (services_answered(core, id, json_get_boolean(frame->head, "ok", false), json_get_text(frame->head, "message")))
+        return;
     LL_SEARCH_SCALAR(core->network.attaching, one, id, id);
     if (one == NULL)
         return;
     LL_DELETE(core->network.attaching, one);
-    answered(core, one, frame->head);
+    attached(core, one, frame->head);
     free(one);
 }
 
-/* Every pod that has an address, by the name that Kubernetes' search list leads to. */
-static void say_names(struct core *core)
+/* ---- names */
+
+/* Every pod that has an address, by the name that Kubernetes' search list leads to; a Service of that name goes before. */
+static struct json *all_records(const struct core *core)
 {
-    struct json *head = json_new_texts("op", "names", NULL);
-    struct json *records = json_set_array(head, "records");
+    struct json *records = json_new_array();
     for (const struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
         const struct pod *pod = object_wanted(object);
         char *addresses[2];
         size_t count = network_view(core, object, pod) != NULL ? network_addresses(core, object->uid, addresses) : 0;
-        if (count == 0 || object->network.state != NETWORK_READY)
+        if (count == 0 || object->network.state != NETWORK_READY ||
+            services_has_name(core, object->id.namespace, object->id.name))
             continue;
         struct json *record = json_add_object(records), *list = json_set_array(record, "addresses");
         AUTO_FREE char *name = mem_printf("%s.%s.svc.cluster.local", object->id.name, object->id.namespace);
@@ -454,46 +365,39 @@ static void say_names(struct core *core)
         for (size_t i = 0; i < count; i++)
             json_add_text(list, addresses[i]);
     }
-    json_set_integer(head, "id", 0);
-    core->env->to_net(core->env->ctx, head);
+    services_add_records(core, records);
+    return records;
+}
+
+void network_tell(struct core *core)
+{
+    struct network *network = &core->network;
+    char digest[DIGEST_HEX_BYTES];
+    if (!network->names_owed || !network->open || !core->runtime.listed)
+        return;
+    network->names_owed = false;
+    AUTO_JSON struct json *records = all_records(core);
+    AUTO_FREE char *text = json_print(records);
+    digest_of(text, strlen(text), digest);
+    if (strcmp(digest, network->names_said) == 0)
+        return;
+    memcpy(network->names_said, digest, sizeof(digest));
+    const struct json *next = json_first(records);
+    do {
+        struct json *head = json_new_texts("op", "names", NULL), *part = json_set_array(head, "records");
+        for (size_t i = 0; i < NAMES_A_FRAME && next != NULL; i++, next = json_next(next))
+            json_add(part, json_copy(next));
+        json_set_boolean(head, "more", next != NULL);
+        json_set_integer(head, "id", 0);
+        core->env->to_net(core->env->ctx, head);
+    } while (next != NULL);
 }
 
 /* ---- giving back */
 
-static void mark(struct core *core, const char *uid)
-{
-    struct address *address = find(core, uid);
-    if (address != NULL)
-        address->used = true;
-}
-
-static void sweep(struct core *core)
-{
-    struct address *address, *next;
-    struct store_txn *txn = NULL;
-    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
-        mark(core, object->uid);
-        for (const struct run *run = object->runs; run != NULL; run = run->next)
-            mark(core, run->uid);
-    }
-    HASH_ITER(hh, core->network.table, address, next) {
-        bool keep = address->used || core_boot_ms(core) < address->given_boot_ms + FRESH_MS;
-        address->used = false;
-        if (keep)
-            continue;
-        txn = txn != NULL ? txn : store_begin(core->store);
-        store_delete_address(txn, address->uid);
-        core->env->to_net(core->env->ctx, json_new_texts("op", "detach", "uid", address->uid, NULL));
-        HASH_DEL(core->network.table, address);
-        free(address);
-    }
-    if (txn != NULL)
-        store_commit(txn, NULL, NULL);
-}
-
 void network_ended(struct core *core)
 {
-    core->network.sweep_due_ms = core_boot_ms(core) + FRESH_MS;
+    core->network.sweep_due_ms = core_boot_ms(core);
     core->network.names_owed = true;
 }
 
@@ -509,16 +413,10 @@ void network_settle(struct core *core)
         say_everything(core);
         core_touch_all(core);
     }
-    if (network->names_owed) {
-        network->names_owed = false;
-        say_names(core);
-    }
     if (network->sweep_due_ms == 0)
         return;
-    if (core_boot_ms(core) < network->sweep_due_ms) {
+    if (core_boot_ms(core) >= network->sweep_due_ms)
+        network->sweep_due_ms = network_sweep(core);
+    if (network->sweep_due_ms != 0)
         core_wake_at(core, network->sweep_due_ms);
-        return;
-    }
-    network->sweep_due_ms = 0;
-    sweep(core);
 }

@@ -6,8 +6,12 @@
 
 #include <uthash.h>
 
+#include "base/digest.h"
 #include "model/object_id.h"
 #include "model/pod_step.h"
+
+#define NETWORK_TEXT_BYTES 46 /* an address of either family */
+#define NETWORK_RANGE_BYTES (NETWORK_TEXT_BYTES + 4)
 
 struct core;
 struct object;
@@ -26,10 +30,14 @@ struct network {
     struct address *table; /* by uid */
     uint32_t base, mask;   /* of the subnet, host order */
     uint32_t last;         /* given last */
+    uint32_t services;     /* how many of its upper end are for services; a power of two */
+    unsigned char base6[16]; /* of subnet6 */
+    bool six;              /* pods have IPv6 addresses too */
     bool names_owed;       /* a pod came or went since its names were said */
+    char names_said[DIGEST_HEX_BYTES];
     bool owed;             /* what there is to keep has not been said yet */
     struct attaching *attaching;
-    uint64_t sweep_due_ms; /* an incarnation ended: its address may be free then; 0: none did */
+    uint64_t sweep_due_ms; /* an incarnation ended: its address is given back then; 0: none did */
 };
 
 void network_init(struct core *core);
@@ -43,19 +51,44 @@ bool network_has(const struct core *core, const char *uid);
 /* Borrowed texts, at most two; how many. */
 size_t network_addresses(const struct core *core, const char *uid, char *out[2]);
 
+/* ---- network_addresses.c */
+/* Of the address with this number, and of the one with the same number in subnet6. */
+void network_text(const struct network *network, uint32_t value, char out[NETWORK_TEXT_BYTES], char out6[NETWORK_TEXT_BYTES]);
+/* The upper ends that services have, as networks. */
+void network_range(const struct network *network, char out[NETWORK_RANGE_BYTES], char out6[NETWORK_RANGE_BYTES]);
+/* The bridge's own. */
+void network_gateways(const struct network *network, char out[NETWORK_TEXT_BYTES], char out6[NETWORK_TEXT_BYTES]);
+bool network_is_given(const struct network *network, uint32_t value); /* to a pod */
+/* One for a service: the wanted one where it fits (NULL: any). 0: there is none. */
+uint32_t network_service_free(const struct core *core, const char *wanted);
+void network_uids(const struct core *core, struct json *list); /* of all that have one */
+/* What runs has the address that it was made with, also where the database was lost, or was restored from a copy. Who was
+ * given it since has nothing made yet, and is given another one. `attached`: as davit-net was opened with.
+ */
+void network_take_over(struct core *core, const struct json *attached);
+void network_forget(struct core *core, const char *uid, struct store_txn *txn);
+/* Gives back what belongs to nothing any more. When to look again; 0: no need. */
+uint64_t network_sweep(struct core *core);
+void network_addresses_free(struct network *network);
+
 /* The view of one object for a step: NULL, it needs none of its own. */
 const struct pod_network *network_view(const struct core *core, const struct object *object, const struct pod *pod);
 /* POD_CONNECT and POD_DISCONNECT. object->calling until the answer. */
 void network_act(struct core *core, struct object *object, const struct pod_action *action, const struct pod *pod);
 
+/* Before an incarnation ends: what it has of a network goes first. True: it is on its way. */
+bool network_leave(struct core *core, struct object *object);
+
 /* The child. */
 void network_up(struct core *core);
 void network_down(struct core *core, const char *why);
 void network_frame(struct core *core, const struct frame_view *frame);
-/* An incarnation ended: its address is free a while later. */
+/* An incarnation ended: its address and its namespace are given back. */
 void network_ended(struct core *core);
 /* What is due: addresses of pods that are gone are given back. */
 void network_settle(struct core *core);
+/* Names that changed are said. */
+void network_tell(struct core *core);
 
 /* For the create document; the caller frees. NULL: as the runtime does it by itself. */
 char *network_hostname(const struct object_id *id, const struct pod *pod);

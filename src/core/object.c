@@ -41,6 +41,7 @@ static void object_free(struct object *object)
     object_runs_clear(object);
     json_free(object->summary);
     json_free(object->claim.last);
+    json_free(object->networks);
     free(object);
 }
 
@@ -261,6 +262,7 @@ void object_renewed(struct object *object)
     object->verdict.reason[0] = '\0';
     object->uncounted = false;
     object->network = (struct pod_network){ .state = NETWORK_WANTED };
+    json_free(mem_steal(&object->networks));
     object_fit_memory(object, object_wanted(object));
 }
 

@@ -76,6 +76,7 @@ struct object {
     struct pod_end verdict; /* it must be */
     bool uncounted;         /* it has more on the disk than was counted */
     struct pod_network network; /* of the wanted incarnation */
+    struct json *networks;      /* those beside the default one, as davit-net told them; NULL: not known */
     uint64_t age_before_ms; /* how old it was then, by the wall clock */
     uint64_t wake_boot_ms;  /* look at it again then; 0: no need */
     bool stale;             /* files or limits of what runs may be older than what is said */

@@ -403,9 +403,12 @@ static void step(struct core *core, struct object *object, uint64_t now)
         pull_missing(core, object, view.pod, next.wants_image);
     if (carry_out(core, object, &next.action, view.pod))
         return;
+    bool gone = view.pod == NULL && pod_is_gone(&view) && object->uid[0] != '\0' && !object->committing;
+    if ((gone || pod_is_over(&view)) && network_leave(core, object))
+        return;
     if (view.pod != NULL && object->stale)
         bring_up_to_date(core, object, view.pod, now);
-    else if (view.pod == NULL && pod_is_gone(&view) && object->uid[0] != '\0' && !object->committing)
+    else if (gone)
         finish(core, object);
 }
 

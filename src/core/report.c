@@ -41,6 +41,18 @@ bool report_tell(struct core *core, const char *word, const struct object_id *id
     return true;
 }
 
+void report_both(struct core *core, struct object *object, struct json *state, struct json *status, struct json **described)
+{
+    if (described != NULL) {
+        *described = mem_steal(&status);
+    } else {
+        report_tell(core, "state", &object->id, state, true, object->told_state);
+        report_tell(core, "status", &object->id, status, false, object->told_status);
+    }
+    json_free(state);
+    json_free(status);
+}
+
 /* `described` NULL: what is new of it is told. */
 static void report_pod(struct core *core, struct object *object, const struct pod_report *report, struct json **described)
 {
@@ -50,11 +62,12 @@ static void report_pod(struct core *core, struct object *object, const struct po
     }
     struct json *state = pod_state_write(report);
     if (report_tell(core, "state", &object->id, state, true, object->told_state))
-        core->node_dirty = true;
+        core->node_dirty = core->services.owed = true;
     json_free(object->summary);
     object->summary = state;
     AUTO_JSON struct json *status = pod_status_write(report);
-    report_tell(core, "status", &object->id, status, false, object->told_status);
+    if (report_tell(core, "status", &object->id, status, false, object->told_status))
+        core->services.owed = true;
 }
 
 #define TOLD_EMPTY "empty" /* in the place of a digest: the topics were emptied */
@@ -241,6 +254,7 @@ static void report_containers(struct core *core, struct object *object, struct j
         .addresses = &telling.own,
         .host_address = core->network.host_address,
         .runtime = core->runtime.name,
+        .networks = telling.own.count > 0 ? object->networks : NULL,
     };
     struct container_image update;
     tell_update(core, object, &update, &report);
@@ -255,7 +269,7 @@ void report_object(struct core *core, struct object *object)
 {
     if (nothing_to_tell(core, object)) {
         if (object->summary != NULL)
-            core->node_dirty = true;
+            core->node_dirty = core->services.owed = true;
         json_free(mem_steal(&object->summary));
         tell_nothing(core, object);
         return;
@@ -267,6 +281,10 @@ void report_object(struct core *core, struct object *object)
     }
     if (claims_is_told(core, object)) {
         claims_report(core, object, NULL);
+        return;
+    }
+    if (services_is_told(object)) {
+        services_report(core, object, NULL);
         return;
     }
     report_containers(core, object, NULL);
@@ -281,6 +299,10 @@ struct json *report_describe(struct core *core, struct object *object)
         return owners_describe(core, object);
     if (claims_is_told(core, object)) {
         claims_report(core, object, &described);
+        return described;
+    }
+    if (services_is_told(object)) {
+        services_report(core, object, &described);
         return described;
     }
     report_containers(core, object, &described);

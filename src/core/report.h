@@ -16,5 +16,9 @@ char *report_will(const struct core *core);
 /* Puts `json` on R/nodes/N/WORD[/ID] unless it was told last; `ts` is not compared, and added only then. True: told. */
 bool report_tell(struct core *core, const char *word, const struct object_id *id, struct json *json, bool with_ts,
                  char told[DIGEST_HEX_BYTES]);
+/* Of what is no pod: tells its state and status, or, where `described` is not NULL, gives the status to the caller, who frees
+ * it. Both are taken.
+ */
+void report_both(struct core *core, struct object *object, struct json *state, struct json *status, struct json **described);
 
 #endif

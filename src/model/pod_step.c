@@ -378,6 +378,22 @@ void pod_step(const struct pod_view *view, uint64_t now_boot_ms, uint64_t now_wa
         step_wanted(view, wanted, now_boot_ms, now_wall_ms, next);
 }
 
+bool pod_is_over(const struct pod_view *view)
+{
+    struct pod_progress progress;
+    if (view->pod == NULL)
+        return false;
+    for (const struct run *run = view->runs; run != NULL; run = run->next)
+        for (size_t i = 0; i < run->count; i++)
+            if (run->instances[i].state != INSTANCE_EXITED)
+                return false;
+    const struct run *run = view->runs;
+    while (run != NULL && strcmp(run->uid, view->uid) != 0)
+        run = run->next;
+    pod_progress(view, run, &progress);
+    return progress.finished || (view->end != NULL && view->end->reason[0] != '\0');
+}
+
 bool pod_is_gone(const struct pod_view *view)
 {
     return view->runs == NULL;

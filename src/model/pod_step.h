@@ -92,6 +92,8 @@ bool init_is_done(const struct pod_view *view, const struct run *run, size_t ind
 /* It ended, and is to run again. */
 bool container_restarts(const struct pod *pod, size_t index, const struct ending *ending);
 
+/* It is wanted, and nothing of it runs or is to run any more. */
+bool pod_is_over(const struct pod_view *view);
 /* Nothing is left of any incarnation. */
 bool pod_is_gone(const struct pod_view *view);
 

@@ -17,15 +17,14 @@
 #include "davit/limits.h"
 #include "net/net.h"
 
-#define CNI_PATH "/opt/cni/bin:/usr/lib/cni:/usr/libexec/cni"
 #define CNI_TIMEOUT_MS 30000
 #define ENV_COUNT 7
 
 /* ---- one plugin */
 
-static char *find_plugin(const char *type, struct error *err)
+static char *find_plugin(const struct net *net, const char *type, struct error *err)
 {
-    AUTO_FREE char *folders = mem_strdup(CNI_PATH);
+    AUTO_FREE char *folders = mem_strdup(net->cni_path);
     char *rest = folders;
     if (type != NULL && strchr(type, '/') == NULL)
         for (char *folder; (folder = strsep(&rest, ":")) != NULL;) {
@@ -34,7 +33,8 @@ static char *find_plugin(const char *type, struct error *err)
                 return path;
             free(path);
         }
-    error_set(err, ERROR_NOT_FOUND, "there is no CNI plugin \"%.60s\" in " CNI_PATH, type != NULL ? type : "");
+    error_set(err, ERROR_NOT_FOUND, "there is no CNI plugin \"%.60s\" in %.200s: install the package containernetworking-plugins",
+              type != NULL ? type : "", net->cni_path);
     return NULL;
 }
 
@@ -64,11 +64,18 @@ static char *read_answer(int fd, pid_t pid)
 static bool spawn_plugin(const char *path, char *const env[], int in, int out, pid_t *pid, struct error *err)
 {
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
     char *const argv[] = { (char *)path, NULL };
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-    int failed = posix_spawn(pid, path, &actions, NULL, argv, env);
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    int failed = posix_spawn(pid, path, &actions, &attributes, argv, env);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     return failed == 0 || error_set_errno(err, failed, "cannot run %s", path);
 }
@@ -169,15 +176,15 @@ static void environment(const struct net *net, const char *command, const char *
     env[n++] = mem_printf("CNI_CONTAINERID=%s", uid);
     env[n++] = mem_printf("CNI_NETNS=%s/%s", net->netns_dir, uid);
     env[n++] = mem_printf("CNI_IFNAME=%s", interface);
-    env[n++] = mem_strdup("CNI_PATH=" CNI_PATH);
+    env[n++] = mem_printf("CNI_PATH=%s", net->cni_path);
     env[n++] = mem_strdup("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     env[n] = NULL;
 }
 
-static struct json *run_one(const struct json *list, const struct json *plugin, char *const env[],
+static struct json *run_one(const struct net *net, const struct json *list, const struct json *plugin, char *const env[],
                             const struct json *before, struct error *err)
 {
-    AUTO_FREE char *path = find_plugin(json_get_text(plugin, "type"), err);
+    AUTO_FREE char *path = find_plugin(net, json_get_text(plugin, "type"), err);
     if (path == NULL)
         return NULL;
     AUTO_JSON struct json *config = config_for(list, plugin, before);
@@ -192,17 +199,17 @@ static const struct json *plugin_at(const struct json *plugins, size_t index)
     return plugin;
 }
 
-static struct json *run_list(const struct json *list, char *const env[], bool add, struct error *err)
+static struct json *run_list(const struct net *net, const struct json *list, char *const env[], bool add, struct error *err)
 {
     const struct json *plugins = json_get(list, "plugins");
     size_t count = json_type(plugins) == JSON_ARRAY ? json_size(plugins) : 0;
     struct json *result = json_new_object();
     if (count == 0) { /* a configuration of one plugin */
         json_free(result);
-        return run_one(list, list, env, NULL, err);
+        return run_one(net, list, list, env, NULL, err);
     }
     for (size_t i = 0; i < count; i++) {
-        struct json *next = run_one(list, plugin_at(plugins, add ? i : count - 1 - i), env, add ? result : NULL, err);
+        struct json *next = run_one(net, list, plugin_at(plugins, add ? i : count - 1 - i), env, add ? result : NULL, err);
         json_free(result);
         result = next;
         if (result == NULL)
@@ -219,7 +226,7 @@ static struct json *run(const struct net *net, const char *command, const char *
     if (list == NULL)
         return NULL;
     environment(net, command, uid, interface, env);
-    struct json *result = run_list(list, env, strcmp(command, "ADD") == 0, err);
+    struct json *result = run_list(net, list, env, strcmp(command, "ADD") == 0, err);
     for (size_t i = 0; env[i] != NULL; i++)
         free(env[i]);
     if (result == NULL)

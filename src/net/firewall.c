@@ -1,32 +1,33 @@
 #include "config.h"
 
-#include <inttypes.h>
+#include "net/firewall.h"
+
 #include <nftables/libnftables.h>
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/strbuf.h"
-#include "net/net.h"
+#include "net/elements.h"
 
-#define RULES_BYTES (4 * 1024 * 1024)
+const char *firewall_table(const struct net *net)
+{
+    return strcmp(net->bridge, "davit0") == 0 ? "davit" : net->bridge;
+}
 
 /* "inet @ …" -> "inet davit …". One table a bridge, so that two nodes on one machine (tests) are in nobody's way. */
 static void put_name(const struct net *net, const char *marked, struct strbuf *out)
 {
-    const char *table = strcmp(net->bridge, "davit0") == 0 ? "davit" : net->bridge;
-
     for (const char *at; (at = strstr(marked, "inet @")) != NULL; marked = at + strlen("inet @"))
-        strbuf_printf(out, "%.*sinet %s", (int)(at - marked), marked, table);
+        strbuf_printf(out, "%.*sinet %s", (int)(at - marked), marked, firewall_table(net));
     strbuf_add(out, marked);
 }
 
-static bool run(const struct net *net, const struct strbuf *marked, const char *what, struct error *err)
+bool firewall_run(const struct net *net, const struct strbuf *marked, const char *what, struct error *err)
 {
     struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
     AUTO_STRBUF struct strbuf named;
     struct strbuf *rules = &named;
 
-    strbuf_init(&named, RULES_BYTES);
+    strbuf_init(&named, FIREWALL_BYTES);
     put_name(net, marked->data, &named);
     if (nft == NULL || rules->overflow)
         return error_set(err, ERROR_LIMIT, "%s: nftables does not start, or there are too many rules", what);
@@ -41,40 +42,54 @@ static bool run(const struct net *net, const struct strbuf *marked, const char *
     return code == 0;
 }
 
-static const char *address_of(const struct net_pod *pod, bool v6)
+const char *firewall_protocol(const struct json *port)
 {
-    JSON_EACH(address, json_get(pod->attached, "addresses"))
-        if ((strchr(json_text(address), ':') != NULL) == v6)
-            return json_text(address);
-    return NULL;
+    const char *protocol = json_get_text(port, "protocol");
+    return protocol != NULL && strcmp(protocol, "UDP") == 0    ? "udp"
+           : protocol != NULL && strcmp(protocol, "SCTP") == 0 ? "sctp"
+                                                               : "tcp";
 }
 
 /* "udp . 53 : 10.213.0.5 . 5353" in the map of ports of any address, or with the address in front in the other map. */
-static void add_port(const struct net_pod *pod, const struct json *port, const char *verb, struct strbuf *rules)
+static void add_port(const struct net_pod *pod, const struct json *port, struct elements *elements)
 {
-    const char *protocol = json_get_text(port, "protocol"), *host = json_get_text(port, "hostIP");
-    const char *word = protocol != NULL && strcmp(protocol, "UDP") == 0    ? "udp"
-                       : protocol != NULL && strcmp(protocol, "SCTP") == 0 ? "sctp"
-                                                                           : "tcp";
+    static const char *const any_maps[] = { "ports4", "ports6" }, *const host_maps[] = { "hostports4", "hostports6" };
+    const char *host = json_get_text(port, "hostIP");
     bool any = host == NULL || host[0] == '\0' || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
-    int64_t from = json_get_integer(port, "hostPort", 0), to = json_get_integer(port, "port", 0);
     for (int v6 = 0; v6 <= 1; v6++) {
-        const char *address = address_of(pod, v6 != 0);
+        const char *address = net_pod_address(pod, v6 != 0);
         if (address == NULL || (!any && (strchr(host, ':') != NULL) != (v6 != 0)))
             continue;
-        if (any)
-            strbuf_printf(rules, "%s element inet @ ports%d { %s . %" PRId64 " : %s . %" PRId64 " }\n", verb,
-                          v6 != 0 ? 6 : 4, word, from, address, to);
-        else
-            strbuf_printf(rules, "%s element inet @ hostports%d { %s . %s . %" PRId64 " : %s . %" PRId64 " }\n", verb,
-                          v6 != 0 ? 6 : 4, host, word, from, address, to);
+        elements_next(elements, any ? any_maps[v6] : host_maps[v6]);
+        if (!any)
+            elements_address(elements, host);
+        elements_protocol(elements, firewall_protocol(port));
+        elements_port(elements, json_get_integer(port, "hostPort", 0));
+        elements_leads_to(elements);
+        elements_address(elements, address);
+        elements_port(elements, json_get_integer(port, "port", 0));
     }
 }
 
-static void add_ports(const struct net_pod *pod, const char *verb, struct strbuf *rules)
+/* Its addresses are its own's alone; and what it asks of itself by a host port or a service gets another sender. */
+static void add_pod(const struct net_pod *pod, struct elements *elements)
 {
+    static const char *const pods[] = { "pods4", "pods6" }, *const itself[] = { "itself4", "itself6" };
+    char name[IFNAMSIZ];
+    link_name(pod->uid, name);
+    for (int v6 = 0; v6 <= 1; v6++) {
+        const char *address = net_pod_address(pod, v6 != 0);
+        if (address == NULL)
+            continue;
+        elements_next(elements, pods[v6]);
+        elements_text(elements, name);
+        elements_address(elements, address);
+        elements_next(elements, itself[v6]);
+        elements_address(elements, address);
+        elements_address(elements, address);
+    }
     JSON_EACH(port, json_get(pod->attached, "hostPorts"))
-        add_port(pod, port, verb, rules);
+        add_port(pod, port, elements);
 }
 
 /* "@" stands for the table's name. */
@@ -86,95 +101,123 @@ static const char *const maps =
     "add map inet @ ports6 { type inet_proto . inet_service : ipv6_addr . inet_service ; }\n"
     "add map inet @ hostports4 { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service ; }\n"
     "add map inet @ hostports6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service ; }\n"
+    "add map inet @ services4 { type ipv4_addr . inet_proto . inet_service : verdict ; }\n"
+    "add map inet @ services6 { type ipv6_addr . inet_proto . inet_service : verdict ; }\n"
+    "add map inet @ nodeports { type inet_proto . inet_service : verdict ; }\n"
+    "add set inet @ pods4 { type ifname . ipv4_addr ; }\n"
+    "add set inet @ pods6 { type ifname . ipv6_addr ; }\n"
+    "add set inet @ itself4 { type ipv4_addr . ipv4_addr ; }\n"
+    "add set inet @ itself6 { type ipv6_addr . ipv6_addr ; }\n"
     "add chain inet @ services\n"
+    "add rule inet @ services ip daddr . meta l4proto . th dport vmap @services4\n"
+    "add rule inet @ services ip6 daddr . meta l4proto . th dport vmap @services6\n"
     "add chain inet @ ports\n"
     "add rule inet @ ports dnat ip to ip daddr . meta l4proto . th dport map @hostports4\n"
     "add rule inet @ ports dnat ip6 to ip6 daddr . meta l4proto . th dport map @hostports6\n"
     "add rule inet @ ports dnat ip to meta l4proto . th dport map @ports4\n"
     "add rule inet @ ports dnat ip6 to meta l4proto . th dport map @ports6\n"
+    "add rule inet @ ports meta l4proto . th dport vmap @nodeports\n"
     "add chain inet @ prerouting { type nat hook prerouting priority dstnat ; }\n"
     "add rule inet @ prerouting jump services\n"
     "add rule inet @ prerouting fib daddr type local jump ports\n"
     "add chain inet @ output { type nat hook output priority -100 ; }\n"
     "add rule inet @ output jump services\n"
-    "add rule inet @ output fib daddr type local jump ports\n";
+    "add rule inet @ output fib daddr type local jump ports\n"
+    "add chain inet @ guard { type filter hook prerouting priority raw ; }\n"
+    "add chain inet @ forward { type filter hook forward priority filter ; }\n"
+    "add chain inet @ unanswered { type filter hook output priority filter ; }\n"
+    "add chain inet @ postrouting { type nat hook postrouting priority srcnat ; }\n";
 
-/* Pods reach out as this device; what comes back to a pod by a host port or a service comes back through here. */
+/* What comes from a pod is from its own address. What it sends to 127.0.0.0/8 is for itself alone. */
+static void add_guard(const struct net *net, struct strbuf *rules)
+{
+    strbuf_printf(rules, "add rule inet @ guard iifgroup != %u return\n", net->group);
+    strbuf_add(rules, "add rule inet @ guard ip daddr 127.0.0.0/8 drop\n"
+                      "add rule inet @ guard meta nfproto ipv4 iifname . ip saddr != @pods4 drop\n"
+                      "add rule inet @ guard meta nfproto ipv6 iifname . ip6 saddr != @pods6 drop\n");
+}
+
+/* An address of a service that led to no pod: nobody answers, and that is said at once. */
+static void add_reject(const char *chain, const char *family, const char *range, struct strbuf *rules)
+{
+    if (range == NULL)
+        return;
+    strbuf_printf(rules, "add rule inet @ %s %s daddr %s meta l4proto tcp reject with tcp reset\n", chain, family, range);
+    strbuf_printf(rules, "add rule inet @ %s %s daddr %s reject\n", chain, family, range);
+}
+
+/* From elsewhere nothing gets to a pod but answers, and what a host port or a service brings. */
+static void add_forward(const struct net *net, struct strbuf *rules)
+{
+    static const char *const chains[] = { "forward", "unanswered" };
+    for (size_t i = 0; i < sizeof(chains) / sizeof(chains[0]); i++) {
+        add_reject(chains[i], "ip", net->services4, rules);
+        add_reject(chains[i], "ip6", net->services6, rules);
+    }
+    strbuf_printf(rules, "add rule inet @ forward oifgroup != %u return\n", net->group);
+    strbuf_printf(rules, "add rule inet @ forward iifgroup %u return\n", net->group);
+    strbuf_add(rules, "add rule inet @ forward ct state established,related return\n"
+                      "add rule inet @ forward ct status dnat return\n"
+                      "add rule inet @ forward drop\n");
+}
+
+/* Pods reach out as this device; what a pod asks of itself by a host port or a service comes from here. */
+static void add_masquerade(const struct net *net, const char *family, const char *subnet, const char *itself,
+                           struct strbuf *rules)
+{
+    strbuf_printf(rules, "add rule inet @ postrouting %s saddr %s oifgroup != %u masquerade\n", family, subnet, net->group);
+    strbuf_printf(rules, "add rule inet @ postrouting oifgroup %u %s saddr . %s daddr @%s masquerade\n", net->group, family,
+                  family, itself);
+}
+
 static void add_chains(const struct net *net, struct strbuf *rules)
 {
     strbuf_add(rules, maps);
-    strbuf_printf(rules, "add chain inet @ guard { type filter hook prerouting priority raw ; }\n"
-                         "add rule inet @ guard iifname \"%s\" ip daddr 127.0.0.0/8 drop\n", net->bridge);
-    strbuf_add(rules, "add chain inet @ postrouting { type nat hook postrouting priority srcnat ; }\n");
-    strbuf_printf(rules, "add rule inet @ postrouting ip saddr %s oifname != \"%s\" masquerade\n", net->subnet, net->bridge);
-    strbuf_printf(rules, "add rule inet @ postrouting ip saddr %s oifname \"%s\" ct status dnat masquerade\n", net->subnet,
-                  net->bridge);
-    strbuf_printf(rules, "add rule inet @ postrouting ip saddr 127.0.0.0/8 oifname \"%s\" masquerade\n", net->bridge);
-    if (net->subnet6 != NULL) {
-        strbuf_printf(rules, "add rule inet @ postrouting ip6 saddr %s oifname != \"%s\" masquerade\n", net->subnet6,
-                      net->bridge);
-        strbuf_printf(rules, "add rule inet @ postrouting ip6 saddr %s oifname \"%s\" ct status dnat masquerade\n",
-                      net->subnet6, net->bridge);
-    }
+    add_forward(net, rules);
+    add_masquerade(net, "ip", net->subnet, "itself4", rules);
+    strbuf_printf(rules, "add rule inet @ postrouting ip saddr 127.0.0.0/8 oifgroup %u masquerade\n", net->group);
+    if (net->subnet6 != NULL)
+        add_masquerade(net, "ip6", net->subnet6, "itself6", rules);
 }
 
-/* A service's own address leads to one of its pods, each connection to another. */
-static void add_service(const struct json *service, struct strbuf *rules)
+/* Three steps: who pods are is known before anybody is dropped for not being one. */
+static bool rebuild_without(const struct net *net, const struct net_pod *left_out, struct error *err)
 {
-    const char *protocol = json_get_text(service, "protocol"), *address = json_get_text(service, "address");
-    const struct json *targets = json_get(service, "targets");
-    size_t count = json_size(targets), i = 0;
-    const char *word = protocol != NULL && strcmp(protocol, "UDP") == 0 ? "udp" : "tcp";
-    int64_t port = json_get_integer(service, "port", 0);
-    if (address == NULL || port == 0)
-        return;
-    if (count == 0) {
-        strbuf_printf(rules, "add rule inet @ guard ip daddr %s %s dport %" PRId64 " reject\n", address, word, port);
-        return;
-    }
-    strbuf_printf(rules, "add rule inet @ services ip daddr %s %s dport %" PRId64 " dnat ip to numgen random mod %zu map {",
-                  address, word, port, count);
-    JSON_EACH(target, targets) {
-        strbuf_printf(rules, "%s %zu : %s . %" PRId64, i > 0 ? "," : "", i, json_get_text(target, "address"),
-                      json_get_integer(target, "port", 0));
-        i++;
-    }
-    strbuf_add(rules, " }\n");
+    AUTO_STRBUF struct strbuf rules;
+    AUTO_STRBUF struct strbuf guard;
+    strbuf_init(&rules, FIREWALL_BYTES);
+    strbuf_init(&guard, FIREWALL_BYTES);
+    add_chains(net, &rules);
+    add_guard(net, &guard);
+    services_add(net->services, &rules);
+    if (!firewall_run(net, &rules, "cannot make the table inet davit", err))
+        return false;
+    struct elements *elements = elements_begin(net, false);
+    for (const struct net_pod *pod = net->pods; pod != NULL; pod = pod->next)
+        if (pod != left_out)
+            add_pod(pod, elements);
+    return elements_commit(elements, err) && firewall_run(net, &guard, "cannot make the table inet davit", err);
 }
 
 bool firewall_rebuild(const struct net *net, struct error *err)
 {
-    AUTO_STRBUF struct strbuf rules;
-    strbuf_init(&rules, RULES_BYTES);
-    add_chains(net, &rules);
-    for (const struct net_pod *pod = net->pods; pod != NULL; pod = pod->next)
-        add_ports(pod, "add", &rules);
-    JSON_EACH(service, net->services)
-        add_service(service, &rules);
-    return run(net, &rules, "cannot make the table inet davit", err);
-}
-
-static bool change(const struct net *net, const struct net_pod *pod, const char *verb, struct error *err)
-{
-    AUTO_STRBUF struct strbuf rules;
-    strbuf_init(&rules, RULES_BYTES);
-    add_ports(pod, verb, &rules);
-    return rules.len == 0 || run(net, &rules, "cannot change the host ports", err);
+    return rebuild_without(net, NULL, err);
 }
 
 bool firewall_add(const struct net *net, const struct net_pod *pod, struct error *err)
 {
     struct error why;
+    struct elements *elements = elements_begin(net, false);
+    add_pod(pod, elements);
     /* Somebody flushed the tables: they are made again, with this pod in them. */
-    return change(net, pod, "add", &why) || firewall_rebuild(net, err);
+    return elements_commit(elements, &why) || firewall_rebuild(net, err);
 }
 
 bool firewall_remove(const struct net *net, const struct net_pod *pod, struct error *err)
 {
     struct error why;
-    (void)err;
-    /* What is not there needs no removing. */
-    if (!change(net, pod, "delete", &why))
-        return why.code == ERROR_INTERNAL;
-    return true;
+    struct elements *elements = elements_begin(net, true);
+    add_pod(pod, elements);
+    /* What is only half there (it was cut off) goes with the rest of it. */
+    return elements_commit(elements, &why) || rebuild_without(net, pod, err);
 }

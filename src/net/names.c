@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -19,6 +20,7 @@
 
 #define DNSMASQ "/usr/sbin/dnsmasq"
 #define NOBODY 65534
+#define AGAIN_MS 1000u
 #define END_TRIES 100
 #define END_WAIT_NS 5000000
 #define HOSTS_BYTES (4 * 1024 * 1024)
@@ -28,6 +30,7 @@ struct names {
     char *hosts;   /* its file */
     char *pidfile;
     pid_t pid;
+    uint64_t due_ms; /* it is started at most so often */
 };
 
 /* One that an earlier davit-net left: it listens where ours is to. */
@@ -67,9 +70,11 @@ static bool become_nobody(void)
 
 static bool start(struct names *names)
 {
-    char gateway[64];
-    net_gateway(names->net, gateway);
-    AUTO_FREE char *listen = mem_printf("--listen-address=%s", gateway);
+    char gateway[INET6_ADDRSTRLEN], gateway6[INET6_ADDRSTRLEN] = "";
+    net_gateway(names->net, false, gateway);
+    if (names->net->subnet6 != NULL)
+        net_gateway(names->net, true, gateway6);
+    AUTO_FREE char *listen = mem_printf("--listen-address=%s%s%s", gateway, gateway6[0] != '\0' ? "," : "", gateway6);
     AUTO_FREE char *hosts = mem_printf("--addn-hosts=%s", names->hosts);
     char *const argv[] = { (char *)DNSMASQ, (char *)"--keep-in-foreground", (char *)"--conf-file=/dev/null",
                            (char *)"--no-hosts", (char *)"--bind-interfaces", listen, hosts, (char *)"--pid-file=",
@@ -79,6 +84,9 @@ static bool start(struct names *names)
     names->pid = fork();
     if (names->pid != 0)
         return names->pid > 0;
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGHUP, SIG_IGN); /* until it listens to it: it may come before */
     /* Behind the change of user, which would forget it. */
     if (become_nobody() && prctl(PR_SET_PDEATHSIG, SIGTERM) == 0)
@@ -115,10 +123,21 @@ void names_need(struct names *names)
     if (names->pid > 0 && waitpid(names->pid, NULL, WNOHANG) == 0)
         return;
     names->pid = 0;
+    names->due_ms = clock_boot_ms() + AGAIN_MS;
     if (start(names))
         write_pid(names);
     else
         log_warn("dnsmasq does not start: pods do not find each other by name");
+}
+
+void names_look(struct names *names)
+{
+    if (names->pid <= 0 || waitpid(names->pid, NULL, WNOHANG) == 0)
+        return;
+    log_warn("dnsmasq ended: it is started again");
+    names->pid = 0;
+    if (clock_boot_ms() >= names->due_ms)
+        names_need(names); /* else with the next pod, or the next names: it does not live */
 }
 
 void names_set(struct names *names, const struct json *records)

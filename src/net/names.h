@@ -10,6 +10,8 @@ struct names;
 struct names *names_new(const struct net *net);
 /* From the first pod on: starts dnsmasq, and again where it has ended. */
 void names_need(struct names *names);
+/* A child ended: it may have been dnsmasq. */
+void names_look(struct names *names);
 /* [{"name","addresses":[]}]: all there are. */
 void names_set(struct names *names, const struct json *records);
 void names_free(struct names *names); /* ends dnsmasq; NULL is fine */

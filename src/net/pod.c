@@ -11,6 +11,9 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "net/check.h"
+#include "net/conntrack.h"
+#include "net/firewall.h"
 #include "net/names.h"
 
 static void pod_free(struct net_pod *pod)
@@ -52,60 +55,104 @@ static bool ports_are_free(const struct net *net, const char *uid, const struct 
     return true;
 }
 
-static struct json *attached_of(const struct json *head)
+static struct json *attached_of(const struct json *head, const struct json *before)
 {
     static const char *const keys[] = { "addresses", "hostPorts", "networks" };
     struct json *attached = json_new_object();
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (json_type(json_get(head, keys[i])) == JSON_ARRAY)
             json_set(attached, keys[i], json_copy(json_get(head, keys[i])));
+    const struct json *results = json_get(before, "results");
+    json_set(attached, "results", results != NULL ? json_copy(results) : json_new_array());
     return attached;
 }
 
-/* net1, net2 … in the order of the annotation. */
-static bool add_networks(struct net *net, const struct net_pod *pod, struct json *out, struct error *err)
+/* ---- other networks */
+
+static const struct json *result_of(const struct net_pod *pod, const char *interface)
 {
-    int number = 0;
-    JSON_EACH(network, json_get(pod->attached, "networks")) {
-        char interface[16];
-        snprintf(interface, sizeof(interface), "net%d", ++number);
-        struct json *result = cni_add(net, pod->uid, json_text(network), interface, err);
-        if (result == NULL)
-            return false;
-        struct json *one = json_add_object(out);
-        json_set_text(one, "name", json_text(network));
-        json_set_text(one, "interface", interface);
-        struct json *addresses = json_set_array(one, "addresses");
-        JSON_EACH(ip, json_get(result, "ips"))
-            json_add_text(addresses, json_get_text(ip, "address"));
-        json_free(result);
+    JSON_EACH(result, json_get(pod->attached, "results"))
+        if (strcmp(json_get_text(result, "interface"), interface) == 0)
+            return result;
+    return NULL;
+}
+
+/* CNI's answer, as a status tells it. */
+static struct json *result_write(const struct json *network, const struct json *said)
+{
+    const char *interface = json_get_text(network, "interface");
+    struct json *one = json_new_texts("name", json_get_text(network, "name"), "interface", interface, NULL);
+    struct json *addresses = json_set_array(one, "addresses");
+    JSON_EACH(ip, json_get(said, "ips")) {
+        const char *address = json_get_text(ip, "address");
+        AUTO_FREE char *bare = mem_printf("%.*s", (int)strcspn(address != NULL ? address : "", "/"), address != NULL ? address : "");
+        if (bare[0] != '\0')
+            json_add_text(addresses, bare);
     }
+    JSON_EACH(made, json_get(said, "interfaces"))
+        if (json_get_text(made, "sandbox") != NULL && json_get_text(made, "name") != NULL &&
+            strcmp(json_get_text(made, "name"), interface) == 0)
+            json_set_text(one, "mac", json_get_text(made, "mac"));
+    return one;
+}
+
+/* What was begun and has no result was cut off: it is taken back first. */
+static bool add_network(struct net *net, const struct net_pod *pod, const struct json *network, bool fresh, struct error *err)
+{
+    const char *name = json_get_text(network, "name"), *interface = json_get_text(network, "interface");
+    struct error ignored; /* there may be nothing to take back */
+    if (result_of(pod, interface) != NULL)
+        return true;
+    if (!fresh && !cni_del(net, pod->uid, name, interface, &ignored))
+        log_info("pod %s: %s", pod->uid, ignored.message);
+    AUTO_JSON struct json *said = cni_add(net, pod->uid, name, interface, err);
+    if (said == NULL)
+        return false;
+    json_add(json_get_mutable(pod->attached, "results"), result_write(network, said));
+    return state_write(net, pod, err);
+}
+
+static bool add_networks(struct net *net, const struct net_pod *pod, bool fresh, struct error *err)
+{
+    JSON_EACH(network, json_get(pod->attached, "networks"))
+        if (!add_network(net, pod, network, fresh, err))
+            return false;
     return true;
 }
 
-static bool make(struct net *net, const struct net_pod *pod, const struct json *users, struct json *networks,
-                 const char **reason, struct error *err)
+static void del_networks(struct net *net, const struct net_pod *pod)
+{
+    struct error err;
+    JSON_EACH(network, json_get(pod->attached, "networks")) {
+        const char *name = json_get_text(network, "name"), *interface = json_get_text(network, "interface");
+        /* CNI: DEL is asked for once; the namespace goes, and with it what was in it. */
+        if (name != NULL && interface != NULL && !cni_del(net, pod->uid, name, interface, &err))
+            log_warn("pod %s: %s", pod->uid, err.message);
+    }
+}
+
+/* ---- a pod's whole */
+
+static bool make(struct net *net, const struct net_pod *pod, const struct json *users, bool fresh, const char **reason, struct error *err)
 {
     AUTO_FREE char *path = netns_path(net, pod->uid);
-    if (!state_write(net, pod, err) || !netns_make(path, pod->uid, users, err) ||
-        !link_pod(net, pod->uid, json_get(pod->attached, "addresses"), err) || !firewall_add(net, pod, err))
+    *reason = "NetworkError";
+    if (!state_write(net, pod, err) || !netns_make(path, pod->uid, users, err) || !link_pod(net, pod, err) || !firewall_add(net, pod, err))
         return false;
     if (net->names != NULL)
         names_need(net->names);
     *reason = "CniFailed";
-    return networks == NULL || add_networks(net, pod, networks, err);
+    return add_networks(net, pod, fresh, err);
 }
 
-struct json *pod_attach(struct net *net, const struct json *head, const char **reason, struct error *err)
+const struct json *pod_attach(struct net *net, const struct json *head, const char **reason, struct error *err)
 {
     const char *uid = json_get_text(head, "uid");
-    AUTO_JSON struct json *networks = json_new_array();
     struct error ignored;
-    *reason = "HostPortConflict";
-    if (uid == NULL || strlen(uid) >= 64 || uid[strspn(uid, "0123456789abcdef-")] != '\0') {
-        error_set(err, ERROR_INVALID, "attach needs a uid of hex digits and dashes");
+    *reason = "NetworkError";
+    if (!check_attach(head, err))
         return NULL;
-    }
+    *reason = "HostPortConflict";
     if (!ports_are_free(net, uid, json_get(head, "hostPorts"), err))
         return NULL;
     struct net_pod *pod = net_pod(net, uid);
@@ -115,37 +162,43 @@ struct json *pod_attach(struct net *net, const struct json *head, const char **r
         pod->uid = mem_strdup(uid);
         LL_PREPEND(net->pods, pod);
     }
-    json_free(pod->attached);
-    pod->attached = attached_of(head);
-    *reason = "NetworkError";
-    if (make(net, pod, json_get(head, "users"), fresh ? networks : NULL, reason, err))
-        return mem_steal(&networks);
-    if (fresh && !pod_detach(net, uid, &ignored))
+    struct json *before = pod->attached;
+    pod->attached = attached_of(head, before);
+    json_free(before);
+    if (make(net, pod, json_get(head, "users"), fresh, reason, err))
+        return json_get(pod->attached, "results");
+    /* What lives keeps what it has; what could not be made whole has not begun to live. */
+    if ((fresh || strcmp(*reason, "CniFailed") == 0) && !pod_detach(net, uid, &ignored))
         log_warn("pod %s: what a failed attach left stays until it is detached: %s", uid, ignored.message);
     return NULL;
 }
 
-static void del_networks(struct net *net, const struct net_pod *pod)
+static bool has_datagrams(const struct net_pod *pod)
 {
-    struct error err;
-    int number = 0;
-    JSON_EACH(network, json_get(pod->attached, "networks")) {
-        char interface[16];
-        snprintf(interface, sizeof(interface), "net%d", ++number);
-        /* CNI: DEL is asked for once; the namespace goes, and with it what was in it. */
-        if (json_text(network) != NULL && !cni_del(net, pod->uid, json_text(network), interface, &err))
-            log_warn("pod %s: %s", pod->uid, err.message);
-    }
+    JSON_EACH(port, json_get(pod->attached, "hostPorts"))
+        if (json_get_text(port, "protocol") != NULL && strcmp(json_get_text(port, "protocol"), "UDP") == 0)
+            return true;
+    return false;
+}
+
+static void forget_datagrams(const struct net_pod *pod)
+{
+    for (int v6 = 0; v6 <= 1 && has_datagrams(pod); v6++)
+        if (net_pod_address(pod, v6 != 0) != NULL)
+            conntrack_forget(net_pod_address(pod, v6 != 0), true);
 }
 
 bool pod_detach(struct net *net, const char *uid, struct error *err)
 {
     struct net_pod *pod = net_pod(net, uid);
+    if (!check_uid(uid))
+        return error_set(err, ERROR_INVALID, "detach needs a uid of hex digits and dashes");
     AUTO_FREE char *path = netns_path(net, uid);
     if (pod != NULL) {
         del_networks(net, pod);
         if (!firewall_remove(net, pod, err))
             return false;
+        forget_datagrams(pod);
     }
     if (!link_remove(net, uid, err) || !netns_remove(path, err) || !state_remove(net, uid, err))
         return false;

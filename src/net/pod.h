@@ -6,8 +6,8 @@
 
 #include "net/net.h"
 
-/* The networks beside the default one, as CNI told them. NULL: *reason and *err; nothing of this try is left. */
-struct json *pod_attach(struct net *net, const struct json *head, const char **reason, struct error *err);
+/* The networks beside the default one, as CNI told them; borrowed. NULL: *reason and *err; nothing of this try is left. */
+const struct json *pod_attach(struct net *net, const struct json *head, const char **reason, struct error *err);
 MUST_CHECK bool pod_detach(struct net *net, const char *uid, struct error *err);
 /* Takes away all but these; the uids that went. */
 struct json *pod_keep(struct net *net, const struct json *uids);

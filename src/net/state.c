@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "davit/limits.h"
+#include "net/check.h"
 #include "net/net.h"
 
 #define STATE_BYTES (256 * 1024)
@@ -50,12 +51,6 @@ static void read_one(struct net *net, const char *uid)
     LL_PREPEND(net->pods, pod);
 }
 
-/* A name that could be a pod's: no dot at the front, nothing that leads elsewhere. */
-static bool is_uid(const char *name)
-{
-    return name[0] != '.' && strlen(name) < 64 && name[strspn(name, "0123456789abcdef-")] == '\0';
-}
-
 /* Those with a namespace and no file were cut off on their way: they are known too, so that they can be removed. */
 bool state_read_all(struct net *net, struct error *err)
 {
@@ -65,8 +60,10 @@ bool state_read_all(struct net *net, struct error *err)
         if (folder == NULL)
             return error_set_errno(err, errno, "cannot read %s", folders[i]);
         for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
-            if (is_uid(entry->d_name) && net_pod(net, entry->d_name) == NULL)
+            if (check_uid(entry->d_name) && net_pod(net, entry->d_name) == NULL)
                 read_one(net, entry->d_name);
+            else if (strchr(entry->d_name, '.') > entry->d_name)
+                unlinkat(dirfd(folder), entry->d_name, 0); /* half of a file, as file_write_atomic leaves it when killed */
         closedir(folder);
     }
     return true;

@@ -10,6 +10,7 @@
 #include "protocol/names.h"
 #include "protocol/owner.h"
 #include "protocol/secret_fields.h"
+#include "protocol/service_fields.h"
 
 void refusal_set(struct refusal *refusal, const char *reason, const char *format, ...)
 {
@@ -208,6 +209,23 @@ static bool read_owner(const struct json *json, struct document *document, struc
     return document->data != NULL;
 }
 
+static bool read_service(const struct json *json, struct document *document, struct refusal *refusal)
+{
+    static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", "status", NULL };
+    struct error err;
+    ignore_unknown(json, "", known, &document->ignored);
+    ignore_metadata(json, document);
+    struct service *service = json_get(json, "spec") != NULL ? service_read(json_get(json, "spec"), &document->ignored, &err)
+                                                             : (error_set(&err, ERROR_INVALID, "spec is required"), NULL);
+    if (service == NULL) {
+        refusal_set(refusal, "InvalidService", "%s", err.message);
+        return false;
+    }
+    document->data = service_write(service);
+    service_free(service);
+    return true;
+}
+
 static bool read_content(const struct json *json, struct document *document, struct refusal *refusal)
 {
     static const struct {
@@ -215,7 +233,7 @@ static bool read_content(const struct json *json, struct document *document, str
         bool (*read)(const struct json *json, struct document *document, struct refusal *refusal);
     } readers[] = { { "pods", read_pod }, { "secrets", read_secret }, { "configmaps", read_config_map },
                   { "persistentvolumeclaims", read_claim },
-                  { "deployments", read_owner }, { "daemonsets", read_owner } };
+                  { "services", read_service }, { "deployments", read_owner }, { "daemonsets", read_owner } };
     for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
         if (strcmp(readers[i].resource, document->id.resource) == 0)
             return readers[i].read(json, document, refusal);

@@ -88,7 +88,7 @@ static const struct {
     { { "statefulsets", "statefulset", "StatefulSet", "apps/v1", false }, "sts" },
     { { "jobs", "job", "Job", "batch/v1", false }, "job" },
     { { "cronjobs", "cronjob", "CronJob", "batch/v1", false }, "cj" },
-    { { "services", "service", "Service", "v1", false }, "svc" },
+    { { "services", "service", "Service", "v1", true }, "svc" },
     { { "configmaps", "configmap", "ConfigMap", "v1", true }, "cm" },
     { { "secrets", "secret", "Secret", "v1", true }, "secret" },
     { { "persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim", "v1", true }, "pvc" },

@@ -157,6 +157,36 @@ static void write_pod(const struct pod_report *report, struct json *status)
     write_addresses(report, status);
 }
 
+static void add_network(struct json *list, const char *name, const char *interface, const struct json *ips, const char *mac,
+                        bool is_default)
+{
+    struct json *one = json_add_object(list);
+    json_set_text(one, "name", name);
+    json_set_text(one, "interface", interface);
+    json_set(one, "ips", ips != NULL ? json_copy(ips) : json_new_array());
+    json_set_text(one, "mac", mac);
+    if (is_default)
+        json_set_boolean(one, "default", true);
+    json_set_object(one, "dns");
+}
+
+/* As Multus tells it: an annotation, for the API has no field for it. */
+static void write_networks(const struct pod_report *report, struct json *metadata)
+{
+    AUTO_JSON struct json *list = json_new_array();
+    AUTO_JSON struct json *own = json_new_array();
+    if (json_size(report->networks) == 0)
+        return;
+    for (size_t i = 0; report->addresses != NULL && i < report->addresses->count; i++)
+        json_add_text(own, report->addresses->items[i]);
+    add_network(list, "davit", "eth0", own, NULL, true);
+    JSON_EACH(network, report->networks)
+        add_network(list, json_get_text(network, "name"), json_get_text(network, "interface"), json_get(network, "addresses"),
+                    json_get_text(network, "mac"), false);
+    AUTO_FREE char *text = json_print(list);
+    json_set_text(json_set_object(metadata, "annotations"), "k8s.v1.cni.cncf.io/network-status", text);
+}
+
 struct json *pod_status_write(const struct pod_report *report)
 {
     /* Of what is refused there are other kinds too. */
@@ -171,6 +201,7 @@ struct json *pod_status_write(const struct pod_report *report)
     if (report->generation >= 0)
         json_set_integer(metadata, "generation", report->generation);
     status_set_time(metadata, "creationTimestamp", report->accepted_ms);
+    write_networks(report, metadata);
     struct json *status = json_set_object(pod, "status");
     if (report->generation >= 0)
         json_set_integer(status, "observedGeneration", report->generation);

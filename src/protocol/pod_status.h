@@ -36,6 +36,7 @@ struct pod_report {
     const struct text_list *addresses;   /* the pod's own; NULL: none yet */
     const char *host_address;            /* NULL: not known */
     const char *runtime;                 /* its name, "crun"; NULL: not known */
+    const struct json *networks;         /* [{"name","interface","addresses","mac"}] beside the default one; NULL: none */
     bool terminating;                    /* nothing is wanted, something still runs */
     bool stored;                         /* accepted, and nothing of it runs: a Secret */
     bool orphan;                         /* it runs, and no document is known: left alone */

@@ -197,6 +197,22 @@ void store_delete_restart(struct store_txn *txn, const char *uid)
     txn_text(txn_add(txn, DELETE_RESTART), uid);
 }
 
+void store_put_service(struct store_txn *txn, const struct service_row *row)
+{
+    struct txn_step *step = txn_add(txn, PUT_SERVICE);
+    txn_text(step, row->namespace);
+    txn_text(step, row->name);
+    txn_text(step, row->address);
+    txn_text(step, row->ports);
+}
+
+void store_delete_service(struct store_txn *txn, const char *namespace, const char *name)
+{
+    struct txn_step *step = txn_add(txn, DELETE_SERVICE);
+    txn_text(step, namespace);
+    txn_text(step, name);
+}
+
 void store_delete_layer(struct store_txn *txn, const char *diff_id)
 {
     txn_text(txn_add(txn, DELETE_LAYER), diff_id);
@@ -254,6 +270,7 @@ struct reader {
         void (*address)(void *ctx, const char *uid, const char *address);
         void (*request)(void *ctx, const struct request_row *row);
         void (*restart)(void *ctx, const char *uid, bool made);
+        void (*service)(void *ctx, const struct service_row *row);
     } call;
     void *ctx;
     const char *boot_id;
@@ -468,4 +485,18 @@ bool store_each_restart(struct store *store, void (*call)(void *, const char *, 
 {
     struct reader reader = { .call.restart = call, .ctx = ctx };
     return each(store, "SELECT * FROM restarts", restart_row, &reader, err);
+}
+
+static void service_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct service_row row = { .namespace = text(stmt, 0), .name = text(stmt, 1), .address = text(stmt, 2),
+                               .ports = text(stmt, 3) };
+    reader->call.service(reader->ctx, &row);
+}
+
+bool store_each_service(struct store *store, void (*call)(void *, const struct service_row *), void *ctx, struct error *err)
+{
+    struct reader reader = { .call.service = call, .ctx = ctx };
+    return each(store, "SELECT namespace, name, address, ports FROM services", service_row, &reader, err);
 }

@@ -109,6 +109,17 @@ void store_delete_restart(struct store_txn *txn, const char *uid);
 MUST_CHECK bool store_each_restart(struct store *store, void (*each)(void *ctx, const char *uid, bool made), void *ctx,
                                    struct error *err);
 
+/* What was given to Services. */
+struct service_row {
+    const char *namespace, *name;
+    const char *address; /* "": none */
+    const char *ports;   /* JSON: {"TCP/80":30080} */
+};
+void store_put_service(struct store_txn *txn, const struct service_row *row);
+void store_delete_service(struct store_txn *txn, const char *namespace, const char *name);
+MUST_CHECK bool store_each_service(struct store *store, void (*each)(void *ctx, const struct service_row *row), void *ctx,
+                                   struct error *err);
+
 /* Messages that must arrive. `id` is the caller's, and rises. */
 struct outbox_row {
     int64_t id;

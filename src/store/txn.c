@@ -37,6 +37,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [DELETE_REQUEST] = "DELETE FROM requests WHERE key = ?1",
     [PUT_RESTART] = "INSERT OR REPLACE INTO restarts VALUES (?1, ?2)",
     [DELETE_RESTART] = "DELETE FROM restarts WHERE uid = ?1",
+    [PUT_SERVICE] = "INSERT OR REPLACE INTO services VALUES (?1, ?2, ?3, ?4)",
+    [DELETE_SERVICE] = "DELETE FROM services WHERE namespace = ?1 AND name = ?2",
     [DELETE_LAYER] = "DELETE FROM layers WHERE diff_id = ?1",
 };
 

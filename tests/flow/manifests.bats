@@ -405,8 +405,7 @@ setup() {
     [ -z "$(find "$N/run/crun/bundles" "$N/run/crun/netns" "$N/run/crun/exits" "$N/run/crun/pods" "$N/run/netns" \
         "$N/run/netns.state" "$N/state/crun/upper" "$N/state/crun/pods" -mindepth 1 2>/dev/null)" ]
     local bridge rest
-    # shellcheck disable=SC2034 # the rest of the line
     read -r bridge rest <"$N/.net"
-    [ -z "$(ip -o link show master "$bridge")" ]
+    [ -z "$(ip -4 route show root "$rest" | grep "dev dv")" ]
     ! nft list map inet "$bridge" ports4 | grep -q elements
 }

@@ -131,6 +131,5 @@ silent_now() { # NAME: the broker holds nothing of it
 }
 
 @test "nothing is left of all these pods" {
-    # An address whose pod ended while davitd was away is given back, with its namespace, a minute later.
-    within 90 nothing_is_left || { find "$N/run/crun" "$N/run/netns" -mindepth 1 | head -20; ip -o link | head; return 1; }
+    within 20 nothing_is_left || { find "$N/run/crun" "$N/run/netns" -mindepth 1 | head -20; ip -o link | head; return 1; }
 }

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "protocol/pod_fields.h"
+#include "protocol/service_fields.h"
 #include "unit.h"
 
 #define DOC_BYTES (256 * 1024)
@@ -109,13 +110,14 @@ static void the_table_is_what_the_decoder_does(void **state)
     size_t len = 0, rows = 0;
     (void)state;
     collect(&pod_table, "spec");
+    collect(&service_table, "Service spec");
     for (size_t i = 0; getenv("DAVIT_DUMP") != NULL && i < decoded.count; i++)
         printf("%s\n", decoded.items[i]);
     if (!file_read(path, DOC_BYTES, &text, &len, &err))
         fail_msg("%s", err.message);
     char *rest = text;
     for (char *line; (line = strsep(&rest, "\n")) != NULL;)
-        if (strncmp(line, "| `spec.", 8) == 0) {
+        if (strncmp(line, "| `spec.", 8) == 0 || strncmp(line, "| `Service spec.", 16) == 0) {
             take_row(line);
             rows++;
         }
