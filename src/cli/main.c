@@ -9,12 +9,13 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "cli/options.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
 
 struct verb {
-    const char *name; /* first: options_nearest */
+    const char *name; /* first: nearest_word */
     const char *usage;
     const char *summary;
     const char *example;
@@ -98,7 +99,7 @@ static const struct verb *verb_find(const char *name)
 
 static int verb_unknown(const char *name)
 {
-    const char *near = options_nearest(name, VERBS, VERB_COUNT, sizeof(VERBS[0]));
+    const char *near = nearest_word(name, VERBS, VERB_COUNT, sizeof(VERBS[0]));
     (void)fprintf(stderr, "davit: unknown verb %s. ", name);
     if (near != NULL)
         (void)fprintf(stderr, "Did you mean %s?\n", near);

@@ -3,12 +3,13 @@
 
 #include <string.h>
 
+#include "base/nearest.h"
 #include "cli/address.h"
 #include "cli/get.h"
 #include "cli/verbs.h"
 
 static const struct {
-    const char *plural; /* first: options_nearest */
+    const char *plural; /* first: nearest_word */
     const char *singular;
     const char *letters;
     enum exit_code (*get)(const struct get *get, struct error *err);
@@ -26,7 +27,7 @@ static enum exit_code get_of_type(const struct get *get, const char *type, struc
         if (strcmp(RESOURCES[i].plural, type) == 0 || strcmp(RESOURCES[i].singular, type) == 0 ||
             strcmp(RESOURCES[i].letters, type) == 0)
             return RESOURCES[i].get(get, err);
-    const char *near = options_nearest(type, RESOURCES, RESOURCE_COUNT, sizeof(RESOURCES[0]));
+    const char *near = nearest_word(type, RESOURCES, RESOURCE_COUNT, sizeof(RESOURCES[0]));
     if (near != NULL)
         return usage_error(err, "cannot get %s. Did you mean %s?", type, near);
     return usage_error(err, "cannot get %s: only pods, nodes and events", type);

@@ -133,6 +133,7 @@ static void apply_slot(struct change *change)
     memcpy(slot->content, change->document.content, sizeof(slot->content));
     memcpy(slot->hash, change->document.hash, sizeof(slot->hash));
     slot->tombstone = change->document.tombstone;
+    slot->owned = change->document.owned;
     slot->generation = change->generation;
     slot->accepted_ms = change->accepted_ms;
     slot->retained = RETAINED_YES;
@@ -143,6 +144,10 @@ static void apply(struct change *change)
     struct object *object = change->object;
     struct slot_key key = change_key(change);
     apply_slot(change);
+    if (change->forgets) {
+        json_free(mem_steal(&object->memo));
+        object->expired = false;
+    }
     if (change->uid[0] != '\0') {
         memcpy(object->uid, change->uid, sizeof(object->uid));
         memcpy(object->hash, change->hash, sizeof(object->hash));
@@ -254,8 +259,11 @@ void change_commit(struct change *change)
     plan_incarnation(change);
     if (change->uid[0] != '\0')
         change->previous = collect_ids(core, object);
+    change->forgets = object->memo != NULL && ruling_after(change).hash == NULL;
     struct store_txn *txn = store_begin(core->store);
     write_slot(change, txn);
+    if (change->forgets)
+        store_delete_owner(txn, &object->id);
     write_incarnation(change, txn);
     /* From now on the end of the incarnation clears its topics. */
     if (object->refused_stored && (change->uid[0] != '\0' || object->uid[0] != '\0'))

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/after.h"
 #include "core/change.h"
 #include "core/handler.h"
 #include "core/inbox.h"
@@ -135,6 +136,15 @@ void core_wake_at(struct core *core, uint64_t boot_ms)
         core->wake_ms = boot_ms;
 }
 
+static void tell(struct core *core, struct object *object)
+{
+    bool was_ready = after_is_ready(object);
+    report_object(core, object);
+    owners_child_told(core, object);
+    if (after_is_ready(object) != was_ready)
+        after_turned(core);
+}
+
 static void settle_objects(struct core *core)
 {
     struct object **list = mem_steal(&core->dirty);
@@ -143,15 +153,20 @@ static void settle_objects(struct core *core)
     core->dirty_size = 0;
     for (size_t i = 0; i < count; i++) {
         list[i]->dirty = false;
-        reconcile_object(core, list[i]);
-        if (owners_is_one(list[i]))
+        if (!owners_is_one(list[i]))
+            reconcile_object(core, list[i]);
+    }
+    /* Owners decide by what their children say: those speak first. */
+    for (size_t i = 0; i < count; i++)
+        if (!owners_is_one(list[i]))
+            tell(core, list[i]);
+    for (size_t i = 0; i < count; i++)
+        if (owners_is_one(list[i])) {
             owners_step(core, list[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        report_object(core, list[i]);
-        owners_child_told(core, list[i]);
+            tell(core, list[i]);
+        }
+    for (size_t i = 0; i < count; i++)
         objects_drop_if_empty(&core->objects, list[i]);
-    }
     free(list);
 }
 

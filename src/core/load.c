@@ -8,6 +8,7 @@
 #include "core/core.h"
 #include "core/handler.h"
 #include "core/inbox.h"
+#include "core/owned.h"
 #include "core/runtime.h"
 
 #define AGE_MAX_MS (400ull * 24 * 3600 * 1000)
@@ -53,6 +54,7 @@ static void read_document(struct object *object, struct slot *slot, const struct
     }
     slot->pod = mem_steal(&document.pod);
     slot->data = mem_steal(&document.data);
+    slot->owned = document.owned;
     slot->ignored = document.ignored;
     memset(&document.ignored, 0, sizeof(document.ignored));
     document_free(&document);
@@ -153,6 +155,18 @@ static void load_memory(void *ctx, const char *uid, const struct container_memor
     uids->items[uids->count++] = mem_strdup(uid);
 }
 
+static void load_owner(void *ctx, const struct object_id *id, const char *memo)
+{
+    struct core *core = ((struct loading *)ctx)->core;
+    struct object *object = objects_find(&core->objects, id);
+    struct error err;
+    struct json *json = json_parse(memo, strlen(memo), &err);
+    if (object != NULL && json != NULL)
+        owned_memo_take(core, object, json);
+    else
+        json_free(json);
+}
+
 static void load_address(void *ctx, const char *uid, const char *address)
 {
     network_load(((struct loading *)ctx)->core, uid, address);
@@ -223,7 +237,8 @@ struct core *core_new(const struct config *config, const struct core_env *env, s
                 store_each_incarnation(store, load_incarnation, &loading, err) &&
                 store_each_memory(store, load_memory, &loading, err) &&
                 store_each_refused(store, load_refused, &loading, err) &&
-                store_each_address(store, load_address, &loading, err);
+                store_each_address(store, load_address, &loading, err) &&
+                store_each_owner(store, load_owner, &loading, err);
     place_memories(&loading);
     if (!good) {
         core_free(core);

@@ -28,6 +28,7 @@ struct slot {
     char content[DIGEST_HEX_BYTES];
     char hash[POD_HASH_BYTES];
     bool tombstone;
+    bool owned; /* SOURCE_OWNER: it goes with its owner */
     uint64_t accepted_ms;
     struct pod *pod; /* NULL for a tombstone, for what is no pod, and where the stored text cannot be read any more */
     struct json *data; /* of a Secret or ConfigMap; NULL */
@@ -67,6 +68,16 @@ struct object {
     struct container_memory *memory; /* one for each container of the wanted pod */
     size_t memory_count;
     struct run *runs;
+    uint64_t ready_boot_ms; /* it says so since; 0: it is not ready */
+    /* What it must be ready first: told while it waits; "" : nothing. */
+    char waits_for[256];
+    bool has_run; /* something of it was seen since davitd began: it waits for nobody any more */
+    /* Of an owner: what it must not forget (its kind says what), and how long it has got no further. */
+    struct json *memo;
+    uint64_t memo_boot_ms, memo_age_ms; /* when it was loaded or made, and how old it was then */
+    bool expired;                       /* it is over, and nothing of it is to be seen any more */
+    int64_t progress;                   /* what was got so far */
+    uint64_t progress_boot_ms;          /* since; 0: it is done */
     /* Work in flight: at most one of each. */
     bool committing; /* a document */
     struct arrival *arrivals;

@@ -47,6 +47,10 @@ static void report_pod(struct core *core, struct object *object, const struct po
         core->node_dirty = true;
     json_free(object->summary);
     object->summary = state;
+    if (json_get_integer(state, "ready", 0) == 0)
+        object->ready_boot_ms = 0;
+    else if (object->ready_boot_ms == 0)
+        object->ready_boot_ms = core_boot_ms(core);
     AUTO_JSON struct json *status = pod_status_write(report);
     report_tell(core, "status", &object->id, status, false, object->told_status);
 }
@@ -135,7 +139,7 @@ static void tell_nothing(struct core *core, struct object *object)
 
 static bool nothing_to_tell(const struct object *object)
 {
-    return object->finishing || (!object->refused && object->uid[0] == '\0' && object->runs == NULL &&
+    return object->finishing || object->expired || (!object->refused && object->uid[0] == '\0' && object->runs == NULL &&
                                  object_ruling(object) == NULL);
 }
 
@@ -219,7 +223,7 @@ void report_object(struct core *core, struct object *object)
     }
     remember_topics(core, object);
     if (owners_is_told(object)) {
-        owners_report(core, object);
+        owners_tell(core, object);
         return;
     }
     struct telling telling;

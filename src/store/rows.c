@@ -109,6 +109,16 @@ void store_delete_refused(struct store_txn *txn, const struct object_id *id)
     add_object(txn, DELETE_REFUSED, id);
 }
 
+void store_put_owner(struct store_txn *txn, const struct object_id *id, const char *memo)
+{
+    txn_text(add_object(txn, PUT_OWNER, id), memo);
+}
+
+void store_delete_owner(struct store_txn *txn, const struct object_id *id)
+{
+    add_object(txn, DELETE_OWNER, id);
+}
+
 void store_put_image(struct store_txn *txn, const struct image_row *row)
 {
     struct txn_step *step = txn_add(txn, PUT_IMAGE);
@@ -214,6 +224,7 @@ struct reader {
         void (*image_name)(void *ctx, const struct image_name_row *row);
         void (*layer)(void *ctx, const struct layer_row *row);
         void (*address)(void *ctx, const char *uid, const char *address);
+        void (*owner)(void *ctx, const struct object_id *id, const char *memo);
     } call;
     void *ctx;
     const char *boot_id;
@@ -391,4 +402,18 @@ bool store_each_address(struct store *store, void (*call)(void *, const char *, 
 {
     struct reader reader = { .call.address = call, .ctx = ctx };
     return each(store, "SELECT * FROM addresses", address_row, &reader, err);
+}
+
+static void owner_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct object_id id = object(stmt);
+    reader->call.owner(reader->ctx, &id, text(stmt, 3));
+}
+
+bool store_each_owner(struct store *store, void (*call)(void *, const struct object_id *, const char *), void *ctx,
+                      struct error *err)
+{
+    struct reader reader = { .call.owner = call, .ctx = ctx };
+    return each(store, "SELECT * FROM owners", owner_row, &reader, err);
 }
