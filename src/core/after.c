@@ -11,15 +11,13 @@
 #define OWNERS_MAX 4   /* above a pod: Job, CronJob; Deployment, App */
 #define LOOKS_MAX 1000 /* at objects, in the search for a circle */
 
-static bool has_ruling(const struct object *object)
+enum after_level after_level(const struct object *object)
 {
-    return object != NULL && object_ruling(object) != NULL;
-}
-
-bool after_is_ready(const struct object *object)
-{
+    if (object == NULL || object->summary == NULL || object_ruling(object) == NULL)
+        return AFTER_ABSENT;
     int64_t code = json_get_integer(object->summary, "stateCode", STATE_UNKNOWN);
-    return json_get_integer(object->summary, "ready", 0) == 1 || code == STATE_SUCCEEDED || code == STATE_STORED;
+    bool ready = json_get_integer(object->summary, "ready", 0) == 1 || code == STATE_SUCCEEDED || code == STATE_STORED;
+    return ready ? AFTER_READY : AFTER_UNREADY;
 }
 
 void after_turned(struct core *core)
@@ -97,12 +95,12 @@ static bool leads_back(struct core *core, struct family *family, const struct ob
 
 static void say(struct core *core, struct object *object, const struct object_id *id)
 {
-    const struct object *other = objects_find(&core->objects, id);
+    bool absent = after_level(objects_find(&core->objects, id)) == AFTER_ABSENT;
     struct family family;
     family_of(core, object, &family);
     const char *why = leads_back(core, &family, id, 0) ? "which waits for this in turn: a circle"
-                      : has_ruling(other)              ? "which is not ready"
-                                                       : "which is not on this node";
+                      : absent                         ? "which is not on this node"
+                                                       : "which is not ready";
     snprintf(object->waits_for, sizeof(object->waits_for), "waits for %.40s/%.120s, %s", id->resource, id->name, why);
 }
 
@@ -114,9 +112,7 @@ void after_look(struct core *core, struct object *object)
     if (object->has_run)
         return;
     size_t count = dependencies_of(object, ids);
-    for (size_t i = 0; i < count && object->waits_for[0] == '\0'; i++) {
-        const struct object *other = objects_find(&core->objects, &ids[i]);
-        if (!has_ruling(other) || !after_is_ready(other))
+    for (size_t i = 0; i < count && object->waits_for[0] == '\0'; i++)
+        if (after_level(objects_find(&core->objects, &ids[i])) != AFTER_READY)
             say(core, object, &ids[i]);
-    }
 }

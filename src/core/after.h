@@ -8,9 +8,10 @@
 
 /* Sets object->waits_for. */
 void after_look(struct core *core, struct object *object);
-/* By what was told last: it is ready, or did its work, or is there. */
-bool after_is_ready(const struct object *object);
-/* Something became ready: those that wait look again. */
+/* By what was told last. Ready is also what did its work, and what only has to be there. */
+enum after_level { AFTER_ABSENT, AFTER_UNREADY, AFTER_READY };
+enum after_level after_level(const struct object *object);
+/* The level of something is another one: those that wait look again. */
 void after_turned(struct core *core);
 
 #endif

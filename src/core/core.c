@@ -138,11 +138,12 @@ void core_wake_at(struct core *core, uint64_t boot_ms)
 
 static void tell(struct core *core, struct object *object)
 {
-    bool was_ready = after_is_ready(object);
     report_object(core, object);
     owners_child_told(core, object);
-    if (after_is_ready(object) != was_ready)
+    enum after_level level = after_level(object);
+    if (object->level != (unsigned)level)
         after_turned(core);
+    object->level = level;
 }
 
 static void settle_objects(struct core *core)

@@ -91,6 +91,7 @@ struct object {
     char told_state[DIGEST_HEX_BYTES];
     char told_status[DIGEST_HEX_BYTES];
     struct json *summary; /* the flat state as told last */
+    unsigned level;       /* enum after_level, when it was told last */
     UT_hash_handle hh;
 };
 

@@ -155,8 +155,8 @@ static int64_t due_time(const struct cron *cron)
     int64_t deadline = json_get_integer(cron->spec, "deadlineSeconds", -1);
     if (after > cron->now || newest > after)
         after = newest;
-    if (deadline >= 0 && after < cron->now - deadline)
-        after = cron->now - deadline;
+    if (deadline >= 0 && after < cron->now - deadline - 1)
+        after = cron->now - deadline - 1;
     int64_t time = schedule_last(&cron->schedule, cron->zone, after, cron->now);
     return time != SCHEDULE_NEVER && !cron_past_has(&cron->past, time) ? time : SCHEDULE_NEVER;
 }
