@@ -29,8 +29,8 @@ _davit()
         esac
     elif [ "$COMP_CWORD" -eq 2 ]; then
         case $verb in
-            get) words='pods nodes events' ;;
-            describe|delete) words='pod' ;;
+            get) words='pods nodes events deployments daemonsets statefulsets jobs cronjobs apps configmaps secrets persistentvolumeclaims' ;;
+            describe|delete) words='pod deployment daemonset statefulset job cronjob app configmap secret persistentvolumeclaim' ;;
             image) words='import pull ls inspect rm prune' ;;
         esac
     fi

@@ -281,7 +281,8 @@ struct json *app_status_write(const struct app_report *report)
     bool ready = report->problem == NULL && json_get_integer(report->main, "ready", 0) == 1;
     const char *reason = report->problem != NULL ? report->problem : json_get_text(report->main, "reason");
     const char *message = report->problem != NULL ? report->message : json_get_text(report->main, "message");
-    owner_add_condition(json_set_array(status, "conditions"), "Ready", ready, ready ? NULL : reason,
+    bool done = json_get_integer(report->main, "stateCode", 0) == 3; /* it ran to its end */
+    owner_add_condition(json_set_array(status, "conditions"), "Ready", ready, ready ? done ? "Completed" : NULL : reason,
                         ready || (message != NULL && message[0] == '\0') ? NULL : message);
     json_set(status, "expansion", json_copy(report->expansion));
     owner_status_end(&report->told, object);

@@ -93,6 +93,8 @@ struct json *replicas_status_write(const struct replicas_report *report)
     struct json *conditions = json_get_mutable(status, "conditions");
     if (conditions == NULL)
         conditions = json_set_array(status, "conditions");
+    if (!is_deployment)
+        owner_add_condition(conditions, "Ready", is_done(report), is_done(report) ? NULL : "PodsNotReady", report->message);
     if (!is_deployment && report->problem != NULL)
         owner_add_condition(conditions, "Progressing", false, report->problem, report->message);
     owner_status_end(&report->told, object);
