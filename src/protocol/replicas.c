@@ -201,6 +201,20 @@ static bool read_claims(const struct json *spec, struct error *err)
     return true;
 }
 
+/* Its claims are volumes of the pod: it is read with them. */
+static bool read_set_template(const struct json *spec, struct ignored_fields *ignored, struct error *err)
+{
+    struct object_id id = { .name = "set" };
+    AUTO_JSON struct json *whole = json_copy(spec);
+    AUTO_JSON struct json *claims = json_new_object();
+    struct json *pod = json_get_mutable(json_get_mutable(whole, "template"), "spec");
+    if (json_size(json_get(spec, "volumeClaimTemplates")) > 0 && json_type(pod) == JSON_OBJECT) {
+        json_set(claims, "claims", json_copy(json_get(spec, "volumeClaimTemplates")));
+        json_set(pod, "volumes", set_volumes(&id, claims, 0, pod));
+    }
+    return owner_read_template(whole, true, ignored, err);
+}
+
 struct set_words {
     size_t management, update, scaled, deleted;
     int64_t partition, start;
@@ -244,8 +258,8 @@ struct json *stateful_set_read(const char *resource, const struct json *document
     const char *service = json_get_text(spec, "serviceName");
     struct numbers numbers = { .replicas = 1 };
     struct set_words words = { 0 };
-    if (!owner_read_template(spec, true, ignored, err) || !owner_check_selector(spec, err) ||
-        !read_numbers(spec, &numbers, err) || !read_set(spec, &words, err) || !read_claims(spec, err))
+    if (!read_claims(spec, err) || !read_set_template(spec, ignored, err) || !owner_check_selector(spec, err) ||
+        !read_numbers(spec, &numbers, err) || !read_set(spec, &words, err))
         return NULL;
     /* Its pods' names are host names. */
     if (name != NULL && (!name_is_label(name) || strlen(name) > 52)) {

@@ -120,10 +120,9 @@ complete() { # NAME [SECONDS]
 # perl_image OUT: this machine's perl as an image perl:1, with what it needs
 perl_image() {
     local root=$OUT/perl layer
-    mkdir -p "$root" "$OUT/image"
-    { perl -MConfig -e 'print "$^X\n"'; ldd "$(command -v perl)" | grep -o '/[^ ]*'
-      perl -Mbignum=bpi -e 'bpi(10); print join("\n", grep { m{^/} } values %INC), "\n"'
-      perl -MMath::BigInt::Calc -e 'print join("\n", grep { m{^/} } values %INC), "\n"'; } | sort -u |
+    mkdir -p "$root"/{dev,etc,proc,sys,tmp} "$OUT/image"
+    { command -v perl; ldd "$(command -v perl)" | grep -o '/[^ ]*'
+      perl -Mbignum=bpi -we 'bpi(10); print join("\n", grep { m{^/} } values %INC, @DynaLoader::dl_shared_objects), "\n"'; } | sort -u |
         tar -chf - -T - 2>/dev/null | tar -xf - -C "$root"
     tar -C "$root" -cf "$OUT/layer.tar" .
     layer=$(sha256sum "$OUT/layer.tar" | cut -d' ' -f1)
@@ -175,7 +174,7 @@ perl_image() {
 
 @test "an App is one line, and starts after what it names" {
     mosquitto_pub -V 5 -r -q 1 -h 127.0.0.1 -p "$(port)" -t "$T/desired/default/apps/historian" -m \
-        "{\"image\":\"demo:1\",\"command\":[\"sleep\",\"$MARK\"],\"ports\":[\"18086:8086\"],\"volumes\":[\"hist:/var/lib/influxdb2\"],\"memory\":\"64Mi\",\"after\":[\"pods/hmi\"]}"
+        "{\"image\":\"demo:1\",\"command\":\"trap 'exit 0' TERM; sleep $MARK & wait\",\"ports\":[\"18086:8086\"],\"volumes\":[\"hist:/var/lib/influxdb2\"],\"memory\":\"64Mi\",\"after\":[\"pods/hmi\"]}"
     state historian-0 '.reason == "WaitingForDependency" and (.message | test("pods/hmi, which is not on this node"))'
     within 5 says "$T/state/default/apps/historian" '.ready == 0 and (.message | test("waits for pods/hmi"))'
     none_sleeps "$MARK"

@@ -7,6 +7,10 @@
 
 #define TEMPLATE "\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"x\"}]}}"
 
+/* It mounts the claim that the set gives it. */
+#define MOUNTED "\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"x\"," \
+                "\"volumeMounts\":[{\"name\":\"www\",\"mountPath\":\"/d\"}]}]}}"
+
 static struct json *owner_of(const char *resource, const char *spec, struct error *err, struct ignored_fields *ignored)
 {
     AUTO_FREE char *text = mem_printf("{\"metadata\":{\"name\":\"web\"},\"spec\":{%s}}", spec);
@@ -123,16 +127,18 @@ static void a_set_gives_its_pods_names_and_claims(void **state)
     (void)state;
     AUTO_JSON struct json *owner =
         owner_of("statefulsets", "\"serviceName\":\"nginx\",\"replicas\":2,\"ordinals\":{\"start\":3},\"volumeClaimTemplates\":["
-                 "{\"metadata\":{\"name\":\"www\"},\"spec\":{\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}]," TEMPLATE,
+                 "{\"metadata\":{\"name\":\"www\"},\"spec\":{\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}]," MOUNTED,
                  &err, &ignored);
-    assert_non_null(owner);
+    if (owner == NULL)
+        fail_msg("%s", err.message);
     assert_int_equal(ignored.count, 0);
     AUTO_JSON struct json *pod = replicas_child(&id, owner, 1);
     AUTO_FREE char *text = json_print(pod);
     assert_string_equal(text, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"web-4\",\"namespace\":\"ns\","
                               "\"labels\":{\"app\":\"web\",\"statefulset.kubernetes.io/pod-name\":\"web-4\","
                               "\"apps.kubernetes.io/pod-index\":\"4\"},\"ownerReferences\":[{\"apiVersion\":\"apps/v1\","
-                              "\"kind\":\"StatefulSet\",\"name\":\"web\"}]},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"x\"}],"
+                              "\"kind\":\"StatefulSet\",\"name\":\"web\"}]},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"x\","
+                              "\"volumeMounts\":[{\"name\":\"www\",\"mountPath\":\"/d\"}]}],"
                               "\"hostname\":\"web-4\",\"subdomain\":\"nginx\",\"volumes\":[{\"name\":\"www\","
                               "\"persistentVolumeClaim\":{\"claimName\":\"www-web-4\"}}]}}");
     replicas_claim_id(&id, owner, 0, 1, &claim);
