@@ -117,25 +117,23 @@ complete() { # NAME [SECONDS]
     within 10 none_sleeps "${MARK}1"
 }
 
-# perl_image OUT: this machine's perl as an image perl:1, with what it needs
+# perl_image OUT: demo:1 with a perl that knows one thing, as perl:1. (Debian's own fails at bpi(2000).)
 perl_image() {
-    local root=$OUT/perl layer
-    mkdir -p "$root"/{dev,etc,proc,sys,tmp} "$OUT/image"
-    { command -v perl; ldd "$(command -v perl)" | grep -o '/[^ ]*'
-      perl -Mbignum=bpi -we 'bpi(10); print join("\n", grep { m{^/} } values %INC, @DynaLoader::dl_shared_objects), "\n"'; } | sort -u |
-        tar -chf - -T - 2>/dev/null | tar -xf - -C "$root"
-    tar -C "$root" -cf "$OUT/layer.tar" .
-    layer=$(sha256sum "$OUT/layer.tar" | cut -d' ' -f1)
-    mkdir -p "$OUT/image/$layer"
-    mv "$OUT/layer.tar" "$OUT/image/$layer/layer.tar"
-    printf '{"architecture":"amd64","os":"linux","config":{"Env":["PATH=/usr/bin:/bin"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
-        "$layer" >"$OUT/image/config.json"
-    printf '[{"Config":"config.json","RepoTags":["perl:1"],"Layers":["%s/layer.tar"]}]' "$layer" >"$OUT/image/manifest.json"
-    tar -C "$OUT/image" -cf "$1" .
+    local image=$OUT/image layer
+    mkdir -p "$image" "$OUT/root/bin"
+    printf '#!/bin/sh\n[ "$*" = "-Mbignum=bpi -wle print bpi(2000)" ] || exit 2\necho "scale=100; 4*a(1)" | bc -l\n' >"$OUT/root/bin/perl"
+    chmod 755 "$OUT/root/bin/perl"
+    tar -xf "$DIR/demo.tar" -C "$image"
+    layer=$(jq -r '.[0].Layers[0]' "$image/manifest.json")
+    tar -C "$OUT/root" -rf "$image/$layer" ./bin/perl
+    jq -c --arg id "sha256:$(sha256sum "$image/$layer" | cut -d' ' -f1)" '.rootfs.diff_ids = [$id]' \
+        "$image/$(jq -r '.[0].Config' "$image/manifest.json")" >"$image/config.json"
+    jq -c '.[0].Config = "config.json" | .[0].RepoTags = ["perl:1"]' "$image/manifest.json" >"$image/new"
+    mv "$image/new" "$image/manifest.json"
+    tar -C "$image" -cf "$1" .
 }
 
 @test "Kubernetes' own example of a Job runs with nothing but the image changed" {
-    perl -Mbignum=bpi -e 1 2>/dev/null || skip "no perl with bignum"
     perl_image "$OUT/perl.tar"
     run -0 node davit image import "$OUT/perl.tar"
     sed 's|image: .*|image: perl:1|' "$BATS_TEST_DIRNAME/kubernetes/job.yaml" >"$OUT/job.yaml"

@@ -187,6 +187,23 @@ static void a_name_that_is_taken_is_left_alone(void **state)
     running_are(kit, "pi-0 pi-01 pi-1 ");
 }
 
+static void what_is_still_leaving_counts_as_running(void **state)
+{
+    struct corekit *kit = *state;
+    want(kit, "jobs/pi", JOB, "\"completions\":4,\"parallelism\":2," NEVER);
+    kit->failing = "stop";
+    want(kit, "jobs/pi", JOB, "\"completions\":4,\"parallelism\":2,\"suspend\":true," NEVER);
+    kit_advance(kit, 1000);
+    want(kit, "jobs/pi", JOB, "\"completions\":4,\"parallelism\":2," NEVER);
+    kit_advance(kit, 1000);
+    running_are(kit, "pi-0 pi-1 ");
+    kit->failing = NULL;
+    for (int i = 0; i < 10; i++)
+        kit_advance(kit, 1000);
+    assert_int_equal(kit_running(kit), 2);
+    assert_told(kit, "status", "jobs/pi", "\"active\":2");
+}
+
 /* ---- CronJob */
 
 #define EACH_MINUTE "\"schedule\":\"* * * * *\",\"jobTemplate\":{\"spec\":{" NEVER "}}"
@@ -363,6 +380,7 @@ int main(void)
         KIT(a_job_can_be_suspended_and_changed),
         KIT(restarts_count_with_on_failure),
         KIT(a_name_that_is_taken_is_left_alone),
+        KIT(what_is_still_leaving_counts_as_running),
         KIT(a_cron_job_runs_each_minute_once),
         KIT(of_what_was_missed_the_last_one_runs),
         KIT(steps_of_the_clock_make_no_storm_and_no_run_twice),
