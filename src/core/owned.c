@@ -107,10 +107,14 @@ void owned_each(struct core *core, const struct object *owner, const char *group
             each(core, child, ctx);
 }
 
-const char *owned_problem(const struct object *child, const char *group, const char **message)
+const char *owned_problem(const struct core *core, const struct object *child, const char *group, const char **message)
 {
     const struct slot *slot = owned_slot(child, group), *ruling = child != NULL ? object_ruling(child) : NULL;
     struct slot_key key = { .source = SOURCE_OWNER, .group = group };
+    if (child == NULL && objects_count(&core->objects) >= LIMIT_OBJECTS) {
+        *message = "this node knows as many objects as it may";
+        return "TooManyObjects";
+    }
     if (child != NULL && object_refused_in(child, &key) && slot == NULL) {
         *message = child->refusal.message;
         return child->refusal.reason;

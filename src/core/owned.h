@@ -30,7 +30,7 @@ void owned_each(struct core *core, const struct object *owner, const char *group
                 void (*each)(struct core *core, struct object *child, void *ctx), void *ctx);
 
 /* Why a child cannot be: a reason (static, or the child's own) and a message; NULL: nothing is wrong with it. */
-const char *owned_problem(const struct object *child, const char *group, const char **message);
+const char *owned_problem(const struct core *core, const struct object *child, const char *group, const char **message);
 
 /* The head of a report. `source` is the caller's, from slot_name. */
 struct owner_told owned_told(const struct object *owner, const char *source);

@@ -61,7 +61,7 @@ void apps_report(struct core *core, struct object *owner, const struct json *spe
         const char *message = NULL;
         id_of(owner, document, &id);
         const struct object *child = objects_find(&core->objects, &id);
-        const char *problem = owned_problem(child, group, &message);
+        const char *problem = owned_problem(core, child, group, &message);
         if (report.problem == NULL && problem != NULL) {
             report.problem = problem;
             report.message = message;

@@ -182,7 +182,7 @@ static bool make_job(struct core *core, struct object *owner, const struct cron 
         return false;
     cron_job_child_id(&owner->id, time, &id);
     const struct object *child = objects_find(&core->objects, &id);
-    const char *message = NULL, *problem = owned_problem(child, group, &message);
+    const char *message = NULL, *problem = owned_problem(core, child, group, &message);
     if (owned_slot(child, group) != NULL || problem != NULL) {
         struct json *memo = json_copy(owner->memo);
         json_remove(memo, "begin");

@@ -58,7 +58,7 @@ static void look_at_pod(struct core *core, struct object *child, int64_t number,
     }
     struct job_pod *pod = add_pod(survey, child, number);
     struct ending last;
-    const char *problem = owned_problem(child, survey->group, &survey->message);
+    const char *problem = owned_problem(core, child, survey->group, &survey->message);
     survey->problem = problem != NULL ? problem : survey->problem;
     pod->ready = owned_is_ready(child);
     pod->restarts = json_get_integer(child->summary, "restarts", 0);
@@ -84,7 +84,7 @@ static void look(struct core *core, const struct object *owner, const struct jso
         int64_t number;
         if (!is_pod || !job_is_child(&owner->id, child->id.name, &number))
             continue;
-        const char *message = NULL, *problem = owned_slot(child, group) == NULL ? owned_problem(child, group, &message) : NULL;
+        const char *message = NULL, *problem = owned_slot(child, group) == NULL ? owned_problem(core, child, group, &message) : NULL;
         if (problem != NULL) {
             survey->problem = problem;
             survey->message = message;

@@ -71,7 +71,7 @@ static void look_at_child(struct core *core, const struct object *owner, const s
     struct replica *replica = &survey->replicas[place];
     const struct slot *slot = owned_slot(child, group);
     bool wanted = place < survey->rule.wanted;
-    const char *message = NULL, *problem = wanted ? owned_problem(child, group, &message) : NULL;
+    const char *message = NULL, *problem = wanted ? owned_problem(core, child, group, &message) : NULL;
     uint64_t wake_ms = 0;
     if (survey->problem == NULL && problem != NULL) {
         survey->problem = problem;

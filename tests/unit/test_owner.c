@@ -1,6 +1,8 @@
 /* Owners with stable names: what a Deployment, a DaemonSet and a StatefulSet mean, and what is told of them. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "protocol/replicas.h"
 #include "unit.h"
@@ -175,6 +177,89 @@ static void its_status_is_kubernetes_own(void **state)
     assert_non_null(strstr(late_text, "\"status\":\"False\",\"reason\":\"ProgressDeadlineExceeded\""));
 }
 
+/* ---- docs/kubernetes.md */
+
+static char *doc_text(void)
+{
+    const char *sources = getenv("srcdir");
+    AUTO_FREE char *path = mem_printf("%s/docs/kubernetes.md", sources == NULL ? ".." : sources);
+    char *text = NULL;
+    size_t len = 0;
+    struct error err;
+    if (!file_read(path, 256 * 1024, &text, &len, &err))
+        fail_msg("%s", err.message);
+    return text;
+}
+
+/* The least that is accepted of a kind. */
+static struct json *least_of(const char *kind)
+{
+    static const char pod[] = "\"template\":{\"spec\":{\"restartPolicy\":\"%s\",\"containers\":[{\"name\":\"a\",\"image\":\"x\"}]}}";
+    struct error err;
+    bool is_cron = strcmp(kind, "CronJob") == 0, ends = is_cron || strcmp(kind, "Job") == 0;
+    AUTO_FREE char *template = mem_printf(pod, ends ? "Never" : "Always");
+    AUTO_FREE char *text = is_cron ? mem_printf("{\"spec\":{\"schedule\":\"@daily\",\"jobTemplate\":{\"spec\":{%s}}}}", template)
+                                   : mem_printf("{\"spec\":{%s}}", template);
+    struct json *document = json_parse(text, strlen(text), &err);
+    assert_non_null(document);
+    return document;
+}
+
+/* Sets `.spec.a.b`, as an empty object where nothing is there yet. */
+static void set_path(struct json *document, const char *path)
+{
+    struct json *at = document;
+    AUTO_FREE char *copy = mem_strdup(path + 1);
+    char *rest = copy;
+    for (char *key; (key = strsep(&rest, ".")) != NULL;) {
+        struct json *next = json_get_mutable(at, key);
+        at = next != NULL ? next : json_set_object(at, key);
+    }
+}
+
+static void is_ignored(const char *resource, const char *kind, const char *path)
+{
+    struct ignored_fields ignored = { 0 };
+    struct error err;
+    bool found = false;
+    AUTO_JSON struct json *document = least_of(kind);
+    set_path(document, path);
+    AUTO_JSON struct json *owner = owner_read(resource, document, &ignored, &err);
+    if (owner == NULL)
+        fail_msg("%s %s: %s", kind, path, err.message);
+    for (size_t i = 0; i < ignored.paths.count; i++)
+        found = found || strcmp(ignored.paths.items[i], path + 1) == 0;
+    ignored_free(&ignored);
+    if (!found)
+        fail_msg("docs/kubernetes.md says that %s of a %s is ignored, and it is not", path, kind);
+}
+
+static void what_the_documentation_calls_ignored_is_ignored(void **state)
+{
+    static const struct {
+        const char *heading, *kind, *resource;
+    } kinds[] = { { "### Deployment and DaemonSet", "Deployment", "deployments" }, { "### StatefulSet", "StatefulSet", "statefulsets" },
+                  { "### Job", "Job", "jobs" }, { "### CronJob", "CronJob", "cronjobs" } };
+    AUTO_FREE char *text = doc_text();
+    char *rest = text;
+    size_t kind = SIZE_MAX, seen = 0;
+    (void)state;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+            kind = strcmp(line, kinds[i].heading) == 0 ? i : kind;
+        char *cells = strstr(line, "| ignored");
+        if (strncmp(line, "| `.spec.", 9) != 0 || cells == NULL || kind == SIZE_MAX)
+            continue;
+        *cells = '\0';
+        for (char *at = line; (at = strstr(at, "`.")) != NULL; seen++) {
+            AUTO_FREE char *path = mem_strndup(at + 1, strcspn(at + 1, "`"));
+            is_ignored(kinds[kind].resource, kinds[kind].kind, path);
+            at += strlen(path) + 2;
+        }
+    }
+    assert_true(seen >= 12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(a_deployment_means_its_replicas),
@@ -182,6 +267,7 @@ int main(void)
                                         cmocka_unit_test(expressions_match_as_kubernetes_has_them),
                                         cmocka_unit_test(a_claim_is_for_one_at_a_time),
                                         cmocka_unit_test(a_set_gives_its_pods_names_and_claims),
-                                        cmocka_unit_test(its_status_is_kubernetes_own) };
+                                        cmocka_unit_test(its_status_is_kubernetes_own),
+                                        cmocka_unit_test(what_the_documentation_calls_ignored_is_ignored) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
