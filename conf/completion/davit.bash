@@ -35,9 +35,8 @@ _davit()
         esac
     elif [ "$COMP_CWORD" -eq 2 ]; then
         case $verb in
-            get) words='pods services nodes events persistentvolumeclaims' ;;
-            describe) words='pod' ;;
-            delete) words='pod persistentvolumeclaim' ;;
+            get) words='pods services nodes events deployments daemonsets statefulsets jobs cronjobs apps configmaps secrets persistentvolumeclaims' ;;
+            describe|delete) words='pod service deployment daemonset statefulset job cronjob app configmap secret persistentvolumeclaim' ;;
             top) words='pods node' ;;
             image) words='import pull ls inspect rm prune' ;;
         esac

@@ -26,6 +26,18 @@
 
 /* Objects known to one node. One more: refused as TooManyObjects. */
 #define LIMIT_OBJECTS 10000
+/* Pods of one owner. More: the document is refused. */
+#define LIMIT_REPLICAS 100
+#define LIMIT_COMPLETIONS 1000
+#define LIMIT_PARALLELISM 100
+#define LIMIT_APP_ITEMS 64   /* ports, volumes, devices, environment … of an App */
+#define LIMIT_AFTER 16       /* objects that a pod starts after */
+#define LIMIT_AFTER_DEPTH 32 /* of a chain of them, in the search for a circle */
+#define LIMIT_ZONE_BYTES (64 * 1024)
+/* A wall clock before this was never set: no CronJob runs by it (2026-01-01). */
+#define LIMIT_CLOCK_SET_MS 1767225600000ull
+/* Spans of times that a CronJob remembers as run; the oldest is forgotten. */
+#define LIMIT_CRON_SPANS 16
 /* Contents remembered per slot, so that a replayed one is known. The oldest is forgotten. */
 #define LIMIT_SUPERSEDED 64
 /* A tombstone is remembered so long, and longer while it masks something. */

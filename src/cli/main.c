@@ -9,12 +9,13 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "cli/options.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
 
 struct verb {
-    const char *name; /* first: options_nearest */
+    const char *name; /* first: nearest_word */
     const char *usage;
     const char *summary;
     const char *example;
@@ -27,12 +28,12 @@ static const struct verb VERBS[] = {
      "  davit apply -f hello.yaml --node press-7 --wait\n"
      "  kubectl get pod web -o yaml | davit apply -f - --group presses",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT, verb_apply},
-    {"get", "pods|services|nodes|events|pvc [NAME]", "list what the nodes say they have",
-     "  davit get pods -A\n  davit get pods --node press-7 -w\n  davit get nodes -o wide",
+    {"get", "TYPE [NAME]", "list what the nodes say they have",
+     "  davit get pods -A\n  davit get jobs --node press-7 -w\n  davit get app historian -o yaml\n  davit get nodes -o wide",
      FLAG_BROKER | FLAG_NODE | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT | FLAG_WATCH, verb_get},
-    {"describe", "pod|service NAME", "everything a node says about one object", "  davit describe pod hello --node press-7",
+    {"describe", "TYPE NAME", "everything a node says about one object", "  davit describe pod hello --node press-7",
      FLAG_BROKER | FLAG_NODE | FLAG_NAMESPACE, verb_describe},
-    {"delete", "pod NAME…|-f FILE --node N", "make a node remove an object",
+    {"delete", "TYPE NAME…|-f FILE --node N", "make a node remove an object",
      "  davit delete pod hello --node press-7\n  davit delete -f hello.yaml --node press-7 --wait=false\n"
      "  davit delete pvc hist --node press-7 --purge",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT | FLAG_PURGE, verb_delete},
@@ -113,7 +114,7 @@ static const struct verb *verb_find(const char *name)
 
 static int verb_unknown(const char *name)
 {
-    const char *near = options_nearest(name, VERBS, VERB_COUNT, sizeof(VERBS[0]));
+    const char *near = nearest_word(name, VERBS, VERB_COUNT, sizeof(VERBS[0]));
     (void)fprintf(stderr, "davit: unknown verb %s. ", name);
     if (near != NULL)
         (void)fprintf(stderr, "Did you mean %s?\n", near);

@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/nearest.h"
 
-#define WORD_BYTES 24 /* longer ones have no near neighbour */
-#define NEAR_EDITS 2
 
 enum flag_kind {
     FLAG_KIND_TEXT,
@@ -18,7 +17,7 @@ enum flag_kind {
 };
 
 struct flag {
-    const char *name; /* first: options_nearest */
+    const char *name; /* first: nearest_word */
     char letter;
     enum flag_kind kind;
     unsigned group;
@@ -77,48 +76,6 @@ static const struct flag FLAGS[] = {
 
 #define FLAG_COUNT (sizeof(FLAGS) / sizeof(FLAGS[0]))
 
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Levenshtein's distance, by rows. */
-static size_t word_edits(const char *a, const char *b)
-{
-    size_t row[WORD_BYTES + 1];
-    size_t b_len = strlen(b);
-    if (strlen(a) > WORD_BYTES || b_len > WORD_BYTES)
-        return WORD_BYTES;
-    for (size_t j = 0; j <= b_len; j++)
-        row[j] = j;
-    for (size_t i = 1; a[i - 1] != '\0'; i++) {
-        size_t corner = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            size_t above = row[j];
-            size_t changed = corner + (a[i - 1] == b[j - 1] ? 0 : 1);
-            row[j] = smaller(smaller(above, row[j - 1]) + 1, changed);
-            corner = above;
-        }
-    }
-    return row[b_len];
-}
-
-const char *options_nearest(const char *word, const void *first, size_t count, size_t size)
-{
-    const char *best = NULL;
-    size_t best_edits = NEAR_EDITS + 1;
-    for (size_t i = 0; i < count; i++) {
-        const char *text = *(const char *const *)(const void *)((const char *)first + i * size);
-        size_t edits = word_edits(word, text);
-        if (edits < best_edits && edits < strlen(text)) {
-            best = text;
-            best_edits = edits;
-        }
-    }
-    return best;
-}
-
 /* -f is a file here and following there: what the verb takes comes first. */
 static const struct flag *flag_find(const char *name, size_t len, char letter, unsigned groups)
 {
@@ -137,7 +94,7 @@ static const struct flag *flag_find(const char *name, size_t len, char letter, u
 static bool flag_unknown(const char *arg, const char *name, size_t len, struct error *err)
 {
     AUTO_FREE char *word = mem_strndup(name, len);
-    const char *near = options_nearest(word, FLAGS, FLAG_COUNT, sizeof(FLAGS[0]));
+    const char *near = nearest_word(word, FLAGS, FLAG_COUNT, sizeof(FLAGS[0]));
     if (near != NULL)
         return error_set(err, ERROR_INVALID, "unknown flag %s. Did you mean --%s?", arg, near);
     return error_set(err, ERROR_INVALID, "unknown flag %s", arg);

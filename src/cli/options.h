@@ -92,7 +92,5 @@ void options_print_help(unsigned groups);
 /* --wait as milliseconds: "false" 0, bare or "true" `fallback_ms`, else seconds ("90", "90s") or minutes ("2m"). */
 MUST_CHECK bool options_wait_ms(const struct options *options, uint64_t fallback_ms, uint64_t *wait_ms,
                                 struct error *err);
-/* Of `count` words of `size` bytes apart, the first text of each, the one nearest to `word`. NULL: none is near. */
-const char *options_nearest(const char *word, const void *first, size_t count, size_t size);
 
 #endif

@@ -12,7 +12,7 @@
 #include "protocol/names.h"
 
 static const struct {
-    const char *name; /* first: options_nearest */
+    const char *name; /* first: nearest_word */
     enum output output;
 } OUTPUTS[] = {{"wide", OUTPUT_WIDE}, {"json", OUTPUT_JSON}, {"yaml", OUTPUT_YAML}, {"name", OUTPUT_NAME}};
 

@@ -73,6 +73,21 @@ static bool publish(struct session *session, const struct target *target, struct
     return true;
 }
 
+/* Ready, or run to its end; what nothing of runs is settled when it is accepted. */
+static bool is_settled(const struct json *object, const char *kind)
+{
+    const char *phase = json_get_text(json_get(object, "status"), "phase");
+    const char *progress = json_get_text(status_condition(object, "Progressing"), "reason");
+    if (strcmp(kind, "Job") == 0)
+        return status_condition_is(object, "Complete", "True");
+    if (status_condition(object, "Available") != NULL)
+        return status_condition_is(object, "Available", "True") && progress != NULL &&
+               strcmp(progress, "NewReplicaSetAvailable") == 0;
+    if (status_condition(object, "Ready") != NULL || phase != NULL)
+        return status_condition_is(object, "Ready", "True") || (phase != NULL && (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Bound") == 0));
+    return status_condition_is(object, "Accepted", "True");
+}
+
 /* Ready, run to its end, stored, or refused. */
 static void judge(struct target *target)
 {
@@ -87,14 +102,12 @@ static void judge(struct target *target)
         target->done = true;
     } else if (target->status == NULL || status_observed_generation(target->status) < target->generation) {
         target->done = false;
-    } else if (phase != NULL && strcmp(phase, "Failed") == 0) {
+    } else if ((phase != NULL && strcmp(phase, "Failed") == 0) || status_condition_is(target->status, "Failed", "True")) {
         (void)error_set(&target->failure, ERROR_INVALID, "it ran and failed. `davit describe %s %s` says more",
                         target->resource->singular, target->id.name);
         target->done = true;
     } else {
-        target->done = status_condition_is(target->status, "Ready", "True") ||
-                       (phase != NULL && (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Bound") == 0)) ||
-                       (phase == NULL && status_condition_is(target->status, "Accepted", "True")); /* nothing of it runs */
+        target->done = is_settled(target->status, target->resource->kind);
     }
 }
 

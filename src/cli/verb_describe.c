@@ -1,4 +1,4 @@
-/* davit describe pod NAME: everything a node says about it, for a person. */
+/* davit describe TYPE NAME: everything a node says about it, for a person. */
 #include "config.h"
 
 #include <stdio.h>
@@ -144,7 +144,32 @@ static void print_ignored(const struct entry *entry)
         describe_text(INDENT, json_get_text(condition, "message") != NULL ? json_get_text(condition, "message") : "?");
 }
 
-static void print_pod(const struct entry *entry, bool node_is_online)
+/* Of kinds other than pods: the numbers and times of the status, under their own names. */
+static void print_numbers(const struct json *status)
+{
+    JSON_EACH(field, status) {
+        enum json_type type = json_type(field);
+        AUTO_FREE char *number = type == JSON_NUMBER || type == JSON_BOOL ? json_print(field) : NULL;
+        if (strcmp(json_key(field), "observedGeneration") == 0 || strcmp(json_key(field), "source") == 0)
+            continue;
+        if (number != NULL || type == JSON_STRING)
+            describe_field(INDENT, json_key(field), number != NULL ? number : json_text(field));
+    }
+}
+
+/* What an App means, what of a CronJob runs. */
+static void print_references(const char *title, const struct json *list)
+{
+    if (json_size(list) > 0)
+        printf("%s:\n", title);
+    JSON_EACH(object, list) {
+        const char *kind = json_get_text(object, "kind"), *name = json_get_text(object, "name");
+        name = name != NULL ? name : json_get_text(json_get(object, "metadata"), "name");
+        describe_field(INDENT, kind != NULL ? kind : "?", name);
+    }
+}
+
+static void print_object(const struct entry *entry, bool node_is_online)
 {
     const struct json *metadata = json_get(entry->status, "metadata");
     const struct json *status = json_get(entry->status, "status");
@@ -157,7 +182,9 @@ static void print_pod(const struct entry *entry, bool node_is_online)
     if (!node_is_online)
         describe_text(INDENT, "The node is offline: this is what it said last.");
     describe_field(0, "Status", view.status);
-    describe_field(0, "Ready", view.ready);
+    bool is_pod = strcmp(entry->id.resource, "pods") == 0;
+    if (is_pod)
+        describe_field(0, "Ready", view.ready);
     describe_field(0, "Message", json_get_text(entry->state, "message"));
     describe_time(0, "Start Time", json_get_text(status, "startTime"));
     describe_field(0, "IP", json_get_text(status, "podIP"));
@@ -168,6 +195,12 @@ static void print_pod(const struct entry *entry, bool node_is_online)
     describe_field(0, "Source", json_get_text(status, "source"));
     JSON_EACH(shadow, shadows)
         describe_field(0, "Shadows", json_text(shadow));
+    if (!is_pod && json_size(status) > 0) {
+        (void)puts("State:");
+        print_numbers(status);
+        print_references("Active", json_get(status, "active"));
+        print_references("Expansion", json_get(status, "expansion"));
+    }
     print_containers(status, "initContainerStatuses", "Init Containers:");
     print_containers(status, "containerStatuses", "Containers:");
     print_conditions(status, status_refusal(entry->status));
@@ -176,7 +209,7 @@ static void print_pod(const struct entry *entry, bool node_is_online)
     (void)puts("Events:\n  Not kept by the broker. `davit get events -w` shows them as they come.");
 }
 
-static enum exit_code describe_pods(struct board *board, const struct object_id *id, const char *node,
+static enum exit_code describe_all(struct board *board, const struct object_id *id, const char *node,
                                     struct error *err)
 {
     bool found = false;
@@ -190,7 +223,7 @@ static enum exit_code describe_pods(struct board *board, const struct object_id 
         if (strcmp(id->resource, "services") == 0)
             describe_service(entry);
         else
-            print_pod(entry, board_node_is_online(board, entry->node));
+            print_object(entry, board_node_is_online(board, entry->node));
     }
     if (!found)
         (void)error_set(err, ERROR_NOT_FOUND, "%s \"%s\" not found in namespace \"%s\"%s%s", id->resource, id->name, id->namespace,
@@ -198,7 +231,7 @@ static enum exit_code describe_pods(struct board *board, const struct object_id 
     return exit_code_of(err);
 }
 
-static enum exit_code describe_pod(const struct options *options, const struct object_id *id, struct error *err)
+static enum exit_code describe_object(const struct options *options, const struct object_id *id, struct error *err)
 {
     const char *node = options->node != NULL ? options->node : "+";
     AUTO_BOARD struct board board = {.root = options->root};
@@ -209,7 +242,7 @@ static enum exit_code describe_pod(const struct options *options, const struct o
     AUTO_SESSION struct session *session = session_open(options, topics, 3, board_take, &board, err);
     if (session == NULL || !session_sync(session, err))
         return exit_code_of(err);
-    return describe_pods(&board, id, options->node, err);
+    return describe_all(&board, id, options->node, err);
 }
 
 enum exit_code verb_describe(const struct options *options, struct error *err)
@@ -221,11 +254,11 @@ enum exit_code verb_describe(const struct options *options, struct error *err)
     if (!address_check(options, err) || !address_words(options, &address, err))
         return EXIT_CODE_USAGE;
     const struct resource *resource = resource_by_word(address.type);
-    if (resource == NULL || (strcmp(resource->plural, "pods") != 0 && strcmp(resource->plural, "services") != 0))
-        return usage_error(err, "cannot describe %s: only pods and services", address.type);
+    if (resource == NULL)
+        return usage_error(err, "cannot describe %s: Davit knows no such objects", address.type);
     if (address.count != 1)
         return usage_error(err, "which %s? Give one name", resource->singular);
     if (!address_object(options, resource, address.names[0], &id, err))
         return EXIT_CODE_USAGE;
-    return describe_pod(options, &id, err);
+    return describe_object(options, &id, err);
 }

@@ -3,35 +3,38 @@
 
 #include <string.h>
 
+#include "base/nearest.h"
 #include "cli/address.h"
 #include "cli/get.h"
 #include "cli/verbs.h"
 
 static const struct {
-    const char *plural; /* first: options_nearest */
+    const char *plural;
     const char *singular;
     const char *letters;
     enum exit_code (*get)(const struct get *get, struct error *err);
-} RESOURCES[] = {
-    {"pods", "pod", "po", get_pods},
-    {"services", "service", "svc", get_services},
+} OTHERS[] = {
     {"nodes", "node", "no", get_nodes},
     {"events", "event", "ev", get_events},
-    {"persistentvolumeclaims", "persistentvolumeclaim", "pvc", get_claims},
 };
 
-#define RESOURCE_COUNT (sizeof(RESOURCES) / sizeof(RESOURCES[0]))
+#define OTHER_COUNT (sizeof(OTHERS) / sizeof(OTHERS[0]))
 
 static enum exit_code get_of_type(const struct get *get, const char *type, struct error *err)
 {
-    for (size_t i = 0; i < RESOURCE_COUNT; i++)
-        if (strcmp(RESOURCES[i].plural, type) == 0 || strcmp(RESOURCES[i].singular, type) == 0 ||
-            strcmp(RESOURCES[i].letters, type) == 0)
-            return RESOURCES[i].get(get, err);
-    const char *near = options_nearest(type, RESOURCES, RESOURCE_COUNT, sizeof(RESOURCES[0]));
+    static const char *const NEAR[] = {"pods", "nodes", "events", "deployments", "daemonsets", "statefulsets", "jobs",
+                                       "cronjobs", "apps", "services", "configmaps", "secrets", "persistentvolumeclaims"};
+    const struct resource *resource = resource_by_word(type);
+    for (size_t i = 0; i < OTHER_COUNT; i++)
+        if (strcmp(OTHERS[i].plural, type) == 0 || strcmp(OTHERS[i].singular, type) == 0 ||
+            strcmp(OTHERS[i].letters, type) == 0)
+            return OTHERS[i].get(get, err);
+    if (resource != NULL)
+        return get_objects(get, resource, err);
+    const char *near = nearest_word(type, NEAR, sizeof(NEAR) / sizeof(NEAR[0]), sizeof(NEAR[0]));
     if (near != NULL)
         return usage_error(err, "cannot get %s. Did you mean %s?", type, near);
-    return usage_error(err, "cannot get %s: only pods, services, nodes, events and persistentvolumeclaims", type);
+    return usage_error(err, "cannot get %s: only nodes, events, and objects as pods, deployments, jobs, apps", type);
 }
 
 enum exit_code verb_get(const struct options *options, struct error *err)
@@ -39,7 +42,7 @@ enum exit_code verb_get(const struct options *options, struct error *err)
     struct get get = {.options = options};
     AUTO_ADDRESS struct address address = {0};
     if (options->word_count == 0)
-        return usage_error(err, "get what? pods, services, nodes, events or persistentvolumeclaims");
+        return usage_error(err, "get what? pods, nodes, events, deployments, jobs, apps …");
     if (!address_check(options, err) || !address_words(options, &address, err) ||
         !output_parse(options, &get.output, err))
         return EXIT_CODE_USAGE;

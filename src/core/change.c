@@ -148,6 +148,7 @@ static void apply_slot(struct change *change)
     memcpy(slot->content, change->document.content, sizeof(slot->content));
     memcpy(slot->hash, change->document.hash, sizeof(slot->hash));
     slot->tombstone = change->document.tombstone;
+    slot->owned = change->document.owned;
     slot->generation = change->generation;
     slot->accepted_ms = change->accepted_ms;
     slot->retained = RETAINED_YES;
@@ -162,6 +163,10 @@ static void apply(struct change *change)
     claims_changed(object);
     if (change->purge != 0)
         object->claim.purge = change->purge > 0;
+    if (change->forgets) {
+        json_free(mem_steal(&object->memo));
+        object->expired = false;
+    }
     if (change->uid[0] != '\0') {
         memcpy(object->uid, change->uid, sizeof(object->uid));
         memcpy(object->hash, change->hash, sizeof(object->hash));
@@ -298,9 +303,12 @@ void change_commit(struct change *change)
     object->replacing = change->uid[0] != '\0' || change->ends;
     if (change->uid[0] != '\0' && !change->restart)
         change->previous = collect_ids(core, object);
+    change->forgets = object->memo != NULL && ruling_after(change).hash == NULL;
     struct store_txn *txn = store_begin(core->store);
     if (!change->restart)
         write_slot(change, txn);
+    if (change->forgets)
+        store_delete_owner(txn, &object->id);
     write_incarnation(change, txn);
     if (change->purge > 0)
         store_put_purge(txn, &object->id);

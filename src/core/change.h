@@ -15,6 +15,7 @@ struct change {
     int64_t generation;
     uint64_t accepted_ms;
     char uid[POD_UID_BYTES];  /* of the incarnation that this change wants; "" : it stays */
+    bool forgets;             /* of an owner: nothing is wanted any more, and what comes next begins anew */
     bool ends;                /* nothing is wanted any more: the incarnation is to end */
     struct json *previous;    /* ids of the images of the incarnation before it */
     struct pod *held;         /* what runs goes on until the images of what is wanted now are here; NULL: no need */

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/after.h"
 #include "core/change.h"
 #include "core/claims.h"
 #include "core/eviction.h"
@@ -138,6 +139,16 @@ void core_wake_at(struct core *core, uint64_t boot_ms)
         core->wake_ms = boot_ms;
 }
 
+static void tell(struct core *core, struct object *object)
+{
+    report_object(core, object);
+    owners_child_told(core, object);
+    enum after_level level = after_level(object);
+    if (object->level != (unsigned)level)
+        after_turned(core);
+    object->level = level;
+}
+
 static void settle_objects(struct core *core)
 {
     struct object **list = mem_steal(&core->dirty);
@@ -146,18 +157,23 @@ static void settle_objects(struct core *core)
     core->dirty_size = 0;
     for (size_t i = 0; i < count; i++) {
         list[i]->dirty = false;
-        reconcile_object(core, list[i]);
-        if (owners_is_one(list[i]))
-            owners_step(core, list[i]);
+        if (!owners_is_one(list[i]))
+            reconcile_object(core, list[i]);
         claims_step(core, list[i]);
         if (services_is_one(list[i]))
             services_step(core, list[i]);
     }
-    for (size_t i = 0; i < count; i++) {
-        report_object(core, list[i]);
-        owners_child_told(core, list[i]);
+    /* Owners decide by what their children say: those speak first. */
+    for (size_t i = 0; i < count; i++)
+        if (!owners_is_one(list[i]))
+            tell(core, list[i]);
+    for (size_t i = 0; i < count; i++)
+        if (owners_is_one(list[i])) {
+            owners_step(core, list[i]);
+            tell(core, list[i]);
+        }
+    for (size_t i = 0; i < count; i++)
         objects_drop_if_empty(&core->objects, list[i]);
-    }
     free(list);
 }
 

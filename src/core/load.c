@@ -10,6 +10,7 @@
 #include "core/handler.h"
 #include "core/inbox.h"
 #include "core/restart.h"
+#include "core/owned.h"
 #include "core/runtime.h"
 #include "core/stats.h"
 
@@ -56,6 +57,7 @@ static void read_document(struct object *object, struct slot *slot, const struct
     }
     slot->pod = mem_steal(&document.pod);
     slot->data = mem_steal(&document.data);
+    slot->owned = document.owned;
     slot->ignored = document.ignored;
     memset(&document.ignored, 0, sizeof(document.ignored));
     document_free(&document);
@@ -156,6 +158,18 @@ static void load_memory(void *ctx, const char *uid, const struct container_memor
     uids->items[uids->count++] = mem_strdup(uid);
 }
 
+static void load_owner(void *ctx, const struct object_id *id, const char *memo)
+{
+    struct core *core = ((struct loading *)ctx)->core;
+    struct object *object = objects_find(&core->objects, id);
+    struct error err;
+    struct json *json = json_parse(memo, strlen(memo), &err);
+    if (object != NULL && json != NULL)
+        owned_memo_take(core, object, json);
+    else
+        json_free(json);
+}
+
 static void load_address(void *ctx, const char *uid, const char *address)
 {
     network_load(((struct loading *)ctx)->core, uid, address);
@@ -247,7 +261,8 @@ struct core *core_new(const struct config *config, const struct core_env *env, s
                 store_each_refused(store, load_refused, &loading, err) &&
                 store_each_purge(store, load_purge, &loading, err) &&
                 store_each_address(store, load_address, &loading, err) &&
-                store_each_service(store, load_service, &loading, err);
+                store_each_service(store, load_service, &loading, err) &&
+                store_each_owner(store, load_owner, &loading, err);
     place_memories(&loading);
     if (!good) {
         core_free(core);

@@ -37,6 +37,7 @@ static void object_free(struct object *object)
     free(object->slots);
     memory_clear(object);
     pod_free(object->held);
+    json_free(object->memo);
     json_free(object->previous);
     object_runs_clear(object);
     json_free(object->summary);

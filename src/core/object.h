@@ -28,6 +28,7 @@ struct slot {
     char content[DIGEST_HEX_BYTES];
     char hash[POD_HASH_BYTES];
     bool tombstone;
+    bool owned; /* SOURCE_OWNER: it goes with its owner */
     uint64_t accepted_ms;
     struct pod *pod; /* NULL for a tombstone, for what is no pod, and where the stored text cannot be read any more */
     struct json *data; /* of a Secret or ConfigMap; NULL */
@@ -85,6 +86,16 @@ struct object {
     size_t memory_count;
     struct run *runs;
     struct claim_facts claim;
+    uint64_t ready_boot_ms; /* it says so since; 0: it is not ready */
+    /* What it must be ready first: told while it waits; "" : nothing. */
+    char waits_for[256];
+    bool has_run; /* something of it was seen since davitd began: it waits for nobody any more */
+    /* Of an owner: what it must not forget (its kind says what), and how long it has got no further. */
+    struct json *memo;
+    uint64_t memo_boot_ms, memo_age_ms; /* when it was loaded or made, and how old it was then */
+    bool expired;                       /* it is over, and nothing of it is to be seen any more */
+    int64_t progress;                   /* what was got so far */
+    uint64_t progress_boot_ms;          /* since; 0: it is done */
     /* Work in flight: at most one of each. */
     bool committing; /* a document */
     bool replacing;  /* one after which this incarnation is not wanted any more: nothing more of it begins */
@@ -99,6 +110,7 @@ struct object {
     char told_state[DIGEST_HEX_BYTES];
     char told_status[DIGEST_HEX_BYTES];
     struct json *summary; /* the flat state as told last */
+    unsigned level;       /* enum after_level, when it was told last */
     UT_hash_handle hh;
 };
 

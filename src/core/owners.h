@@ -1,5 +1,5 @@
-/* Deployments and DaemonSets: the pods they mean, each an object of its own with a slot that the owner fills. Deciding
- * thread only.
+/* Objects that mean others: Deployment, DaemonSet, StatefulSet, Job, CronJob, App. What they own are objects like any other,
+ * each with a slot that its owner fills. Deciding thread only.
  */
 #ifndef CORE_OWNERS_H
 #define CORE_OWNERS_H
@@ -11,9 +11,9 @@ bool owners_is_one(const struct object *object);
 void owners_step(struct core *core, struct object *object);
 /* Its state and status; where it has one (a refusal of it is told as any other). */
 bool owners_is_told(const struct object *object);
-void owners_report(struct core *core, struct object *object);
-struct json *owners_describe(struct core *core, struct object *object); /* its status; the caller frees */
-/* A pod was told of: whoever owns it looks again. */
+/* `described`: see report_both. */
+void owners_tell(struct core *core, struct object *object, struct json **described);
+/* It was told of: whoever owns it looks again. */
 void owners_child_told(struct core *core, const struct object *child);
 
 /* A pod that was ended as a whole, and whose owner wants another one in its place. */

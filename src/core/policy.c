@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/zones.h"
 
 /* The next part of a path, its end in *end; "//" and "/./" are nothing. */
 static const char *next_part(const char *path, const char **end)
@@ -79,9 +80,24 @@ static bool labels_match(const struct config *config, const struct pod *pod, str
     return true;
 }
 
+/* A time zone that is not here would be guessed at. */
+static bool has_zone(const struct document *document, struct refusal *refusal)
+{
+    struct error err;
+    struct zone *zone = zone_load(json_get_text(document->data, "timeZone"), &err);
+    if (zone == NULL)
+        refusal_set(refusal, "UnknownTimeZone", "%s", err.message);
+    zone_free(zone);
+    return zone != NULL;
+}
+
 bool policy_takes(const struct config *config, struct document *document, struct refusal *refusal)
 {
     struct error err;
+    if (strcmp(document->id.resource, "cronjobs") == 0 && !document->tombstone && !has_zone(document, refusal)) {
+        document_free(document);
+        return false;
+    }
     if (document->pod == NULL)
         return true;
     bool good = security_allows(config->profile, document->pod, &err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/after.h"
 #include "core/collect.h"
 #include "core/eviction.h"
 #include "core/handler.h"
@@ -42,6 +43,7 @@ void reconcile_view(const struct core *core, const struct object *object, struct
     view->memory = object->memory;
     view->images = images;
     view->network = network_view(core, object, view->pod);
+    view->waits_for = object->waits_for;
     view->end = &object->end;
     view->verdict = &object->verdict;
     view->age_ms = age_ms(core, object);
@@ -419,6 +421,7 @@ void reconcile_object(struct core *core, struct object *object)
     if (!may_step(core, object, now))
         return;
     object->pulling = false;
+    after_look(core, object);
     if (!renew_if_needed(core, object, object_ruling(object)))
         step(core, object, now);
     if (was_pulling)

@@ -65,6 +65,10 @@ static void report_pod(struct core *core, struct object *object, const struct po
         core->node_dirty = core->services.owed = true;
     json_free(object->summary);
     object->summary = state;
+    if (json_get_integer(state, "ready", 0) == 0)
+        object->ready_boot_ms = 0;
+    else if (object->ready_boot_ms == 0)
+        object->ready_boot_ms = core_boot_ms(core);
     AUTO_JSON struct json *status = pod_status_write(report);
     if (report_tell(core, "status", &object->id, status, false, object->told_status))
         core->services.owed = true;
@@ -156,8 +160,8 @@ static bool nothing_to_tell(const struct core *core, const struct object *object
 {
     if (claims_is_ending(core, object))
         return false;
-    return object->finishing || (!object->refused && object->uid[0] == '\0' && object->runs == NULL &&
-                                 object_ruling(object) == NULL);
+    return object->finishing || object->expired || (!object->refused && object->uid[0] == '\0' && object->runs == NULL &&
+                                  object_ruling(object) == NULL);
 }
 
 /* What a newer document waits for, while the one before it runs on: the first image that is not here. */
@@ -276,7 +280,7 @@ void report_object(struct core *core, struct object *object)
     }
     remember_topics(core, object);
     if (owners_is_told(object)) {
-        owners_report(core, object);
+        owners_tell(core, object, NULL);
         return;
     }
     if (claims_is_told(core, object)) {
@@ -295,8 +299,10 @@ struct json *report_describe(struct core *core, struct object *object)
     struct json *described = NULL;
     if (nothing_to_tell(core, object))
         return NULL;
-    if (owners_is_told(object))
-        return owners_describe(core, object);
+    if (owners_is_told(object)) {
+        owners_tell(core, object, &described);
+        return described;
+    }
     if (claims_is_told(core, object)) {
         claims_report(core, object, &described);
         return described;

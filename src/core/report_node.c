@@ -43,7 +43,7 @@ static void collect(const struct core *core, struct problems *problems)
 static void count_pods(const struct core *core, struct node_report *report)
 {
     for (const struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
-        if (object->summary == NULL)
+        if (object->summary == NULL || strcmp(object->id.resource, "pods") != 0)
             continue;
         int64_t code = json_get_integer(object->summary, "stateCode", 0);
         int64_t ready = json_get_integer(object->summary, "ready", 0);

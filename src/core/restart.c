@@ -9,7 +9,7 @@
 #include "core/owners.h"
 #include "core/request_verbs.h"
 #include "core/restart.h"
-#include "protocol/owner.h"
+#include "protocol/replicas.h"
 
 static void not_found(struct core *core, const struct request_call *call)
 {
@@ -112,15 +112,16 @@ void restart_mark(struct core *core, const char *uid, bool made)
 static void mark_all(struct core *core, struct request_call *call, const struct json *owner)
 {
     struct marking *marking = mem_alloc(sizeof(*marking));
-    int64_t replicas = owner_replicas(owner);
+    struct rollout_rule rule;
+    replicas_rule(owner, &rule);
     struct store_txn *txn = store_begin(core->store);
     marking->core = core;
     marking->serial = call->serial;
     marking->owner = call->object;
-    marking->uids = mem_array((size_t)replicas + 1, sizeof(*marking->uids));
-    for (int64_t i = 0; i < replicas; i++) {
+    marking->uids = mem_array(rule.wanted + 1, sizeof(*marking->uids));
+    for (size_t place = 0; place < rule.wanted; place++) {
         struct object_id id;
-        owner_child_id(&call->object, i, &id);
+        replicas_child_id(&call->object, owner, place, &id);
         const struct object *child = objects_find(&core->objects, &id);
         if (child == NULL || child->uid[0] == '\0' || child->hash[0] == '\0')
             continue;
@@ -130,14 +131,27 @@ static void mark_all(struct core *core, struct request_call *call, const struct 
     store_commit(txn, marked, marking);
 }
 
+/* An App's pods are those of its Deployment. */
+static bool has_replicas(struct object_id *id)
+{
+    static const char *const kinds[] = { "deployments", "daemonsets", "statefulsets" };
+    bool has = false;
+    if (strcmp(id->resource, "apps") == 0)
+        snprintf(id->resource, sizeof(id->resource), "deployments");
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        has = has || strcmp(kinds[i], id->resource) == 0;
+    return has;
+}
+
 void request_restart(struct core *core, struct request_call *call)
 {
+    bool of_owner = has_replicas(&call->object);
     const struct object *object = objects_find(&core->objects, &call->object);
     const struct slot *ruling = object != NULL ? object_ruling(object) : NULL;
     if (strcmp(call->object.resource, "pods") == 0)
         request_restart_go(core, call);
-    else if (!owner_is_one(call->object.resource))
-        requests_fail(core, call->serial, "InvalidRequest", "%s cannot be restarted: pods, deployments and daemonsets can",
+    else if (!of_owner)
+        requests_fail(core, call->serial, "InvalidRequest", "%s cannot be restarted: pods, deployments, daemonsets, statefulsets and apps can",
                       call->object.resource);
     else if (ruling == NULL || ruling->data == NULL)
         not_found(core, call);

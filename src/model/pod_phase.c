@@ -39,6 +39,8 @@ static void show_absent(const struct pod_view *view, const struct run *wanted, s
     }
     else if (view->images[index].verdict.state != IMAGE_READY)
         show_waiting(shown, view->images[index].reason, view->images[index].message);
+    else if (view->waits_for != NULL && view->waits_for[0] != '\0')
+        show_waiting(shown, "WaitingForDependency", view->waits_for);
     else if (view->network != NULL && view->network->state == NETWORK_FAILED)
         show_waiting(shown, "ContainerCreating", view->network->message);
     else

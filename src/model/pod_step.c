@@ -152,6 +152,8 @@ static bool create_next(const struct pod_view *view, size_t index, const struct 
         next->wants_image[index] = true;
         return false;
     }
+    if (view->waits_for != NULL && view->waits_for[0] != '\0')
+        return false;
     if (view->network != NULL && view->network->state != NETWORK_READY)
         return connect_first(view, now, next);
     int64_t attempt = memory->ended + 1;

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "protocol/after.h"
+#include "protocol/app.h"
 #include "protocol/claim.h"
 #include "protocol/names.h"
 #include "protocol/owner.h"
@@ -179,6 +181,10 @@ static bool read_pod(const struct json *json, struct document *document, struct 
     const struct json *labels = json_get(metadata, "labels"), *annotations = json_get(metadata, "annotations");
     document->pod->labels = json_type(labels) == JSON_OBJECT ? json_copy(labels) : NULL;
     document->pod->annotations = json_type(annotations) == JSON_OBJECT ? json_copy(annotations) : NULL;
+    if (!after_check(annotations, &err)) {
+        refusal_set(refusal, "InvalidPod", "%s", err.message);
+        return false;
+    }
     if (document->pod->annotations != NULL) /* Davit's own; a pod's file of annotations does not change with each apply */
         json_remove(document->pod->annotations, DOCUMENT_GENERATION);
     pod_hash(document->pod, document->hash);
@@ -233,7 +239,8 @@ static bool read_content(const struct json *json, struct document *document, str
         bool (*read)(const struct json *json, struct document *document, struct refusal *refusal);
     } readers[] = { { "pods", read_pod }, { "secrets", read_secret }, { "configmaps", read_config_map },
                   { "persistentvolumeclaims", read_claim },
-                  { "services", read_service }, { "deployments", read_owner }, { "daemonsets", read_owner } };
+                  { "services", read_service }, { "deployments", read_owner }, { "daemonsets", read_owner }, { "statefulsets", read_owner },
+                  { "jobs", read_owner }, { "cronjobs", read_owner }, { "apps", read_owner } };
     for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)
         if (strcmp(readers[i].resource, document->id.resource) == 0)
             return readers[i].read(json, document, refusal);
@@ -267,6 +274,7 @@ static bool read_parts(const struct object_id *id, const struct json *json, stru
         !texts_only(metadata, "annotations", refusal) || !read_kind(json, document, refusal) ||
         !read_identity(id, metadata, document, refusal))
         return false;
+    document->owned = json_size(json_get(metadata, "ownerReferences")) > 0;
     return read_deletion(json, document, refusal) && (document->tombstone || read_content(json, document, refusal));
 }
 
@@ -283,11 +291,12 @@ bool document_read_json(const struct object_id *id, const struct json *json, str
 {
     memset(document, 0, sizeof(*document));
     refusal->generation = -1;
-    if (!read_parts(id, json, document, refusal)) {
+    AUTO_JSON struct json *content = app_unfold(id, json);
+    content = content != NULL ? content : json_copy(json);
+    if (!read_parts(id, content, document, refusal)) {
         document_free(document);
         return false;
     }
-    AUTO_JSON struct json *content = json_copy(json);
     document_strip(content);
     document->text = json_print_canonical(content);
     digest_of(document->text, strlen(document->text), document->content);

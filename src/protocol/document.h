@@ -15,6 +15,7 @@ struct document {
     struct object_id id;
     bool tombstone;         /* metadata.deletionTimestamp is set */
     bool has_generation;
+    bool owned;             /* metadata.ownerReferences: it goes with its owner */
     int64_t generation;     /* of the annotation */
     char content[DIGEST_HEX_BYTES]; /* digest of the content */
     char *text;             /* canonical JSON of the content; it reads as the same document again */

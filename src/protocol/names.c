@@ -85,15 +85,15 @@ static const struct {
     { { "pods", "pod", "Pod", "v1", true }, "po" },
     { { "deployments", "deployment", "Deployment", "apps/v1", true }, "deploy" },
     { { "daemonsets", "daemonset", "DaemonSet", "apps/v1", true }, "ds" },
-    { { "statefulsets", "statefulset", "StatefulSet", "apps/v1", false }, "sts" },
-    { { "jobs", "job", "Job", "batch/v1", false }, "job" },
-    { { "cronjobs", "cronjob", "CronJob", "batch/v1", false }, "cj" },
+    { { "statefulsets", "statefulset", "StatefulSet", "apps/v1", true }, "sts" },
+    { { "jobs", "job", "Job", "batch/v1", true }, "job" },
+    { { "cronjobs", "cronjob", "CronJob", "batch/v1", true }, "cj" },
     { { "services", "service", "Service", "v1", true }, "svc" },
     { { "configmaps", "configmap", "ConfigMap", "v1", true }, "cm" },
     { { "secrets", "secret", "Secret", "v1", true }, "secret" },
     { { "persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim", "v1", true }, "pvc" },
     { { "virtualmachines", "virtualmachine", "VirtualMachine", "kubevirt.io/v1", false }, "vm" },
-    { { "apps", "app", "App", "davit/v1", false }, "app" },
+    { { "apps", "app", "App", "davit/v1", true }, "app" },
 };
 
 #define RESOURCE_COUNT (sizeof(resources) / sizeof(resources[0]))

@@ -119,6 +119,16 @@ void store_delete_purge(struct store_txn *txn, const struct object_id *id)
     add_object(txn, DELETE_PURGE, id);
 }
 
+void store_put_owner(struct store_txn *txn, const struct object_id *id, const char *memo)
+{
+    txn_text(add_object(txn, PUT_OWNER, id), memo);
+}
+
+void store_delete_owner(struct store_txn *txn, const struct object_id *id)
+{
+    add_object(txn, DELETE_OWNER, id);
+}
+
 void store_put_image(struct store_txn *txn, const struct image_row *row)
 {
     struct txn_step *step = txn_add(txn, PUT_IMAGE);
@@ -271,6 +281,7 @@ struct reader {
         void (*request)(void *ctx, const struct request_row *row);
         void (*restart)(void *ctx, const char *uid, bool made);
         void (*service)(void *ctx, const struct service_row *row);
+        void (*owner)(void *ctx, const struct object_id *id, const char *memo);
     } call;
     void *ctx;
     const char *boot_id;
@@ -499,4 +510,18 @@ bool store_each_service(struct store *store, void (*call)(void *, const struct s
 {
     struct reader reader = { .call.service = call, .ctx = ctx };
     return each(store, "SELECT namespace, name, address, ports FROM services", service_row, &reader, err);
+}
+
+static void owner_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct object_id id = object(stmt);
+    reader->call.owner(reader->ctx, &id, text(stmt, 3));
+}
+
+bool store_each_owner(struct store *store, void (*call)(void *, const struct object_id *, const char *), void *ctx,
+                      struct error *err)
+{
+    struct reader reader = { .call.owner = call, .ctx = ctx };
+    return each(store, "SELECT * FROM owners", owner_row, &reader, err);
 }

@@ -144,6 +144,13 @@ void store_delete_purge(struct store_txn *txn, const struct object_id *id);
 MUST_CHECK bool store_each_purge(struct store *store, void (*each)(void *ctx, const struct object_id *id), void *ctx,
                                  struct error *err);
 
+/* What an owner must not forget: JSON, the owner's own (core/owner_jobs, core/owner_crons). */
+void store_put_owner(struct store_txn *txn, const struct object_id *id, const char *memo);
+void store_delete_owner(struct store_txn *txn, const struct object_id *id);
+MUST_CHECK bool store_each_owner(struct store *store,
+                                 void (*each)(void *ctx, const struct object_id *id, const char *memo), void *ctx,
+                                 struct error *err);
+
 /* Images, by id; names lead to them, layers are folders that they share. How many images need a layer is counted from
  * these rows, and kept nowhere else.
  */

@@ -32,6 +32,8 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [DELETE_IMAGE_NAMES] = "DELETE FROM image_names WHERE id = ?1",
     [PUT_LAYER] = "INSERT OR REPLACE INTO layers VALUES (?1, ?2, ?3)",
     [PUT_ADDRESS] = "INSERT OR REPLACE INTO addresses VALUES (?1, ?2)",
+    [PUT_OWNER] = "INSERT OR REPLACE INTO owners VALUES (?1, ?2, ?3, ?4)",
+    [DELETE_OWNER] = "DELETE FROM owners WHERE " OBJECT_KEY,
     [DELETE_ADDRESS] = "DELETE FROM addresses WHERE uid = ?1",
     [PUT_REQUEST] = "INSERT OR REPLACE INTO requests VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [DELETE_REQUEST] = "DELETE FROM requests WHERE key = ?1",

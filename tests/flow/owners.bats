@@ -1,8 +1,9 @@
 #!/usr/bin/env bats
-# Deployments and DaemonSets: the pods that they mean, their updates and their end.
+# Deployments, DaemonSets and StatefulSets: the pods that they mean, their updates and their end.
 
 bats_require_minimum_version 1.5.0
 load davitd
+load owners
 
 setup_file() {
     flow_dir
@@ -22,23 +23,6 @@ deployment() {
     jq -nc --arg name "$1" --argjson n "$2" --arg m "$MARK" --arg out "$OUT" '{apiVersion: "apps/v1", kind: "Deployment", metadata: {name: $name},
         spec: {replicas: $n, selector: {matchLabels: {app: $name}}, template: {metadata: {labels: {app: $name}},
             spec: {terminationGracePeriodSeconds: 0, containers: [{name: "main", image: "demo:1", command: ["sleep", $m]}]}}}} | '"${3:-.}"
-}
-
-want() { # RESOURCE/NAME, document on stdin
-    mosquitto_pub -V 5 -h 127.0.0.1 -p "$(port)" -q 1 -r -t "$T/desired/default/$1" -s
-}
-
-bury() { # RESOURCE/NAME KIND VERSION
-    jq -nc --arg name "${1#*/}" --arg kind "$2" --arg version "$3" '{apiVersion: $version, kind: $kind,
-        metadata: {name: $name, deletionTimestamp: "2026-11-24T10:00:00Z"}}' | want "$1"
-}
-
-owner() { # RESOURCE/NAME JQ [SECONDS]
-    within "${3:-15}" says "$T/status/default/$1" "$2"
-}
-
-sleeping() { # COUNT MARK
-    [ "$(sleepers "$2" | wc -w)" = "$1" ]
 }
 
 @test "a Deployment has its replicas, under stable names, and says so as Kubernetes does" {
@@ -80,9 +64,7 @@ sleeping() { # COUNT MARK
 
 @test "kill -9 of davitd in the middle changes nothing in the end" {
     deployment kill 3 | want deployments/kill
-    node "$TOP/scripts/devnode.sh" exec "$N" sh -c "kill -9 \$(cat '$N/davitd.pid')"
-    devnode_do davitd_stop || true
-    "$TOP/scripts/devnode.sh" restart "$N"
+    kill_davitd
     owner deployments/kill '.status.readyReplicas == 3' 30
     sleeping 3 "$MARK"
     bury deployments/kill Deployment apps/v1
@@ -128,4 +110,61 @@ sleeping() { # COUNT MARK
     running cli-1
     run -0 node davit delete -f "$OUT/d.json" --wait
     within 10 silent "$T/status/default/pods/cli-1"
+}
+
+# set NAME REPLICAS [JQ]: a StatefulSet whose pods write down their beginning, and sleep
+set_of() {
+    jq -nc --arg name "$1" --argjson n "$2" --arg m "$MARK" --arg out "$OUT" '{apiVersion: "apps/v1", kind: "StatefulSet",
+        metadata: {name: $name}, spec: {replicas: $n, serviceName: "peers", selector: {matchLabels: {app: $name}},
+            template: {metadata: {labels: {app: $name}}, spec: {terminationGracePeriodSeconds: 0, volumes: [{name: "out", hostPath: {path: $out}}],
+                containers: [{name: "main", image: "demo:1", volumeMounts: [{name: "out", mountPath: "/out"}, {name: "data", mountPath: "/data"}],
+                    command: ["sh", "-c", "echo $(hostname) >>/out/begun; hostname >>/data/was; exec sleep \($m)"]}]}},
+            volumeClaimTemplates: [{metadata: {name: "data"}, spec: {resources: {requests: {storage: "1Gi"}}}}]}} | '"${3:-.}"
+}
+
+@test "a StatefulSet begins in order, each with a claim of its own" {
+    set_of db 3 | want statefulsets/db
+    owner statefulsets/db '.status | .replicas == 3 and .readyReplicas == 3 and .currentReplicas == 3 and .updatedReplicas == 3' 30
+    [ "$(tr '\n' ' ' <"$OUT/begun")" = "db-0 db-1 db-2 " ]
+    status db-1 '.status.source == "statefulsets/db"'
+    owner persistentvolumeclaims/data-db-2 '.status.source == "statefulsets/db"'
+    grep -qx db-1 "$N/state/claims/default/data-db-1/was"
+    sleeping 3 "$MARK"
+}
+
+@test "updated from the highest down, scaled down likewise; its claims are kept" {
+    : >"$OUT/begun"
+    set_of db 3 ".spec.template.spec.containers[0].env = [{name: \"NEW\", value: \"1\"}]" | sed "s/${MARK}/${MARK}1/" | want statefulsets/db
+    owner statefulsets/db '.status | .readyReplicas == 3 and .updatedReplicas == 3' 30
+    within 5 has_file "$OUT/begun" 3
+    [ "$(tr '\n' ' ' <"$OUT/begun")" = "db-2 db-1 db-0 " ]
+    set_of db 1 | want statefulsets/db
+    within 20 silent "$T/status/default/pods/db-1"
+    silent "$T/status/default/pods/db-2"
+    owner statefulsets/db '.status.replicas == 1'
+    bury statefulsets/db StatefulSet apps/v1
+    within 20 silent "$T/status/default/pods/db-0"
+    within 10 silent "$T/status/default/statefulsets/db"
+    [ -d "$N/state/claims/default/data-db-2" ]
+    run -0 node davit get pvc
+    contains data-db-2
+}
+
+@test "Kubernetes' own examples run with nothing but the image changed: the Deployment, and the StatefulSet" {
+    "$TOP/scripts/busybox-image.sh" "$OUT/web.tar" web:1 httpd -f -p 80
+    run -0 node davit image import "$OUT/web.tar"
+    sed 's|image: .*|image: web:1|' "$BATS_TEST_DIRNAME/kubernetes/deployment.yaml" >"$OUT/deployment.yaml"
+    sed 's|image: .*|image: web:1|' "$BATS_TEST_DIRNAME/kubernetes/web.yaml" >"$OUT/web.yaml"
+    run -0 node davit apply -f "$OUT/deployment.yaml" --wait
+    run -0 node davit get deployments
+    [[ $output =~ nginx-deployment\ +3/3\ +3\ +3 ]] || { echo "$output"; return 1; }
+    node davit apply -f "$OUT/web.yaml"
+    owner statefulsets/web '.status | .availableReplicas == 3 and .updatedReplicas == 3' 90
+    run -0 node davit get sts
+    [[ $output =~ web\ +3/3 ]] || { echo "$output"; return 1; }
+    run -0 node davit describe sts web
+    contains readyReplicas
+    node davit delete -f "$OUT/deployment.yaml" --wait
+    bury statefulsets/web StatefulSet apps/v1
+    within 30 silent "$T/status/default/pods/web-0"
 }

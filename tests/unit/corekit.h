@@ -90,5 +90,9 @@ void kit_pulled(struct corekit *kit, const char *reference, const char *id);
 void kit_not_pulled(struct corekit *kit, const char *reference, const char *reason);
 /* The one instance in the runtime ends by itself. */
 void kit_exit(struct corekit *kit, int64_t code);
+/* The running instance of a pod does. */
+void kit_exit_of(struct corekit *kit, const char *pod, int64_t code);
+/* Names of the pods that run, sorted, as one text: "web-0 web-1 ". The caller frees. */
+char *kit_running_names(const struct corekit *kit);
 
 #endif

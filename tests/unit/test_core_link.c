@@ -66,15 +66,15 @@ static void tombstones_of_two_sources_are_forgotten_too(void **state)
     assert_int_equal(objects_count(&kit->core->objects), 0);
 }
 
-static void a_refused_job_is_told_of_as_one(void **state)
+static void a_kind_that_is_not_run_is_told_of_as_one(void **state)
 {
     struct corekit *kit = *state;
-    kit_say(kit, NODE_TOPIC "/desired/default/jobs/web",
-            mem_strdup("{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"web\"},\"spec\":{}}"),
+    kit_say(kit, NODE_TOPIC "/desired/default/virtualmachines/web",
+            mem_strdup("{\"apiVersion\":\"kubevirt.io/v1\",\"kind\":\"VirtualMachine\",\"metadata\":{\"name\":\"web\"},\"spec\":{}}"),
             LIVE);
-    const char *status = kit_held(kit, NODE_TOPIC "/status/default/jobs/web");
+    const char *status = kit_held(kit, NODE_TOPIC "/status/default/virtualmachines/web");
     assert_non_null(status);
-    assert_non_null(strstr(status, "\"kind\":\"Job\""));
+    assert_non_null(strstr(status, "\"kind\":\"VirtualMachine\""));
     assert_non_null(strstr(status, "\"reason\":\"UnsupportedKind\""));
 }
 
@@ -110,7 +110,7 @@ int main(void)
         KIT(a_new_link_is_not_told_what_the_last_one_waited_for),
         KIT(a_refusal_of_one_group_outlives_what_another_says),
         KIT(tombstones_of_two_sources_are_forgotten_too),
-        KIT(a_refused_job_is_told_of_as_one),
+        KIT(a_kind_that_is_not_run_is_told_of_as_one),
         KIT(what_cannot_be_read_any_more_runs_on_and_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

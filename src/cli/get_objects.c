@@ -1,19 +1,21 @@
-/* davit get pods */
+/* davit get pods, jobs …: every kind of object */
 #include "config.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
+#include "base/strbuf.h"
 #include "cli/board.h"
+#include "cli/columns.h"
 #include "cli/get.h"
-#include "cli/pod_view.h"
 #include "cli/table.h"
 #include "protocol/topic.h"
 
-struct pod_list {
+struct object_list {
     const struct get *get;
+    const char *resource;
+    const struct column *columns;
     struct board board;
     struct table table;
     bool with_namespace;
@@ -24,66 +26,90 @@ struct pod_list {
 
 static bool is_listed(const struct entry *entry)
 {
-    bool is_pod = entry->is_object && strcmp(entry->id.resource, "pods") == 0;
-    return is_pod && (entry->state != NULL || entry->status != NULL);
+    return entry->is_object && (entry->state != NULL || entry->status != NULL);
+}
+
+/* A row on its way: what is shown of it, and what of that is more than time going by. */
+struct row {
+    char texts[TABLE_COLUMNS][CELL_BYTES];
+    const char *cells[TABLE_COLUMNS];
+    size_t count;
+    struct strbuf lasting;
+};
+
+static void add_cells(const struct object_list *list, const struct entry *entry, enum column_place place, struct row *row)
+{
+    bool online = board_node_is_online(&list->board, entry->node);
+    for (const struct column *column = list->columns; column->heading != NULL; column++) {
+        char *text = row->texts[row->count];
+        if (column->place != place)
+            continue;
+        if (!is_listed(entry) && (strcmp(column->heading, "STATUS") == 0 || strcmp(column->heading, "TYPE") == 0))
+            (void)snprintf(text, CELL_BYTES, "Deleted");
+        else
+            column->cell(entry, online, text);
+        if (!column->passes)
+            strbuf_printf(&row->lasting, "%s ", text);
+        row->cells[row->count++] = text;
+    }
 }
 
 /* The cells of a row, and whether anything but its age is new. */
-static bool row_add(struct pod_list *list, struct entry *entry)
+static bool row_add(struct object_list *list, struct entry *entry)
 {
-    struct pod_view view;
-    char age[TABLE_AGE_BYTES];
-    const char *cells[TABLE_COLUMNS];
-    size_t count = 0;
-    pod_view_of(entry, board_node_is_online(&list->board, entry->node), &view);
-    if (!is_listed(entry))
-        (void)snprintf(view.status, sizeof(view.status), "Deleted");
-    char *shown = mem_printf("%s %s %lld %s", view.ready, view.status, (long long)view.restart_count,
-                             view.image != NULL ? view.image : "");
+    struct row row = {.count = 0};
+    strbuf_init(&row.lasting, TABLE_COLUMNS * CELL_BYTES);
+    if (list->with_namespace)
+        row.cells[row.count++] = entry->id.namespace;
+    row.cells[row.count++] = entry->id.name;
+    add_cells(list, entry, COLUMN_ALWAYS, &row);
+    if (list->is_wide)
+        add_cells(list, entry, COLUMN_WIDE, &row);
+    if (list->with_node)
+        row.cells[row.count++] = entry->node;
+    if (list->is_wide)
+        add_cells(list, entry, COLUMN_LAST, &row);
+    char *shown = strbuf_steal(&row.lasting);
     bool is_new = entry->shown == NULL || strcmp(entry->shown, shown) != 0;
     free(entry->shown);
     entry->shown = shown;
-    if (!is_new)
-        return false;
-    if (list->with_namespace)
-        cells[count++] = entry->id.namespace;
-    cells[count++] = entry->id.name;
-    cells[count++] = view.ready;
-    cells[count++] = view.status;
-    cells[count++] = view.restarts;
-    cells[count++] = table_age(view.since_ms, clock_wall_ms(), age);
-    if (list->is_wide)
-        cells[count++] = view.address;
-    if (list->with_node)
-        cells[count++] = entry->node;
-    if (list->is_wide)
-        cells[count++] = view.image;
-    table_row(&list->table, cells);
-    return true;
+    if (is_new)
+        table_row(&list->table, row.cells);
+    return is_new;
 }
 
-static void table_start(struct pod_list *list)
+static void add_headings(struct object_list *list, enum column_place place)
+{
+    for (const struct column *column = list->columns; column->heading != NULL; column++)
+        if (column->place == place)
+            table_column(&list->table, column->heading);
+}
+
+static void table_start(struct object_list *list)
 {
     if (list->with_namespace)
         table_column(&list->table, "NAMESPACE");
     table_column(&list->table, "NAME");
-    table_column(&list->table, "READY");
-    table_column(&list->table, "STATUS");
-    table_column(&list->table, "RESTARTS");
-    table_column(&list->table, "AGE");
+    add_headings(list, COLUMN_ALWAYS);
     if (list->is_wide)
-        table_column(&list->table, "IP");
+        add_headings(list, COLUMN_WIDE);
     if (list->with_node)
         table_column(&list->table, "NODE");
     if (list->is_wide)
-        table_column(&list->table, "IMAGE");
+        add_headings(list, COLUMN_LAST);
+}
+
+static struct json *new_object(const struct entry *entry)
+{
+    const struct resource *resource = resource_by_plural(entry->id.resource);
+    return json_new_texts("apiVersion", resource->api_version, "kind", resource->kind, NULL);
 }
 
 /* The status as it was published, with the node beside it, for one pod may be on many. */
 static struct json *object_of(const struct entry *entry)
 {
     struct json *object = entry->status != NULL ? json_copy(entry->status)
-                                                : json_new_texts("apiVersion", "v1", "kind", "Pod", NULL);
+                                                : new_object(entry);
     struct json *spec = json_get_mutable(object, "spec");
     struct json *metadata = json_get_mutable(object, "metadata");
     if (metadata == NULL)
@@ -96,7 +122,7 @@ static struct json *object_of(const struct entry *entry)
     return object;
 }
 
-static void show_change(struct pod_list *list, struct entry *entry)
+static void show_change(struct object_list *list, struct entry *entry)
 {
     if (list->get->output == OUTPUT_TABLE || list->get->output == OUTPUT_WIDE) {
         if (row_add(list, entry))
@@ -113,7 +139,7 @@ static void show_change(struct pod_list *list, struct entry *entry)
 
 static void on_change(void *ctx, struct entry *entry)
 {
-    struct pod_list *list = ctx;
+    struct object_list *list = ctx;
     struct entry *other;
     struct entry *next;
     if (!list->is_synced)
@@ -129,7 +155,7 @@ static void on_change(void *ctx, struct entry *entry)
 }
 
 /* How many there are, and whether on more than one node. */
-static size_t count_rows(struct pod_list *list, bool *many_nodes)
+static size_t count_rows(struct object_list *list, bool *many_nodes)
 {
     const char *node = NULL;
     size_t count = 0;
@@ -144,7 +170,7 @@ static size_t count_rows(struct pod_list *list, bool *many_nodes)
     return count;
 }
 
-static void print_list(struct pod_list *list)
+static void print_list(struct object_list *list)
 {
     const struct get *get = list->get;
     AUTO_JSON struct json *objects = json_new_array();
@@ -167,20 +193,20 @@ static void print_list(struct pod_list *list)
         output_objects(get->output, objects, get->name != NULL);
 }
 
-static enum exit_code none_found(const struct get *get, struct error *err)
+static enum exit_code none_found(const struct get *get, const char *resource, struct error *err)
 {
     const struct options *options = get->options;
     AUTO_FREE char *where = options->all_namespaces ? mem_strdup("") : mem_printf(" in namespace \"%s\"", options->ns);
     AUTO_FREE char *node = options->node == NULL ? mem_strdup("") : mem_printf(" on node %s", options->node);
     if (get->name != NULL) {
-        (void)error_set(err, ERROR_NOT_FOUND, "pods \"%s\" not found%s%s", get->name, where, node);
+        (void)error_set(err, ERROR_NOT_FOUND, "%s \"%s\" not found%s%s", resource, get->name, where, node);
         return EXIT_CODE_NOT_FOUND;
     }
-    (void)fprintf(stderr, "No pods found%s%s.\n", where, node);
+    (void)fprintf(stderr, "No %s found%s%s.\n", resource, where, node);
     return EXIT_CODE_OK;
 }
 
-static enum exit_code show(struct pod_list *list, struct session *session, struct error *err)
+static enum exit_code show(struct object_list *list, struct session *session, struct error *err)
 {
     const struct options *options = list->get->options;
     bool many_nodes;
@@ -191,7 +217,7 @@ static enum exit_code show(struct pod_list *list, struct session *session, struc
     board_sort(&list->board);
     print_list(list);
     if (count == 0) {
-        enum exit_code code = none_found(list->get, err);
+        enum exit_code code = none_found(list->get, list->resource, err);
         if (!options->watch || code != EXIT_CODE_OK)
             return code;
     }
@@ -201,12 +227,13 @@ static enum exit_code show(struct pod_list *list, struct session *session, struc
     return exit_code_of(err);
 }
 
-enum exit_code get_pods(const struct get *get, struct error *err)
+enum exit_code get_objects(const struct get *get, const struct resource *resource, struct error *err)
 {
     const struct options *options = get->options;
     const char *node = options->node != NULL ? options->node : "+";
-    struct object_id id = {.namespace = "+", .resource = "pods", .name = "+"};
-    struct pod_list list = {.get = get};
+    struct object_id id = {.namespace = "+", .name = "+"};
+    struct object_list list = {.get = get, .resource = resource->plural, .columns = columns_of(resource->plural)};
+    (void)snprintf(id.resource, sizeof(id.resource), "%s", resource->plural);
     list.board = (struct board){.root = options->root, .on_change = on_change, .ctx = &list};
     if (!options->all_namespaces)
         (void)snprintf(id.namespace, sizeof(id.namespace), "%s", options->ns);
