@@ -51,7 +51,7 @@ writes_done() {
     within 30 grep -q '^done$' "$OUT/followed"
     numbered "$OUT/followed" 1 500000
     [ "$(files r1)" = 8 ]
-    [ "$(du -sm "$(log_folder r1)" | cut -f1)" -le 40 ]
+    [ "$(du -sm "$(log_folder r1)" | cut -f1)" -le 60 ]
     tombstone r1
     wait $follower
     within 10 silent "$T/state/default/pods/r1"
@@ -118,4 +118,19 @@ writes_done() {
     after=$(switches)
     [ $((after - before)) -le 4 ] || { echo "$before $after"; return 1; }
     drop r5
+}
+
+@test "followed over the broker while it is rotated: every line once, in order" {
+    writer r6 60000
+    running r6
+    node env -u DAVIT_CONTROL davit logs r6 -f >"$OUT/followed" &
+    local follower=$!
+    within 10 node env -u DAVIT_CONTROL davit ping
+    sleep 1
+    touch "$OUT/go"
+    within 120 grep -q '^done$' "$OUT/followed"
+    numbered "$OUT/followed" 1 60000
+    tombstone r6
+    wait $follower
+    within 10 silent "$T/state/default/pods/r6"
 }
