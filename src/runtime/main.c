@@ -90,12 +90,14 @@ static void *open_plugin(struct host *host, const struct davit_runtime_plugin *p
     return ctx;
 }
 
-static void take_frames(struct frame_reader *reader, struct host *host, struct pool *pool)
+/* True: there was a call among them. */
+static bool take_frames(struct frame_reader *reader, struct host *host, struct pool *pool)
 {
     struct frame frame;
     struct davit_call *call;
     struct error err;
     const char *op;
+    bool called = false;
 
     while (frame_reader_next(reader, &frame, &err)) {
         op = json_get_text(frame.head, "op");
@@ -113,9 +115,11 @@ static void take_frames(struct frame_reader *reader, struct host *host, struct p
             end_broken(&err);
         frame_free(&frame);
         pool_submit(pool, call);
+        called = true;
     }
     if (err.code != ERROR_NONE)
         end_broken(&err);
+    return called;
 }
 
 static _Noreturn void serve(struct frame_reader *reader, struct host *host, struct pool *pool)
@@ -129,13 +133,14 @@ static _Noreturn void serve(struct frame_reader *reader, struct host *host, stru
     ssize_t got;
 
     for (;;) {
-        take_frames(reader, host, pool);
+        rested = !take_frames(reader, host, pool) && rested;
         int expires_ms = pool_expire(pool, clock_boot_ms());
         bool may_rest = expires_ms < 0 && !rested;
         int ready = poll(&parent, 1, may_rest ? MEM_REST_MS : expires_ms);
-        rested = ready == 0 && (rested || may_rest);
-        if (ready == 0 && may_rest)
+        if (ready == 0 && may_rest) {
             mem_rest();
+            rested = true;
+        }
         if (ready <= 0)
             continue;
         got = socket_receive(FRAME_CHILD_FD, buffer, READ_BYTES, fds, &fd_count);
