@@ -286,24 +286,32 @@ static void write_incarnation(const struct change *change, struct store_txn *txn
     store_put_incarnation(txn, &row);
 }
 
-void change_commit(struct change *change)
+/* What follows from it, by what is known now. */
+static void plan(struct change *change)
 {
     struct object *object = change->object;
-    struct core *core = change->core;
+    bool nothing_wanted = ruling_after(change).hash == NULL;
     change->uid[0] = '\0';
     change->ends = false;
     pod_free(mem_steal(&change->held));
     json_free(mem_steal(&change->previous));
-    object->committing = true;
     if (change->restart)
         plan_restart(change);
     else
         plan_incarnation(change);
-    change->purge = change->restart ? 0 : claims_plan(change, ruling_after(change).hash != NULL);
-    object->replacing = change->uid[0] != '\0' || change->ends;
+    change->purge = change->restart ? 0 : claims_plan(change, !nothing_wanted);
     if (change->uid[0] != '\0' && !change->restart)
-        change->previous = collect_ids(core, object);
-    change->forgets = object->memo != NULL && ruling_after(change).hash == NULL;
+        change->previous = collect_ids(change->core, object);
+    change->forgets = object->memo != NULL && nothing_wanted;
+}
+
+void change_commit(struct change *change)
+{
+    struct object *object = change->object;
+    struct core *core = change->core;
+    plan(change);
+    object->committing = true;
+    object->replacing = change->uid[0] != '\0' || change->ends;
     struct store_txn *txn = store_begin(core->store);
     if (!change->restart)
         write_slot(change, txn);

@@ -23,6 +23,7 @@ const struct json *runtime_claims_called(const struct core *core, const struct o
 bool runtime_calls_for(const struct core *core, const char *uid);
 /* Asks what exists, when that is due. Returns when the next look is due (boot ms); 0: the host is not there. */
 uint64_t runtime_look(struct core *core);
+void runtime_listed(struct core *core, const struct frame_view *frame); /* its answer */
 void runtime_opened(struct core *core, const struct frame_view *frame);
 void runtime_refused(struct core *core, const struct frame_view *frame);
 void runtime_result(struct core *core, const struct frame_view *frame);

@@ -130,6 +130,17 @@ static bool connect_first(const struct pod_view *view, uint64_t now, struct pod_
     return true;
 }
 
+/* Its back-off, or that of a call that failed. */
+static bool is_due(const struct container_memory *memory, uint64_t now, struct pod_next *next)
+{
+    uint64_t due = restart_due_boot_ms(memory), failed_until = restart_failed_until_ms(memory);
+    if (due < memory->retry_boot_ms)
+        due = memory->retry_boot_ms;
+    if (now < due)
+        step_wake(next, now < failed_until && failed_until < due ? failed_until : due);
+    return now >= due;
+}
+
 static bool create_next(const struct pod_view *view, size_t index, const struct instance *newest, uint64_t now,
                         struct pod_next *next)
 {
@@ -137,14 +148,8 @@ static bool create_next(const struct pod_view *view, size_t index, const struct 
     bool again = pod_role(view->pod, index) == ROLE_INIT && memory->last.exit_code == 0; /* the last boot's does not count */
     if (memory->ended >= 0 && !again && !container_restarts(view->pod, index, &memory->last))
         return false;
-    uint64_t due = restart_due_boot_ms(memory);
-    if (due < memory->retry_boot_ms)
-        due = memory->retry_boot_ms;
-    if (now < due) {
-        uint64_t failed_until = restart_failed_until_ms(memory);
-        step_wake(next, now < failed_until && failed_until < due ? failed_until : due);
+    if (!is_due(memory, now, next))
         return false;
-    }
     const struct image_verdict *image = &view->images[index].verdict;
     if (image->wake_ms != 0)
         step_wake(next, image->wake_ms);

@@ -129,6 +129,17 @@ static void answer(struct sim *sim, struct event *event)
     pump(sim);
 }
 
+static void operate(struct sim *sim, struct call *call, const struct operation *operation)
+{
+    bool fails = operation->may_fail && !sim->calm && sim_chance(sim, sim->temper.call_fails);
+    /* It failed, and yet it was done: a plugin that timed out says so, too. */
+    bool done = !fails || sim_chance(sim, 300) ? operation->run(sim, call) : false;
+    if (fails && !done && strcmp(call->name, "create") == 0 && sim_chance(sim, 300))
+        device_half_create(sim, call);
+    call->ok = done && !fails;
+    call->reason = fails ? "failed" : "notFound";
+}
+
 /* What the call does, some time between its beginning and its answer. */
 static void effect(struct sim *sim, struct call *call)
 {
@@ -143,19 +154,11 @@ static void effect(struct sim *sim, struct call *call)
         call->answer = is_command ? mem_strdup("{\"exitCode\":0}") : health_exec(sim, call->document);
         return;
     }
-    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
-        const struct operation *operation = &operations[i];
-        if (strcmp(operation->name, call->name) != 0)
-            continue;
-        bool fails = operation->may_fail && !sim->calm && sim_chance(sim, sim->temper.call_fails);
-        /* It failed, and yet it was done: a plugin that timed out says so, too. */
-        bool done = !fails || sim_chance(sim, 300) ? operation->run(sim, call) : false;
-        if (fails && !done && strcmp(call->name, "create") == 0 && sim_chance(sim, 300))
-            device_half_create(sim, call);
-        call->ok = done && !fails;
-        call->reason = fails ? "failed" : "notFound";
-        return;
-    }
+    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++)
+        if (strcmp(operations[i].name, call->name) == 0) {
+            operate(sim, call, &operations[i]);
+            return;
+        }
     sim_fail(sim, "orders", "the runtime host is asked for \"%s\"", call->name);
 }
 

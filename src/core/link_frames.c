@@ -1,0 +1,162 @@
+/* What davit-link says: connections, messages, the end of the flood, our own presence. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "core/core.h"
+#include "core/inbox.h"
+#include "core/report.h"
+#include "protocol/topic.h"
+
+static void link_connected(struct core *core, const struct json *head)
+{
+    struct link_state *link = &core->link;
+    link->connected = true;
+    link->packet_limit = (size_t)json_get_integer(head, "maximumPacketSize", 0);
+    link->flood_over = false;
+    link->truncated = false;
+    link->problem[0] = '\0';
+    core_new_uid(core, link->nonce);
+    link->sync_due_ms = core_boot_ms(core) + LIMIT_SYNC_MS;
+    log_info("connected to the broker (MQTT %s)", json_get_integer(head, "version", 5) == 5 ? "5" : "3.1.1");
+    AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, "sync", NULL);
+    /* Objects are told again when the flood is over, and it is known what the broker holds: once, not twice. */
+    report_presence(core, true);
+    core->told_node_state[0] = '\0';
+    core->told_node_status[0] = '\0';
+    core->node_dirty = true;
+    outbox_first(core->outbox, topic, link->nonce);
+    outbox_connected(core->outbox, json_get_integer(head, "receiveMaximum", 0));
+    requests_connected(core);
+}
+
+static void link_disconnected(struct core *core, const char *why)
+{
+    /* Here and not with the next `connected`: the first documents of its flood may come before that. */
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        for (size_t i = 0; i < object->slot_count; i++)
+            object->slots[i].retained = RETAINED_UNKNOWN;
+    if (core->link.connected || core->link.problem[0] == '\0')
+        log_warn("no connection to the broker: %s", why);
+    snprintf(core->link.problem, sizeof(core->link.problem), "%.250s", why);
+    core->link.connected = false;
+    core->link.sync_due_ms = 0;
+    outbox_disconnected(core->outbox);
+}
+
+static void link_sync(struct core *core, const struct frame_view *frame)
+{
+    struct link_state *link = &core->link;
+    if (frame->body == NULL || strcmp(frame->body, link->nonce) != 0 || link->flood_over)
+        return;
+    link->flood_over = true;
+    link->sync_due_ms = 0;
+    link->truncated = false;
+    inbox_flood_over(core);
+    report_again(core);
+}
+
+/* Our own presence, said by the broker: a late will of an earlier connection, or another node with our name. */
+static void link_presence(struct core *core, const struct frame_view *frame)
+{
+    struct error ignored; /* what is no JSON is not our presence: said again too */
+    AUTO_JSON struct json *said = json_parse(frame->body != NULL ? frame->body : "", frame->body_len, &ignored);
+    const char *session = json_get_text(said, "session");
+    bool ours = session != NULL && strcmp(session, core->link.session) == 0;
+    /* Said by the next settle, and at most so often: two nodes with one name would answer each other for ever. */
+    core->link.presence_owed = !ours || !json_get_boolean(said, "online", false);
+}
+
+static void link_message(struct core *core, const struct frame_view *frame)
+{
+    const char *text = json_get_text(frame->head, "topic");
+    int64_t seq = json_get_integer(frame->head, "seq", -1);
+    struct topic topic;
+    struct error ignored = { .message = "" }; /* inbox_message tells of it */
+    if (seq >= 0) {
+        seq += core->link.base_seq;
+        core->link.last_seq = seq;
+    }
+    if (text == NULL) {
+        log_warn("the link sent a message without a topic");
+        return;
+    }
+    bool known = topic_parse(core->config->root, core->config->node, text, &topic, &ignored);
+    if (topic.kind == TOPIC_REQUEST) {
+        if (known)
+            requests_message(core, &topic, frame, seq);
+        else
+            requests_misdirected(core, text, ignored.message, seq);
+        return;
+    }
+    if (known && topic.kind == TOPIC_SYNC)
+        link_sync(core, frame);
+    else if (known && topic.kind == TOPIC_PRESENCE)
+        link_presence(core, frame);
+    else {
+        inbox_message(core, text, frame->body != NULL ? frame->body : "", frame->body_len,
+                      !json_get_boolean(frame->head, "retain", false), seq);
+        return;
+    }
+    inbox_taken(core, seq);
+}
+
+static void link_published(struct core *core, const struct json *head)
+{
+    /* Sending it again would not help. The others come again with the next connection. */
+    static const struct {
+        const char *reason;
+        const char *remedy;
+    } final[] = { { "PacketTooLarge", "raise the broker's maximum packet size" },
+                  { "Refused", "check what the broker's ACL lets this node publish" } };
+    const char *reason = json_get_text(head, "reason");
+    bool done = json_get_boolean(head, "ok", false);
+    for (size_t i = 0; !done && reason != NULL && i < sizeof(final) / sizeof(final[0]); i++)
+        if (strcmp(reason, final[i].reason) == 0) {
+            done = true;
+            snprintf(core->link.problem, sizeof(core->link.problem), "the broker did not take a message (%s): %s", reason,
+                     final[i].remedy);
+            log_error("%s", core->link.problem);
+            core->node_dirty = true;
+        }
+    outbox_published(core->outbox, json_get_integer(head, "id", 0), done);
+}
+
+void core_link_frame(struct core *core, const struct frame_view *frame)
+{
+    const char *op = json_get_text(frame->head, "op");
+    if (op == NULL) {
+        log_warn("the link sent a frame without an op");
+        return;
+    }
+    if (strcmp(op, "message") == 0) {
+        link_message(core, frame);
+    } else if (strcmp(op, "published") == 0) {
+        link_published(core, frame->head);
+    } else if (strcmp(op, "connected") == 0) {
+        link_connected(core, frame->head);
+    } else if (strcmp(op, "disconnected") == 0) {
+        const char *why = json_get_text(frame->head, "reason");
+        link_disconnected(core, why != NULL ? why : "the link did not say why");
+    } else if (strcmp(op, "refused-subscription") == 0) {
+        const char *topic = json_get_text(frame->head, "topic");
+        core_event(core, NULL, true, "SubscriptionRefused", "the broker refuses %.200s: check its ACL",
+                   topic != NULL ? topic : "a topic");
+    } else {
+        log_warn("the link said \"%.60s\", which is not understood", op);
+    }
+}
+
+void core_link_down(struct core *core, const char *why)
+{
+    /* What this one waits for, the next one never asked. */
+    core->link.base_seq = core->link.last_seq;
+    link_disconnected(core, why);
+}
+
+void core_farewell(struct core *core)
+{
+    report_presence(core, false);
+}
