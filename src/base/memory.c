@@ -2,13 +2,11 @@
 
 #include "base/memory.h"
 
-#include <link.h>
 #include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 static void *mem_need(void *memory)
 {
@@ -72,25 +70,7 @@ char *mem_printf(const char *format, ...)
     return mem_need(len < 0 ? NULL : text);
 }
 
-static int drop_code(struct dl_phdr_info *object, size_t size, void *unused)
-{
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-
-    (void)size;
-    (void)unused;
-    for (size_t i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
-        uintptr_t begin = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
-        uintptr_t end = object->dlpi_addr + part->p_vaddr + part->p_filesz;
-
-        if (part->p_type == PT_LOAD && (part->p_flags & PF_W) == 0 && end > begin)
-            madvise((void *)begin, end - begin, MADV_DONTNEED);
-    }
-    return 0;
-}
-
 void mem_rest(void)
 {
     malloc_trim(0);
-    dl_iterate_phdr(drop_code, NULL);
 }

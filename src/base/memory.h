@@ -17,8 +17,7 @@ void *mem_dup(const void *data, size_t len);      /* one NUL behind it */
 char *mem_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define MEM_REST_MS 10000
-/* Gives back what a busy moment needed: free parts of the heap, and the pages of code that were touched, which are there
- * again when they are called. For a process that has had nothing to do for MEM_REST_MS.
+/* Gives back the free parts of the heap that a busy moment needed. For a process that has had nothing to do for MEM_REST_MS.
  */
 void mem_rest(void);
 

@@ -121,7 +121,12 @@ void accepted_taken(struct sim *sim, const struct message *message)
         !source_is_configured(sim, source))
         return;
     const struct slot_seen *slot = &sim->seen[pod].slots[source];
-    if (!slot->filled || slot->content != content)
+    if (slot->filled && slot->content == content)
+        return;
+    /* The disk refused it: it is tried again, and lost if davitd ends before that. */
+    if (sim->disk_full && sim->lie == LIE_NONE)
+        sim->operator.slots[pod][source].doubtful = true;
+    else
         sim_fail(sim, "durable", "a live document of p%d (%s) without a generation is taken, and not on the disk", pod,
                  sim_source_word(source));
 }
