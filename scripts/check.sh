@@ -132,7 +132,9 @@ suite_sim() {
 # firewall rules do not meet.
 suite_flow() {
     local file names=()
-    for file in tests/flow/*.bats; do
+    # The largest first: what begins last is short.
+    # shellcheck disable=SC2045 # names without blanks
+    for file in $(ls -S tests/flow/*.bats 2>/dev/null || echo none); do
         [ -e "$file" ] || { echo 'Bail out! there are no flow tests' >"$logs/flow.log"; count "$logs/flow.log" 1; return; }
         names+=("flow-$(basename "$file" .bats)")
         while [ "$(jobs -rp | wc -l)" -ge 2 ]; do

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "cli/choice.h"
 #include "cli/control.h"
 #include "cli/exec_remote.h"
 #include "cli/remote.h"
@@ -119,20 +120,6 @@ static bool begin(struct session *session, struct error *err)
     return good;
 }
 
-static void tell_choice(const struct session *session, const struct json *begun)
-{
-    const struct json *names = json_get(begun, "containers");
-    const char *separator = "";
-    if (session->client->quiet || session->client->options->container != NULL || json_size(names) < 2)
-        return;
-    (void)fprintf(stderr, "Defaulted container \"%s\" out of: ", json_get_text(begun, "container"));
-    JSON_EACH(name, names) {
-        (void)fprintf(stderr, "%s%s", separator, json_text(name));
-        separator = ", ";
-    }
-    (void)fputc('\n', stderr);
-}
-
 static bool take_frame(struct session *session, struct frame *frame, struct error *err)
 {
     const char *op = json_get_text(frame->head, "op");
@@ -143,7 +130,8 @@ static bool take_frame(struct session *session, struct frame *frame, struct erro
     if (op == NULL || strcmp(op, "begun") != 0 || session->begun)
         return true;
     session->begun = true;
-    tell_choice(session, frame->head);
+    if (!session->client->quiet)
+        choice_tell(session->client->options, frame->head);
     return !session->client->tty || terminal_make_raw(session->client->in, err);
 }
 

@@ -9,7 +9,7 @@
 
 #include "base/base64.h"
 #include "base/memory.h"
-#include "cli/logs.h"
+#include "cli/choice.h"
 #include "cli/remote.h"
 #include "cli/terminal.h"
 #include "protocol/request.h"
@@ -52,7 +52,7 @@ static void take_chunk(void *ctx, const struct json *chunk)
     else if (!running->begun) {
         running->begun = true;
         if (!client->quiet)
-            logs_tell_choice(client->options, chunk);
+            choice_tell(client->options, chunk);
         if (client->tty && terminal_make_raw(client->in, &running->failed))
             running->failed.code = ERROR_NONE;
     }

@@ -8,7 +8,5 @@
 
 enum exit_code logs_local(const struct options *options, const char *pod, const struct log_flags *flags, struct error *err);
 enum exit_code logs_remote(const struct options *options, const char *pod, const struct log_flags *flags, struct error *err);
-/* As kubectl says it, where a pod has more than one container and none was named. */
-void logs_tell_choice(const struct options *options, const struct json *answer);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/rotated.h"
+#include "cli/choice.h"
 #include "cli/control.h"
 #include "cli/logs.h"
 #include "protocol/log_lines.h"
@@ -101,7 +102,7 @@ enum exit_code logs_local(const struct options *options, const char *pod, const 
     if (answer == NULL)
         return exit_code_of(err);
     following.answer = answer;
-    logs_tell_choice(options, answer);
+    choice_tell(options, answer);
     rotated_skip_before(&following.files, following.cutter.pick.since_ms);
     if (flags->tail >= 0 && !rotated_seek_tail(&following.files, flags->tail, log_line_ends, err))
         return exit_code_of(err);

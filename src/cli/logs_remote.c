@@ -6,6 +6,7 @@
 
 #include "base/base64.h"
 #include "base/memory.h"
+#include "cli/choice.h"
 #include "cli/logs.h"
 #include "cli/remote.h"
 
@@ -23,7 +24,7 @@ static void print_chunk(void *ctx, const struct json *chunk)
     size_t len = text != NULL ? strlen(text) : 0;
     if (!printing->told && json_get(chunk, "containers") != NULL) {
         printing->told = true;
-        logs_tell_choice(printing->options, chunk);
+        choice_tell(printing->options, chunk);
     }
     if (text == NULL && base64 != NULL && base64_decode(base64, strlen(base64), &bytes, &len))
         text = bytes;

@@ -1,24 +1,8 @@
 /* davit logs: what a container wrote. kubectl's flags and words. */
 #include "config.h"
 
-#include <stdio.h>
-
 #include "cli/logs.h"
 #include "cli/remote.h"
-
-void logs_tell_choice(const struct options *options, const struct json *answer)
-{
-    const struct json *names = json_get(answer, "containers");
-    const char *separator = "";
-    if (options->container != NULL || json_size(names) < 2)
-        return;
-    (void)fprintf(stderr, "Defaulted container \"%s\" out of: ", json_get_text(answer, "container"));
-    JSON_EACH(name, names) {
-        (void)fprintf(stderr, "%s%s", separator, json_text(name));
-        separator = ", ";
-    }
-    (void)fputc('\n', stderr);
-}
 
 enum exit_code verb_logs(const struct options *options, struct error *err)
 {

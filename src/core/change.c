@@ -290,7 +290,7 @@ static void write_incarnation(const struct change *change, struct store_txn *txn
 static void plan(struct change *change)
 {
     struct object *object = change->object;
-    bool nothing_wanted = ruling_after(change).hash == NULL;
+    bool nothing_wanted = !change->restart && ruling_after(change).hash == NULL;
     change->uid[0] = '\0';
     change->ends = false;
     pod_free(mem_steal(&change->held));

@@ -119,7 +119,7 @@ set_of() {
             template: {metadata: {labels: {app: $name}}, spec: {terminationGracePeriodSeconds: 0, volumes: [{name: "out", hostPath: {path: $out}}],
                 containers: [{name: "main", image: "demo:1", volumeMounts: [{name: "out", mountPath: "/out"}, {name: "data", mountPath: "/data"}],
                     command: ["sh", "-c", "echo $(hostname) >>/out/begun; hostname >>/data/was; exec sleep \($m)"]}]}},
-            volumeClaimTemplates: [{metadata: {name: "data"}, spec: {resources: {requests: {storage: "1Gi"}}}}]}} | '"${3:-.}"
+            volumeClaimTemplates: [{metadata: {name: "data"}, spec: {accessModes: ["ReadWriteOnce"], resources: {requests: {storage: "1Gi"}}}}]}} | '"${3:-.}"
 }
 
 @test "a StatefulSet begins in order, each with a claim of its own" {

@@ -438,3 +438,20 @@ void kit_say(struct corekit *kit, const char *topic, char *document_taken, bool 
     AUTO_FREE char *document = document_taken;
     kit_message(kit, topic, document, retained, NO_SEQ);
 }
+
+void kit_exit_of(struct corekit *kit, const char *pod, int64_t code)
+{
+    JSON_EACH(instance, kit->instances)
+        if (strcmp(json_get_text(instance, "state"), "running") == 0 && (pod == NULL || strcmp(json_get_text(instance, "pod"), pod) == 0)) {
+            AUTO_FREE char *key = mem_strdup(json_key(instance));
+            end_instance(kit, key, code);
+            kit_settle(kit);
+            return;
+        }
+    fail_msg("%s does not run", pod != NULL ? pod : "nothing: it");
+}
+
+void kit_exit(struct corekit *kit, int64_t code)
+{
+    kit_exit_of(kit, NULL, code);
+}

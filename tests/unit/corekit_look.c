@@ -60,23 +60,6 @@ static bool runs(const struct json *instance)
     return strcmp(json_get_text(instance, "state"), "running") == 0;
 }
 
-void kit_exit_of(struct corekit *kit, const char *pod, int64_t code)
-{
-    JSON_EACH(instance, kit->instances)
-        if (runs(instance) && (pod == NULL || strcmp(json_get_text(instance, "pod"), pod) == 0)) {
-            AUTO_FREE char *key = mem_strdup(json_key(instance));
-            end_instance(kit, key, code);
-            kit_settle(kit);
-            return;
-        }
-    fail_msg("%s does not run", pod != NULL ? pod : "nothing: it");
-}
-
-void kit_exit(struct corekit *kit, int64_t code)
-{
-    kit_exit_of(kit, NULL, code);
-}
-
 char *kit_running_names(const struct corekit *kit)
 {
     AUTO_JSON struct json *names = json_new_object();
@@ -86,7 +69,8 @@ char *kit_running_names(const struct corekit *kit)
         if (runs(instance))
             json_set_boolean(names, json_get_text(instance, "pod"), true);
     AUTO_FREE char *sorted = json_print_canonical(names);
-    AUTO_JSON struct json *again = parse(sorted);
+    struct error err;
+    AUTO_JSON struct json *again = json_parse(sorted, strlen(sorted), &err);
     JSON_EACH(name, again)
         strbuf_printf(&text, "%s ", json_key(name));
     return strbuf_steal(&text);

@@ -3,7 +3,7 @@
 
 #define TEMPLATE(image) "\"template\":{\"metadata\":{\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":[{\"name\":\"a\",\"image\":\"" image "\"}]}}"
 #define SET(more, image) "\"serviceName\":\"nginx\"," more TEMPLATE(image)
-#define CLAIMS "\"volumeClaimTemplates\":[{\"metadata\":{\"name\":\"www\"},\"spec\":{\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}],"
+#define CLAIMS "\"volumeClaimTemplates\":[{\"metadata\":{\"name\":\"www\"},\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],\"resources\":{\"requests\":{\"storage\":\"1Gi\"}}}}],"
 #define DEMO1 "docker.io/library/demo:1"
 #define DEMO2 "docker.io/library/demo:2"
 #define ID1 "sha256:1111111111111111111111111111111111111111111111111111111111111111"

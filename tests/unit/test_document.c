@@ -179,7 +179,7 @@ static void what_excludes_each_other_is_refused(void **state)
         { POD_OF("{\"containers\":[{\"name\":\"web\",\"image\":\"a\",\"volumeDevices\":[{\"name\":\"d\",\"devicePath\":\"/dev/x\"}]}],"
                  "\"volumes\":[{\"name\":\"d\",\"hostPath\":{\"path\":\"/dev/null\"}}],\"hostUsers\":false}"), "volumeDevices" },
         { POD_OF("{\"containers\":[" WEB "],\"volumes\":[{\"name\":\"t\",\"emptyDir\":{},\"image\":"
-                 "{\"reference\":\"tool:1\"}}]}"), "more than one source" },
+                 "{\"reference\":\"tool:1\"}}]}"), "more than 1 volume type" },
     };
     (void)state;
     for (size_t i = 0; i < sizeof(pods) / sizeof(pods[0]); i++) {

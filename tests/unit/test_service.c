@@ -177,7 +177,7 @@ static void what_is_wrong_is_named(void **state)
         const char *spec, *message;
     } cases[] = {
         { "{}", "spec.ports is required" },
-        { "{\"ports\":[{\"port\":0}]}", "spec.ports[0].port must be between 1 and 65535" },
+        { "{\"ports\":[{\"port\":0}]}", "spec.ports[0].port: Invalid value: 0: must be between 1 and 65535, inclusive" },
         { "{\"ports\":[{\"port\":1},{\"port\":2}]}", "spec.ports[0].name is required where there are several ports" },
         { "{\"ports\":[{\"name\":\"a\",\"port\":1},{\"name\":\"a\",\"port\":2}]}", "spec.ports[1] is there twice: by its name, or by protocol and port" },
         { "{\"ports\":[{\"name\":\"a\",\"port\":1},{\"name\":\"b\",\"port\":1}]}", "spec.ports[1] is there twice: by its name, or by protocol and port" },
