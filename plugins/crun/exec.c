@@ -14,6 +14,7 @@
 #include "spawn.h"
 #include "tree.h"
 
+#define PIPE_BYTES (64 * 1024) /* what a pipe can hold: the rest came behind the end */
 #define OUTPUT_BYTES 10240 /* Kubernetes: of a probe's output */
 
 /* Reads until the command has ended (its children may hold the pipe), or the time is over. */
@@ -38,7 +39,8 @@ static bool collect(int out, int pidfd, int cancel_fd, uint64_t due_ms, struct s
         if (got > 0)
             strbuf_add_bytes(output, data, (size_t)got);
     }
-    for (ssize_t got; open && (got = read(out, data, sizeof(data))) > 0;)
+    size_t left = PIPE_BYTES;
+    for (ssize_t got; open && left > 0 && (got = read(out, data, sizeof(data))) > 0; left -= (size_t)got < left ? (size_t)got : left)
         strbuf_add_bytes(output, data, (size_t)got);
     return true;
 }

@@ -104,7 +104,8 @@ bool pod_release(const struct crun *crun, const char *uid, bool users_too, struc
     if (!shared_release(crun, uid, users_too, err))
         return false;
     cgroup_remove_pod(crun, uid);
-    return namespace_remove(netns, err) && volume_release(crun, uid, err) &&
+    AUTO_FREE char *run = mem_printf("%s/pods/%s", crun->run_dir, uid);
+    return namespace_remove(netns, err) && volume_release(crun, uid, err) && file_remove_tree(run, err) &&
            remove_logs(crun, uid, err) && file_remove_tree(folder, err);
 }
 

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "spawn.h"
 
@@ -43,5 +44,10 @@ bool unit_stop(const char *unit, struct error *err)
 {
     const char *const argv[] = {SYSTEMCTL, "stop", unit, NULL};
 
-    return spawn_run(argv, -1, err) || error_wrap(err, "systemctl stop %s", unit);
+    AUTO_FREE char *set = mem_printf("/run/systemd/system.control/%s.d", unit); /* set-property's, which nobody else removes */
+    struct error ignored;
+    bool good = spawn_run(argv, -1, err) || error_wrap(err, "systemctl stop %s", unit);
+
+    (void)!file_remove_tree(set, &ignored);
+    return good;
 }

@@ -226,7 +226,7 @@ bool volume_release(const struct crun *crun, const char *uid, struct error *err)
 
     volume_unmount(volumes);
     rootfs_unmount_images(images);
-    return file_remove_tree(pod, err);
+    return file_remove_tree(volumes, err) && file_remove_tree(images, err);
 }
 
 bool volume_update(const struct crun *crun, const char *uid, const struct json *volumes, int64_t group, struct error *err)

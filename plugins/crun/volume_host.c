@@ -153,7 +153,9 @@ static bool open_as(size_t type, const struct host_path *host, int *out, struct 
             return false;
     }
     if (fd < 0)
-        return error_set_errno(err, errno, "hostPath type check failed: %s is not %s", host->path, host_types[type].word);
+        return errno == ENOENT ? error_set(err, ERROR_CONFLICT, "hostPath type check failed: %s is not %s", host->path,
+                                           host_types[type].word)
+                               : error_set_errno(err, errno, "cannot open %s", host->path);
     *out = fd;
     if (!is_allowed(host, fd, err))
         return false;

@@ -54,6 +54,8 @@ static _Noreturn void hold(const struct holder *holder)
     bool good = holder->userns >= 0 ? setns(holder->userns, CLONE_NEWUSER) == 0 : unshare(CLONE_NEWUSER) == 0;
     if (good && holder->kind != 0)
         good = unshare(holder->kind) == 0 && (holder->kind != CLONE_NEWNET || set_loopback_up());
+    /* It has more rights now, in there, than who made it may have: else that one could not see its namespaces. */
+    prctl(PR_SET_DUMPABLE, 1);
     int failed = good ? 0 : errno;
     if (write(holder->ready[1], &failed, sizeof(failed)) == sizeof(failed) && good)
         pause();

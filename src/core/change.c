@@ -7,6 +7,7 @@
 #include "core/claims.h"
 #include "core/collect.h"
 #include "core/inbox.h"
+#include "core/owners.h"
 #include "core/reconcile.h"
 #include "core/restart.h"
 
@@ -17,7 +18,9 @@ static struct slot_key change_key(const struct change *change)
 
 static bool is_before(const struct slot *slot, const struct change *change)
 {
-    return slot->source < change->source || (slot->source == change->source && slot->rank < change->rank);
+    if (slot->source != change->source || slot->rank != change->rank)
+        return slot->source < change->source || (slot->source == change->source && slot->rank < change->rank);
+    return strcmp(slot->group, change->group) < 0; /* of two owners, the same rules after a restart */
 }
 
 /* What rules, as far as it matters to an incarnation. */
@@ -302,7 +305,8 @@ static void plan(struct change *change)
     change->purge = change->restart ? 0 : claims_plan(change, !nothing_wanted);
     if (change->uid[0] != '\0' && !change->restart)
         change->previous = collect_ids(change->core, object);
-    change->forgets = object->memo != NULL && nothing_wanted;
+    /* Its first memo may be on its way. */
+    change->forgets = nothing_wanted && (object->memo != NULL || (owners_is_one(object) && object->saving));
 }
 
 void change_commit(struct change *change)

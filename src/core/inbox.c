@@ -57,13 +57,15 @@ static bool key_of_topic(const struct core *core, const struct topic *topic, str
 static void refuse(struct core *core, struct object *object, const struct slot_key *key, const struct refusal *refusal)
 {
     bool again = object_refused_in(object, key) && strcmp(object->refusal.message, refusal->message) == 0;
+    bool same = again && object->refusal.generation == refusal->generation;
     object->refused = true;
     object->refused_source = key->source;
     object->refused_rank = key->rank;
     object->refusal = *refusal;
     if (!again)
         core_event(core, object, true, refusal->reason, "%s", refusal->message);
-    core_touch(core, object);
+    if (!same) /* an owner fills again at each step, and is touched by what its child says */
+        core_touch(core, object);
 }
 
 static void mark_retained(struct core *core, struct object *object, const struct slot_key *key, enum retained retained)

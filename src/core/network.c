@@ -209,6 +209,8 @@ static void say_everything(struct core *core)
         const struct pod *pod = object_wanted(object);
         if (run == NULL || run->count == 0 || network_view(core, object, pod) == NULL || !network_has(core, object->uid))
             continue;
+        if (run->connected && object->network.state == NETWORK_WANTED)
+            object->network.state = NETWORK_READY; /* it runs in it */
         send_question(core, NULL, object->uid, false, attach_head(core, object->uid, pod));
     }
 }

@@ -100,6 +100,14 @@ struct slot *object_slot(const struct object *object, const struct slot_key *key
     return NULL;
 }
 
+/* In the order of ruling; of two owners by their names, so that it is the same after a restart. */
+static bool is_before(const struct slot *slot, const struct slot_key *key)
+{
+    if (slot->source != key->source)
+        return slot->source < key->source;
+    return slot->rank != key->rank ? slot->rank < key->rank : strcmp(slot->group, key->group) < 0;
+}
+
 struct slot *object_slot_make(struct object *object, const struct slot_key *key)
 {
     struct slot *slot = object_slot(object, key);
@@ -107,8 +115,7 @@ struct slot *object_slot_make(struct object *object, const struct slot_key *key)
         return slot;
     object->slots = mem_resize(object->slots, object->slot_count + 1, sizeof(*object->slots));
     size_t at = 0;
-    while (at < object->slot_count && (object->slots[at].source < key->source ||
-                                       (object->slots[at].source == key->source && object->slots[at].rank < key->rank)))
+    while (at < object->slot_count && is_before(&object->slots[at], key))
         at++;
     memmove(&object->slots[at + 1], &object->slots[at], (object->slot_count - at) * sizeof(*object->slots));
     object->slot_count++;

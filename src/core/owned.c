@@ -118,7 +118,7 @@ const char *owned_problem(const struct core *core, const struct object *child, c
         *message = "this node knows as many objects as it may";
         return "TooManyObjects";
     }
-    if (child != NULL && object_refused_in(child, &key) && slot == NULL) {
+    if (child != NULL && object_refused_in(child, &key)) {
         *message = child->refusal.message;
         return child->refusal.reason;
     }
@@ -134,21 +134,13 @@ struct owner_told owned_told(const struct object *owner, const char *source)
     const struct slot *ruling = object_ruling(owner);
     return (struct owner_told){ .id = &owner->id, .uid = json_get_text(owner->memo, "uid"),
                                 .generation = ruling->generation, .source = source, .accepted_ms = ruling->accepted_ms,
-                                .ignored = &ruling->ignored };
+                                .ignored = &ruling->ignored, .refusal = owner->refused ? &owner->refusal : NULL };
 }
 
 void owned_tell(struct core *core, struct object *owner, const struct owner_told *told, struct json *state,
                 struct json *status)
 {
-    if (told->described != NULL) {
-        *told->described = json_copy(status);
-        json_free(state);
-        return;
-    }
-    report_tell(core, "state", &owner->id, state, true, owner->told_state);
-    report_tell(core, "status", &owner->id, status, false, owner->told_status);
-    json_free(owner->summary);
-    owner->summary = state;
+    report_both(core, owner, state, json_copy(status), told->described);
 }
 
 /* ---- memos */

@@ -91,7 +91,7 @@ static void look_at_child(struct core *core, const struct object *owner, const s
     replica->available = owned_is_available(core, child, replicas_min_ready_ms(spec), &wake_ms) && is_settled(child, slot);
     if (wake_ms != 0 && (survey->wake_ms == 0 || wake_ms < survey->wake_ms))
         survey->wake_ms = wake_ms;
-    if (wanted && problem == NULL)
+    if (wanted && object_ruling(child) == slot) /* what runs counts, whatever was refused */
         count_child(child, replica, survey);
 }
 

@@ -58,7 +58,7 @@ bool owners_replaces(const struct object *object)
 
 bool owners_is_told(const struct object *object)
 {
-    return owners_is_one(object) && owned_spec(object) != NULL && !object->refused;
+    return owners_is_one(object) && owned_spec(object) != NULL;
 }
 
 void owners_tell(struct core *core, struct object *object, struct json **described)

@@ -253,6 +253,8 @@ static void renew(struct core *core, struct object *object, const char *hash, co
     struct store_txn *txn = store_begin(core->store);
     store_put_incarnation(txn, &(struct incarnation_row){ .id = object->id, .uid = saving->uid, .hash = saving->hash,
                                                           .created_ms = saving->created_ms, .previous = previous });
+    if (object->replaces || strcmp(object->restart_uid, object->uid) == 0)
+        store_delete_restart(txn, object->uid);
     network_assign(core, saving->uid, object_ruling(object)->pod, txn);
     store_commit(txn, renewed, saving);
 }
@@ -350,7 +352,8 @@ static bool carry_out(struct core *core, struct object *object, const struct pod
         save_memory(core, object, &action->remember);
         break;
     case POD_OVER:
-        save_over(core, object, &action->end);
+        if (!object->replacing) /* its row would come behind that of the next one */
+            save_over(core, object, &action->end);
         break;
     case POD_CONNECT:
     case POD_DISCONNECT:

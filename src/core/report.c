@@ -48,6 +48,8 @@ void report_both(struct core *core, struct object *object, struct json *state, s
     } else {
         report_tell(core, "state", &object->id, state, true, object->told_state);
         report_tell(core, "status", &object->id, status, false, object->told_status);
+        json_free(object->summary);
+        object->summary = mem_steal(&state);
     }
     json_free(state);
     json_free(status);

@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "core/change.h"
-#include "core/owners.h"
+#include "core/owned.h"
 #include "core/request_verbs.h"
 #include "core/restart.h"
 #include "protocol/replicas.h"
@@ -103,7 +103,7 @@ void restart_mark(struct core *core, const char *uid, bool made)
 {
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
         if (strcmp(object->uid, uid) == 0) {
-            object->replaces = made;
+            object->replaces = object->replaces || made;
             if (!made)
                 memcpy(object->restart_uid, object->uid, sizeof(object->restart_uid));
         }
@@ -114,16 +114,24 @@ static void mark_all(struct core *core, struct request_call *call, const struct 
     struct marking *marking = mem_alloc(sizeof(*marking));
     struct rollout_rule rule;
     replicas_rule(owner, &rule);
+    if (rule.paused || rule.on_delete) {
+        requests_fail(core, call->serial, "InvalidRequest", "%s is paused, or updated OnDelete: restart its pods by their names",
+                      call->object.name);
+        return;
+    }
+    AUTO_FREE char *group = mem_printf("%s/%s", call->object.resource, call->object.name);
     struct store_txn *txn = store_begin(core->store);
     marking->core = core;
     marking->serial = call->serial;
     marking->owner = call->object;
     marking->uids = mem_array(rule.wanted + 1, sizeof(*marking->uids));
-    for (size_t place = 0; place < rule.wanted; place++) {
+    for (size_t place = rule.is_set ? rule.partition : 0; place < rule.wanted; place++) {
         struct object_id id;
         replicas_child_id(&call->object, owner, place, &id);
         const struct object *child = objects_find(&core->objects, &id);
-        if (child == NULL || child->uid[0] == '\0' || child->hash[0] == '\0')
+        const struct slot *slot = owned_slot(child, group); /* none: the name is another one's */
+        if (slot == NULL || slot != object_ruling(child) || child->uid[0] == '\0' || child->hash[0] == '\0' ||
+            missing_image(core, object_wanted(child)) != NULL)
             continue;
         memcpy(marking->uids[marking->count++], child->uid, POD_UID_BYTES);
         store_put_restart(txn, child->uid, false);

@@ -14,6 +14,7 @@
 
 #define TIMEOUT_S 10 /* of one that is answered at once, unless it says another */
 #define TIMEOUT_MAX_S 3600
+#define LAST_BYTES 65536 /* of what is in a pipe when its command has ended: who writes on is not waited for */
 
 struct pipe_end {
     int fd;
@@ -22,6 +23,7 @@ struct pipe_end {
     struct strbuf kept; /* of one that is answered at once */
     bool truncated;
     bool over;          /* nothing comes any more */
+    size_t left;        /* to be read, once the command has ended */
 };
 
 struct running {
@@ -105,8 +107,10 @@ static void on_done(void *ctx, const struct json *result)
     struct running *running = served->state;
     running->id = 0;
     running->result = json_copy(result);
+    running->out.left = running->err.left = LAST_BYTES;
     served_hold(served);
-    maybe_end(served);
+    if (!served->stopped)
+        served->kind->pump(served);
     served_release(served);
     served_release(served); /* exec_begin's */
 }
@@ -122,19 +126,25 @@ static void keep(struct pipe_end *end, const char *data, size_t len)
 
 static void read_pipe(struct served *served, struct pipe_end *end)
 {
+    bool has_ended = ((const struct running *)served->state)->result != NULL;
     char data[LIMIT_CHUNK_BYTES];
     while (!end->over && (!served->stream || served_has_room(served))) {
         ssize_t got = read(end->fd, data, sizeof(data));
         if (got < 0 && errno == EINTR)
             continue;
-        if (got < 0 && errno == EAGAIN)
+        if (got < 0 && errno == EAGAIN && !has_ended)
             return;
-        if (got <= 0)
+        if (got <= 0) {
             end_pipe(end);
-        else if (served->stream)
+            return;
+        }
+        if (served->stream)
             served_say(served, end->name, data, (size_t)got);
         else
             keep(end, data, (size_t)got);
+        if (has_ended && (size_t)got >= end->left)
+            end_pipe(end);
+        end->left -= has_ended && !end->over ? (size_t)got : 0;
     }
 }
 

@@ -271,7 +271,7 @@ void services_add_records(const struct core *core, struct json *out)
 bool services_is_told(const struct object *object)
 {
     const struct slot *ruling = object_ruling(object);
-    return services_is_one(object) && ruling != NULL && ruling->data != NULL && !object->refused;
+    return services_is_one(object) && ruling != NULL && ruling->data != NULL;
 }
 
 /* An address that was asked for and is not the one it has is not honoured. */
@@ -299,7 +299,8 @@ void services_report(struct core *core, struct object *object, struct json **des
                                      .accepted_ms = ruling->accepted_ms, .service = entry->spec, .given = entry->given,
                                      .endpoints = entry->endpoints, .host_address = core->network.host_address,
                                      .problem = entry->problem[0] != '\0' ? entry->problem : NULL,
-                                     .message = entry->message, .ignored = &ignored };
+                                     .message = entry->message, .ignored = &ignored,
+                                     .refusal = object->refused ? &object->refusal : NULL };
     report_both(core, object, service_state_write(&report), service_status_write(&report), described);
     ignored_free(&ignored);
 }

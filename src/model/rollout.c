@@ -35,7 +35,7 @@ static void step_deployment(const struct rollout_rule *rule, const struct replic
             acts[i] = REPLICA_EMPTY;
         else if (i < rule->wanted && !replicas[i].present && !rule->paused)
             acts[i] = REPLICA_FILL;
-    if (!rule->paused)
+    if (!rule->paused && !rule->on_delete)
         update_some(rule, replicas, acts);
 }
 

@@ -272,6 +272,7 @@ static bool handle(struct net *net, const struct frame *frame)
     for (size_t i = 0; op != NULL && i < sizeof(ops) / sizeof(ops[0]); i++) {
         if (strcmp(ops[i].op, op) != 0)
             continue;
+        net->busy = net->busy || ops[i].run != do_ping;
         if (net->socket == NULL && ops[i].run != do_open && ops[i].run != do_ping)
             say(answer(frame->head, false, "NetworkNotReady", "open comes first, and must succeed"));
         else
@@ -328,12 +329,14 @@ static int serve(struct net *net, struct frame_reader *reader, const sigset_t *w
     bool rested = false;
     int code = 0;
     for (;;) {
+        rested = rested && !net->busy;
+        net->busy = false;
         struct pollfd ready[] = { { .fd = FRAME_CHILD_FD, .events = POLLIN },
                                   { .fd = net->watch != NULL ? watch_fd(net->watch) : -1, .events = POLLIN } };
         int count = ppoll(ready, 2, rested ? NULL : &rest, waiting); /* a child's end comes through here alone */
         if (count == 0)
             mem_rest();
-        rested = count == 0;
+        rested = rested || count == 0;
         if (count < 0 && errno == EINTR && net->names != NULL)
             names_look(net->names);
         if (count > 0 && ready[1].revents != 0)

@@ -20,6 +20,7 @@ struct net_pod {
 };
 
 struct net {
+    bool busy; /* more than pings came */
     char bridge[IFNAMSIZ];
     char *subnet;    /* "10.213.0.0/16" */
     char *subnet6;   /* NULL: none */

@@ -9,6 +9,7 @@
 #include "protocol/after.h"
 #include "protocol/app.h"
 #include "protocol/container_status.h"
+#include "protocol/document.h"
 #include "protocol/cron_job.h"
 #include "protocol/job.h"
 #include "protocol/names.h"
@@ -208,13 +209,22 @@ struct json *owner_status_begin(const struct owner_told *told)
     return object;
 }
 
+void owner_add_acceptance(struct json *conditions, const struct refusal *refusal)
+{
+    struct json *condition = owner_add_condition(conditions, "Accepted", refusal == NULL,
+                                                 refusal != NULL ? refusal->reason : "Accepted",
+                                                 refusal != NULL ? refusal->message : NULL);
+    if (refusal != NULL && refusal->generation >= 0)
+        json_set_integer(condition, "refusedGeneration", refusal->generation);
+}
+
 void owner_status_end(const struct owner_told *told, struct json *object)
 {
     struct json *status = json_get_mutable(object, "status");
     struct json *conditions = json_get_mutable(status, "conditions");
     if (conditions == NULL)
         conditions = json_set_array(status, "conditions");
-    owner_add_condition(conditions, "Accepted", true, "Accepted", NULL);
+    owner_add_acceptance(conditions, told->refusal);
     ignored_write(told->ignored, conditions);
     json_set_text(status, "source", told->source);
 }

@@ -47,6 +47,8 @@ void owner_child_id(const struct object_id *owner, const char *resource, struct 
 /* ---- for the kinds: what is told */
 
 /* What every owner's status begins with. */
+struct refusal;
+
 struct owner_told {
     const struct object_id *id;
     const char *uid; /* NULL: none */
@@ -54,12 +56,15 @@ struct owner_told {
     const char *source;
     uint64_t accepted_ms;
     const struct ignored_fields *ignored;
+    const struct refusal *refusal; /* of a newer document; NULL: none was */
     struct json **described; /* the status goes here, and nothing is told; NULL: it is told */
 };
 
 /* The object, with an empty `status` that has observedGeneration; owner_status_end adds what comes behind `conditions`. */
 struct json *owner_status_begin(const struct owner_told *told);
 void owner_status_end(const struct owner_told *told, struct json *object);
+/* Accepted, or why the newest document was not. */
+void owner_add_acceptance(struct json *conditions, const struct refusal *refusal);
 struct json *owner_add_condition(struct json *conditions, const char *type, bool is_true, const char *reason,
                                  const char *message);
 /* The flat state: word, code and readiness. */

@@ -148,12 +148,22 @@ static bool is_free(const struct json *given, const struct service_port *port, i
     return number != 0 && json_get(json_get(given, "taken"), key) == NULL;
 }
 
+/* Among the ports of one Service the first has it. */
+static bool take(struct json *mine, const struct service_port *port, int64_t number)
+{
+    AUTO_FREE char *key = mem_printf("%s/%" PRId64, protocols[port->protocol], number);
+    bool first = json_get(mine, key) == NULL;
+    json_set_boolean(mine, key, true);
+    return first;
+}
+
 void service_add_rules(const struct object_id *id, const struct service *service, const struct json *endpoints,
                        const struct json *given, struct json *out)
 {
     const struct service_port *ports = service->ports.items;
     if (!service_wants_address(service) || given == NULL)
         return;
+    AUTO_JSON struct json *mine = json_new_object();
     for (size_t i = 0; i < service->ports.count; i++) {
         struct json *one = json_add_object(out);
         AUTO_FREE char *key = mem_printf("%s/%.63s/%s/%" PRId64, id->namespace, id->name, protocols[ports[i].protocol],
@@ -163,9 +173,9 @@ void service_add_rules(const struct object_id *id, const struct service *service
         json_set_text(one, "protocol", protocols[ports[i].protocol]);
         json_set(one, "addresses", json_copy(json_get(given, "addresses")));
         json_set_integer(one, "port", ports[i].port);
-        if (is_free(given, &ports[i], node))
+        if (is_free(given, &ports[i], node) && take(mine, &ports[i], node))
             json_set_integer(one, "nodePort", node);
-        if (own != node && is_free(given, &ports[i], own))
+        if (own != node && is_free(given, &ports[i], own) && take(mine, &ports[i], own))
             json_set_integer(one, "hostPort", own);
         if (service->affinity == AFFINITY_CLIENT_IP)
             json_set_boolean(one, "affinity", true);

@@ -41,6 +41,8 @@ void service_add_records(const struct object_id *id, const struct service *servi
 /* The host ports that it takes, its own (LoadBalancer) and node ports, as keys: {"TCP/80":true}. */
 void service_host_ports(const struct service *service, const struct json *given, struct json *out);
 
+struct refusal;
+
 struct service_report {
     const struct object_id *id;
     int64_t generation;
@@ -52,6 +54,7 @@ struct service_report {
     const char *host_address;     /* NULL: not known */
     const char *problem, *message; /* what stands in the way, NULL: nothing */
     const struct ignored_fields *ignored;
+    const struct refusal *refusal; /* of a newer document; NULL: none was */
 };
 
 struct json *service_state_write(const struct service_report *report);  /* flat; the caller frees */

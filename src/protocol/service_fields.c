@@ -1,5 +1,6 @@
 #include "protocol/service_fields.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -44,6 +45,12 @@ static bool is_headless(const struct service *service)
 }
 
 /* Kubernetes: the name of a port tells it apart, where there are several; so does its protocol and number. */
+static bool is_twice(const struct service_port *one, const struct service_port *other)
+{
+    return (one->name != NULL && strcmp(one->name, other->name) == 0) ||
+           (one->port == other->port && one->protocol == other->protocol);
+}
+
 static bool check_ports(const struct service *service, struct error *err)
 {
     const struct service_port *ports = service->ports.items;
@@ -51,8 +58,10 @@ static bool check_ports(const struct service *service, struct error *err)
         if (service->ports.count > 1 && ports[i].name == NULL)
             return error_set(err, ERROR_INVALID, "spec.ports[%zu].name is required where there are several ports", i);
         for (size_t j = 0; j < i; j++)
-            if ((ports[i].name != NULL && strcmp(ports[i].name, ports[j].name) == 0) ||
-                (ports[i].port == ports[j].port && ports[i].protocol == ports[j].protocol))
+            if (ports[i].node_port != 0 && ports[i].node_port == ports[j].node_port && ports[i].protocol == ports[j].protocol)
+                return error_set(err, ERROR_INVALID, "spec.ports[%zu].nodePort: Duplicate value: %" PRId64, i, ports[i].node_port);
+        for (size_t j = 0; j < i; j++)
+            if (is_twice(&ports[i], &ports[j]))
                 return error_set(err, ERROR_INVALID, "spec.ports[%zu] is there twice: by its name, or by protocol and port", i);
     }
     return service->ports.count > 0 || is_headless(service) || service->type == SERVICE_EXTERNAL_NAME ||

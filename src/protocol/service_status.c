@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "protocol/container_status.h"
+#include "protocol/owner.h"
 #include "protocol/service.h"
 #include "protocol/service_fields.h"
 
@@ -149,15 +150,6 @@ static void write_endpoints(const struct service_report *report, struct json *ou
     }
 }
 
-static void add_condition(struct json *conditions, const char *type, bool is_true, const char *reason, const char *message)
-{
-    struct json *condition = json_add_object(conditions);
-    json_set_text(condition, "type", type);
-    json_set_text(condition, "status", is_true ? "True" : "False");
-    json_set_text(condition, "reason", reason);
-    json_set_text(condition, "message", message);
-}
-
 static void write_status(const struct service_report *report, struct json *status)
 {
     const char *reason;
@@ -169,8 +161,8 @@ static void write_status(const struct service_report *report, struct json *statu
         json_set_text(json_add_object(json_set_array(balancer, "ingress")), "ip", report->host_address);
     write_endpoints(report, json_set_array(status, "endpoints"));
     struct json *conditions = json_set_array(status, "conditions");
-    add_condition(conditions, "Ready", ready, reason, message);
-    add_condition(conditions, "Accepted", true, "Accepted", NULL);
+    owner_add_condition(conditions, "Ready", ready, reason, message);
+    owner_add_acceptance(conditions, report->refusal);
     ignored_write(report->ignored, conditions);
     json_set_text(status, "source", report->source);
 }

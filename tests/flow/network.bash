@@ -24,10 +24,12 @@ network_start() {
 }
 
 network_end() {
+    local neighbour
+    neighbour=$(cat "$DIR/neighbour")
     [ ! -e "$DIR/servers" ] || servers_end
-    flow_end
     ip link delete up0 || true
-    kill "$(cat "$DIR/neighbour")" || true
+    kill "$neighbour" || true
+    flow_end
 }
 
 neighbour_is_there() {

@@ -46,7 +46,7 @@ nothing_is_left() {
     read -r bridge rest <"$N/.net"
     [ -z "$(find "$N/run/crun/bundles" "$N/run/crun/netns" "$N/run/crun/exits" "$N/run/crun/pods" "$N/run/netns" \
         "$N/run/netns.state" "$N/state/crun/upper" "$N/state/crun/pods" -mindepth 1 2>/dev/null)" ] &&
-        [ -z "$(ip -o link show master "$bridge" 2>/dev/null)" ] &&
+        ! ip -o link show type veth | grep -q ': dv' &&
         ! nft list map inet "$bridge" ports4 2>/dev/null | grep -q elements &&
         ! pgrep -f "$N/run/crun/bundles" >/dev/null || return 1
     ! "$TOP/scripts/devnode.sh" exec "$N" grep -E "$N/(run/crun/(bundles|pods)|run/netns)/" /proc/self/mountinfo || return 1

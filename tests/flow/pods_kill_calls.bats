@@ -30,7 +30,7 @@ has_gone() {
 
 # at_calls PROCESS CALLS COUNT...: PROCESS is killed as it enters its COUNTth call of these, while a pod comes, and as it ends.
 at_calls() {
-    local program=$1 calls=$2 number count pid tracer what
+    local program=$1 calls=$2 number count pid tracer what killed=0
     shift 2
     for count in "$@"; do
         number=$MARK$count
@@ -46,7 +46,7 @@ at_calls() {
                 tombstone "c$count"
             fi
             # One that does not call so often lives on.
-            within 5 has_gone "$pid" >/dev/null || true
+            ! within 5 has_gone "$pid" >/dev/null || killed=$((killed + 1))
             kill "$tracer" 2>/dev/null || true
             wait "$tracer" || true
             [ "$program" != davitd ] || devnode_do davitd_runs || devnode_do davitd_start
@@ -58,6 +58,7 @@ at_calls() {
         within 40 none_sleeps "${number}1"
         within 40 none_sleeps "$number"
     done
+    [ "$killed" -ge 2 ] || { echo "$program was killed $killed times"; return 1; }
 }
 
 process_of() {
