@@ -130,10 +130,9 @@ suite_sim() {
 
 # Two files at a time, for they wait more than they work; each in a network namespace of its own, so that ports, bridges and
 # firewall rules do not meet: with an address and a way out that lead nowhere, as every device has.
-in_own_network() {
-    unshare --net sh -c 'ip link set lo up && ip link add lan0 type dummy && ip address add 198.51.100.2/24 dev lan0 &&
-        ip link set lan0 up && ip route add default via 198.51.100.1 && exec "$@"' - "$@"
-}
+# shellcheck disable=SC2016 # for the inner shell
+in_own_network=(unshare --net sh -c 'ip link set lo up && ip link add lan0 type bridge && ip address add 198.51.100.2/24 dev lan0 &&
+    ip link set lan0 up && ip route add default via 198.51.100.1 && exec "$@"' -)
 
 suite_flow() {
     local file names=()
@@ -146,7 +145,7 @@ suite_flow() {
             wait -n || true
         done
         rm -f "$logs/${names[-1]}.end"
-        carry_out "${names[-1]}" 1200 in_own_network bats --timing --formatter tap "$file" &
+        carry_out "${names[-1]}" 1200 "${in_own_network[@]}" bats --timing --formatter tap "$file" &
     done
     wait
     for file in "${names[@]}"; do
