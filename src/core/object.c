@@ -80,7 +80,7 @@ struct object *objects_get(struct objects *objects, const struct object_id *id)
 
 void objects_drop_if_empty(struct objects *objects, struct object *object)
 {
-    bool busy = object->committing || object->calling || object->saving || object->arrivals != NULL;
+    bool busy = object->committing || object->calling || object->saving || object->behind > 0 || object->arrivals != NULL;
     if (busy || object->claim.purge || object->claim.purging || object->dirty || object->refused_stored || object->slot_count > 0 || object->refused || object->uid[0] != '\0' || object->runs != NULL)
         return;
     HASH_DEL(objects->table, object);

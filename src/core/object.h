@@ -103,6 +103,7 @@ struct object {
     bool calling;    /* a runtime call */
     uint64_t acted;  /* number of the newest answer of the runtime about it */
     bool saving;     /* a memory, or the end of the incarnation */
+    size_t behind;   /* memories on their way to the disk that nothing waits for, but the removal of what they are of */
     bool finishing;  /* its topics are emptied: nothing more is told of this incarnation */
     uint64_t wait_boot_ms; /* the disk failed: not before */
     /* What was told last: digests, so that what is the same is not told twice. */

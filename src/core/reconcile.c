@@ -23,6 +23,7 @@ struct saving {
     uint64_t created_ms;
     struct json *previous;
     struct container_memory memory;
+    bool behind; /* it counts already */
     struct pod_end end;
 };
 
@@ -80,24 +81,33 @@ static void memory_saved(void *ctx, const struct error *err)
     struct saving *saving = ctx;
     struct core *core = saving->core;
     struct object *object = saving->object;
-    const struct pod *pod = object_wanted(object);
-    object->saving = false;
-    /* With a full disk a container that may run again goes on; one that must not run twice waits. */
-    const struct container_memory *known = object_memory(object, saving->memory.name);
-    bool needs_disk = pod != NULL && known != NULL && pod_policy(pod, (size_t)(known - object->memory)) != RESTART_ALWAYS;
+    if (saving->behind)
+        object->behind--;
+    else
+        object->saving = false;
     if (err != NULL)
         core_store_failed(core, err);
     else
         core_store_worked(core);
-    if (err == NULL || !needs_disk)
+    if (err == NULL && !saving->behind) {
         memory_apply(object, saving);
-    if (err == NULL)
         report_backoff(core, object, saving);
-    else
+    }
+    if (err != NULL && !saving->behind) /* what must not run twice waits for the disk */
         object->wait_boot_ms = core_boot_ms(core) + CORE_DISK_RETRY_MS;
     core_touch(core, object);
     free(saving->memory.last.message);
     free(saving);
+}
+
+/* One that may run again at any time: nobody waits for the disk, full or slow. What it remembers can be read from the runtime
+ * again as long as it is not on the disk, for the attempt is removed only then.
+ */
+static bool may_be_behind(struct object *object, const struct container_memory *memory)
+{
+    const struct pod *pod = object_wanted(object);
+    const struct container_memory *known = object_memory(object, memory->name);
+    return pod != NULL && known != NULL && pod_policy(pod, (size_t)(known - object->memory)) == RESTART_ALWAYS;
 }
 
 static void save_memory(struct core *core, struct object *object, const struct container_memory *memory)
@@ -108,7 +118,15 @@ static void save_memory(struct core *core, struct object *object, const struct c
     memcpy(saving->uid, object->uid, sizeof(saving->uid));
     saving->memory = *memory;
     saving->memory.last.message = mem_strdup(memory->last.message);
-    object->saving = true;
+    saving->behind = may_be_behind(object, memory);
+    if (saving->behind) {
+        object->behind++;
+        memory_apply(object, saving);
+        report_backoff(core, object, saving);
+        core_touch(core, object);
+    } else {
+        object->saving = true;
+    }
     struct store_txn *txn = store_begin(core->store);
     store_put_memory(txn, object->uid, &saving->memory);
     store_commit(txn, memory_saved, saving);
@@ -368,8 +386,11 @@ static bool carry_out(struct core *core, struct object *object, const struct pod
         if (!object->replacing) /* else it is looked at again behind the commit */
             runtime_act(core, object, action, pod);
         break;
-    case POD_STOP:
     case POD_REMOVE:
+        if (object->behind == 0) /* else it is looked at again when that is on the disk */
+            runtime_act(core, object, action, pod);
+        break;
+    case POD_STOP:
     case POD_RELEASE:
     case POD_EMPTY:
         runtime_act(core, object, action, pod);

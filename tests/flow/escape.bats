@@ -187,7 +187,7 @@ hostile_root() {
     for sub in abs abs/secret up up/deep magic/etc abs/new/deeper; do
         put sub ".spec.volumes = [{name: \"v\", hostPath: {path: \"\(\$out)/v\"}}] |
             .spec.containers[0].volumeMounts = [{name: \"v\", mountPath: \"/v\", subPath: \"$sub\"}]"
-        status sub '.status.containerStatuses[0].state.waiting.reason == "FailedMount" or .status.containerStatuses[0].state.waiting.reason == "CreateContainerConfigError"' 10
+        status sub '.status.containerStatuses[0].state.waiting.message | test("subPath .* leads out of its volume|must be a relative path")' 10
         drop sub
     done
     [ "$(ls "$OUTSIDE")" = "$(printf 'deep\nsecret')" ]
@@ -202,7 +202,7 @@ hostile_root() {
         put victim ".spec.restartPolicy = \"Never\" | .spec.volumes = [{name: \"v\", hostPath: {path: \"\(\$out)/v\"}}] |
             .spec.containers[0].volumeMounts = [{name: \"v\", mountPath: \"/v\", subPath: \"x\"}] |
             .spec.containers[0].command = [\"sh\", \"-c\", \"cat /v/secret; echo from inside >/v/inside; exit 0\"]"
-        status victim '.status.phase != "Pending" or .status.containerStatuses[0].state.waiting.reason == "FailedMount"' 10
+        status victim '.status.phase != "Pending" or .status.containerStatuses[0].state.waiting.message != ""' 10
         drop victim
         [ "$(ls "$OUTSIDE")" = "$(printf 'deep\nsecret')" ]
     done
@@ -217,13 +217,13 @@ hostile_root() {
     for path in link link/deep link/secret own own/db; do
         put host ".spec.volumes = [{name: \"v\", hostPath: {path: \"\(\$out)/$path\"}}] |
             .spec.containers[0].volumeMounts = [{name: \"v\", mountPath: \"/v\"}]"
-        waits host FailedMount "is not allowed on this device"
+        waits host ContainerCreating "is not allowed on this device"
         drop host
     done
     for type in DirectoryOrCreate FileOrCreate ""; do
         put host ".spec.volumes = [{name: \"v\", hostPath: {path: \"\(\$out)/link/new\", type: \"$type\"}}] |
             .spec.containers[0].volumeMounts = [{name: \"v\", mountPath: \"/v\"}]"
-        waits host FailedMount "is not allowed on this device"
+        waits host ContainerCreating "is not allowed on this device"
         drop host
     done
     [ "$(ls "$OUTSIDE")" = "$(printf 'deep\nsecret')" ]
@@ -269,7 +269,7 @@ hostile_root() {
     run -1 grep -x read "$OUT/log"
     put second '.spec.volumes = [{name: "c", persistentVolumeClaim: {claimName: "c"}}] |
         .spec.containers[0].volumeMounts = [{name: "c", mountPath: "/c", subPath: "link"}]'
-    waits second FailedMount "leads out of its volume"
+    waits second ContainerCreating "leads out of its volume"
     drop second
 }
 

@@ -146,7 +146,8 @@ for i in range($3):
         [ "$(inside client curl -s --max-time 3 "http://192.0.2.1:$port/")" = d1 ]
         [ "$(inside d1 curl -s --max-time 3 "http://192.0.2.1:$port/")" = d1 ]
     done
-    served se '.status.loadBalancer.ingress == [{ip: "192.0.2.1"}]'
+    # One of the host's own: the neighbour's wire, or the way out.
+    served se '.status.loadBalancer.ingress | length == 1 and (.[0].ip | . == "192.0.2.1" or . == "198.51.100.2")'
     # taken by another: it keeps its address, and says so
     service sg d '.spec.type = "NodePort" | .spec.ports[0].nodePort = 30777'
     served sg "$(condition Ready) | .reason == \"HostPortConflict\" and (.message | contains(\"service default/sd\"))"

@@ -150,7 +150,7 @@ gone() {
 @test "what cannot be mapped is refused with a reason, and so is what Kubernetes forbids" {
     put proc '.spec.hostUsers = false | .spec.volumes = [{name: "v", hostPath: {path: "/proc/sys"}}] |
         .spec.containers[0].volumeMounts = [{name: "v", mountPath: "/v"}]'
-    status proc '.status.containerStatuses[0].state.waiting | .reason == "FailedMount" and (.message | test("hostUsers: false: the kernel cannot map the ids"))'
+    status proc '.status.containerStatuses[0].state.waiting | .reason == "ContainerCreating" and (.message | test("hostUsers: false: the kernel cannot map the ids"))'
     drop proc
     local field
     for field in hostNetwork hostPID hostIPC; do
