@@ -85,12 +85,12 @@ pid_stop() {
 }
 
 # Davit's own processes that belong to this folder: they name it on their command line or hold a file below it. With
-# PATTERN: only programs whose path is like that.
-node_pids() {
+# PATTERN: only programs whose path is like that, and with NOT not like that.
+node_pids() { # [PATTERN [NOT]]
     local exe proc
     # One find for all of /proc: a machine may have thousands of processes.
     # shellcheck disable=SC2044 # these paths have no blanks
-    for exe in $(find /proc/[0-9]*/exe -maxdepth 0 -lname "${1:-*}" \( -lname '*/davitd*' -o -lname '*/davit-*' \
+    for exe in $(find /proc/[0-9]*/exe -maxdepth 0 -lname "${1:-*}" ! -lname "${2:-}" \( -lname '*/davitd*' -o -lname '*/davit-*' \
         -o -lname '*/conmon*' -o -lname '*/crun*' -o -lname '*/mosquitto*' \) 2>/dev/null); do
         proc=${exe%/exe}
         if grep -zqsF "$dir/" "$proc/cmdline" ||
@@ -111,7 +111,7 @@ davitd_stop() {
     # Its children leave when their socket closes.
     local pids
     for _ in {1..100}; do
-        pids=$(node_pids '*/davit-*')
+        pids=$(node_pids '*/davit-*' '*/davit-pause') # which is of a pod, and runs on
         [ -n "$pids" ] || return 0
         sleep 0.05
     done

@@ -129,6 +129,7 @@ gone() {
     running life
     "$TOP/scripts/devnode.sh" restart "$N" >/dev/null
     running life
+    status life '.status.containerStatuses[0].restartCount == 1' # davitd went, nobody else
     drop life
     [ "$(cat "$OUT/bye")" = bye ]
     [ "$(stat -c %u "$OUT/bye")" = 0 ]
