@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -132,4 +133,27 @@ bool conmon_run_crun(const struct crun *crun, const char *verb, const char *opti
         argv[5] = id;
     }
     return spawn_run(argv, cancel_fd, err) || error_wrap(err, "crun %s", verb);
+}
+
+static bool watch_also(int epoll_fd, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+
+    return fd < 0 || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+bool conmon_start(const struct crun *crun, const struct instance *instance, int cancel_fd, struct error *err)
+{
+    /* crun waits at the container's fifo for a process that reads it, and that may have been killed meanwhile */
+    int either = epoll_create1(EPOLL_CLOEXEC);
+    bool good;
+
+    if (either < 0 || !watch_also(either, cancel_fd) || !watch_also(either, instance->init.pidfd))
+        good = error_set_errno(err, errno, "cannot watch the container while crun starts it");
+    else
+        good = conmon_run_crun(crun, "start", NULL, instance->id, either, err) ||
+               (instance->init.pidfd >= 0 && !process_is_alive(&instance->init));
+    if (either >= 0)
+        close(either);
+    return good;
 }

@@ -9,5 +9,7 @@ MUST_CHECK bool conmon_create(const struct crun *crun, struct instance *instance
 /* `crun VERB ID`, or with an argument behind it (NULL: none). */
 MUST_CHECK bool conmon_run_crun(const struct crun *crun, const char *verb, const char *option, const char *id,
                                 int cancel_fd, struct error *err);
+/* `crun start`. True also where the container has ended meanwhile, whose watcher then tells how. */
+MUST_CHECK bool conmon_start(const struct crun *crun, const struct instance *instance, int cancel_fd, struct error *err);
 
 #endif

@@ -231,7 +231,7 @@ static enum davit_result start(struct crun *crun, struct instance *instance, str
     if (started)
         return DAVIT_OK;
     if (!record_write(crun, instance, &err) ||
-        !conmon_run_crun(crun, "start", NULL, instance->id, crun->host->cancel_fd(call), &err))
+        !conmon_start(crun, instance, crun->host->cancel_fd(call), &err))
         return fail(crun, call, "RunContainerError", &err);
     pthread_mutex_lock(&crun->lock);
     if (instance->state == INSTANCE_CREATED) { /* it may have ended already */

@@ -258,6 +258,29 @@ pauses() { pgrep -f -- "^davit-pause $RUN/" | wc -l; }
     assert_nothing_left
 }
 
+@test "a start whose container was killed before it read its fifo is answered at once, and the end is told" {
+    local conmon
+    {
+        echo "until opened"
+        call create "$UID1" "$(doc "$UID1" web 0 '["sleep","100"]')"
+        echo "wait all"
+        echo "sleep 1000"
+        call start "$UID1" "$(ref "$UID1" web 0)"
+        echo "wait all"
+        echo "until exitCode"
+    } | play "$CRUN" > "$NODE/out" &
+    until grep -q '"id":1,"ok":true' "$NODE/out"; do sleep 0.05; done
+    conmon=$(in_ns sh -c "cat $RUN/bundles/*/conmon.pid")
+    kill -STOP "$conmon" # so that crun finds what it looks for
+    pkill -9 -P "$conmon"
+    within 5 grep -q '"id":2,"ok":true' "$NODE/out"
+    kill -CONT "$conmon"
+    wait $!
+    grep -q '"exitCode":137,"signal":9' "$NODE/out"
+    clear_all
+    assert_nothing_left
+}
+
 @test "a second host waits for the first, ends it, and takes its place" {
     {
         echo "until opened"
