@@ -13,6 +13,8 @@
 #include "spawn.h"
 
 #define SYNC_BYTES 4096
+/* Where only crun was killed, conmon reads an error message from a pipe that crun's child holds as long as it lives. */
+#define SYNC_MS 30000
 
 static const char *const conmon_env[] = {
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "_OCI_SYNCPIPE=3", NULL,
@@ -26,7 +28,7 @@ static bool read_sync(int fd, int cancel_fd, char line[SYNC_BYTES], struct error
     ssize_t got;
 
     while (len < SYNC_BYTES - 1) {
-        if (poll(fds, 2, -1) < 0 && errno == EINTR)
+        if (poll(fds, 2, SYNC_MS) < 0 && errno == EINTR)
             continue;
         if (fds[0].revents == 0)
             return error_set(err, ERROR_TIMEOUT, "conmon has not created the container in time");
@@ -151,8 +153,11 @@ bool conmon_start(const struct crun *crun, const struct instance *instance, int 
     if (either < 0 || !watch_also(either, cancel_fd) || !watch_also(either, instance->init.pidfd))
         good = error_set_errno(err, errno, "cannot watch the container while crun starts it");
     else
-        good = conmon_run_crun(crun, "start", NULL, instance->id, either, err) ||
-               (instance->init.pidfd >= 0 && !process_is_alive(&instance->init));
+        good = conmon_run_crun(crun, "start", NULL, instance->id, either, err);
+    if (!good && instance->init.pidfd >= 0 && !process_is_alive(&instance->init)) {
+        crun_log(crun, 5, "%s ended while crun started it: %s", instance->id, err->message);
+        good = true;
+    }
     if (either >= 0)
         close(either);
     return good;

@@ -118,8 +118,7 @@ silent_now() { # NAME: the broker holds nothing of it
         while [ $SECONDS -lt $end ]; do
             pkill -9 -f "^/usr/bin/crun .*$N/run" && break
         done
-        # Where only `crun create` was hit, conmon waits for what it made, until the call's deadline of two minutes.
-        within 150 is_whole "w$i" "$number"
+        within 60 is_whole "w$i" "$number"
         uid_of "w$i" >>"$DIR/uids"
         tombstone "w$i"
         end=$((SECONDS + 2))
