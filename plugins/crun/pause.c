@@ -21,8 +21,8 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/namespace.h"
 #include "cgroup.h"
-#include "namespace.h"
 #include "proc.h"
 
 #define PROGRAM "davit-pause"

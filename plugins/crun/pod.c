@@ -11,10 +11,10 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/namespace.h"
 #include "base/rotated.h"
 #include "base/userns.h"
 #include "cgroup.h"
-#include "namespace.h"
 #include "volume.h"
 
 #define FOLDER_MODE 0700

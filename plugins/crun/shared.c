@@ -10,8 +10,8 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/namespace.h"
 #include "base/userns.h"
-#include "namespace.h"
 #include "pause.h"
 
 #define FOLDER_MODE 0700

@@ -52,7 +52,6 @@ const char *net_pod_address(const struct net_pod *pod, bool v6);
 char *netns_path(const struct net *net, const char *uid);
 /* There already: nothing is done. `users`: whose user namespace owns it; NULL: the host's. */
 MUST_CHECK bool netns_make(const char *path, const char *uid, const struct json *users, struct error *err);
-MUST_CHECK bool netns_remove(const char *path, struct error *err);
 /* A netlink socket that lives in it. -1 on error. */
 struct nl_sock *netns_socket(const char *path, struct error *err);
 

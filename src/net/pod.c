@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/namespace.h"
 #include "net/check.h"
 #include "net/conntrack.h"
 #include "net/firewall.h"
@@ -200,7 +201,7 @@ bool pod_detach(struct net *net, const char *uid, struct error *err)
             return false;
         forget_datagrams(pod);
     }
-    if (!link_remove(net, uid, err) || !netns_remove(path, err) || !state_remove(net, uid, err))
+    if (!link_remove(net, uid, err) || !namespace_remove(path, err) || !state_remove(net, uid, err))
         return false;
     if (pod != NULL) {
         LL_DELETE(net->pods, pod);

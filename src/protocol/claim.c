@@ -10,19 +10,6 @@
 
 static const char *const modes[] = { "ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod" };
 
-static void ignore_others(const struct json *object, const char *prefix, const char *const *known,
-                          struct ignored_fields *ignored)
-{
-    JSON_EACH(child, object) {
-        size_t i = 0;
-        while (known[i] != NULL && strcmp(known[i], json_key(child)) != 0)
-            i++;
-        AUTO_FREE char *path = mem_printf("%s%s", prefix, json_key(child));
-        if (known[i] == NULL)
-            ignored_add(ignored, path);
-    }
-}
-
 /* Nothing of a claim chooses where it is: there is one place. */
 static void ignore_spec(const struct json *spec, struct ignored_fields *ignored)
 {
@@ -30,9 +17,9 @@ static void ignore_spec(const struct json *spec, struct ignored_fields *ignored)
     static const char *const known_resources[] = { "requests", NULL };
     static const char *const known_requests[] = { "storage", NULL };
     const struct json *resources = json_get(spec, "resources");
-    ignore_others(spec, "spec.", known, ignored);
-    ignore_others(resources, "spec.resources.", known_resources, ignored);
-    ignore_others(json_get(resources, "requests"), "spec.resources.requests.", known_requests, ignored);
+    ignored_add_others(spec, "spec.", known, ignored);
+    ignored_add_others(resources, "spec.resources.", known_resources, ignored);
+    ignored_add_others(json_get(resources, "requests"), "spec.resources.requests.", known_requests, ignored);
 }
 
 static bool read_modes(const struct json *spec, struct json *out, struct error *err)

@@ -79,7 +79,7 @@ struct json *cron_job_read(const char *resource, const struct json *document, st
     }
     if (!check_schedule(spec, err) || !read_words(spec, &words, err) || !check_template(spec, ignored, err))
         return NULL;
-    owner_ignore_others(spec, "spec.", known, ignored);
+    ignored_add_others(spec, "spec.", known, ignored);
     struct json *cron = json_new_texts("schedule", json_get_text(spec, "schedule"), NULL);
     json_set_text(cron, "timeZone", zone);
     json_set_integer(cron, "concurrency", (int64_t)words.concurrency);

@@ -115,25 +115,12 @@ static bool read_identity(const struct object_id *id, const struct json *metadat
     return false;
 }
 
-static void ignore_unknown(const struct json *object, const char *prefix, const char *const *known,
-                           struct ignored_fields *ignored)
-{
-    JSON_EACH(child, object) {
-        size_t i = 0;
-        while (known[i] != NULL && strcmp(known[i], json_key(child)) != 0)
-            i++;
-        AUTO_FREE char *path = mem_printf("%s%s", prefix, json_key(child));
-        if (known[i] == NULL)
-            ignored_add(ignored, path);
-    }
-}
-
 static void ignore_metadata(const struct json *json, struct document *document)
 {
     static const char *const known_metadata[] = { "name", "namespace", "labels", "annotations", "deletionTimestamp",
                                                   "uid", "resourceVersion", "managedFields", "generation",
                                                   "creationTimestamp", "selfLink", "ownerReferences", NULL };
-    ignore_unknown(json_get(json, "metadata"), "metadata.", known_metadata, &document->ignored);
+    ignored_add_others(json_get(json, "metadata"), "metadata.", known_metadata, &document->ignored);
 }
 
 static bool read_secret(const struct json *json, struct document *document, struct refusal *refusal)
@@ -141,7 +128,7 @@ static bool read_secret(const struct json *json, struct document *document, stru
     static const char *const known[] = { "apiVersion", "kind", "metadata", "type", "data", "stringData", "immutable",
                                          "status", NULL };
     struct error err;
-    ignore_unknown(json, "", known, &document->ignored);
+    ignored_add_others(json, "", known, &document->ignored);
     ignore_metadata(json, document);
     document->data = secret_read(json, &err);
     if (document->data == NULL)
@@ -153,7 +140,7 @@ static bool read_config_map(const struct json *json, struct document *document, 
 {
     static const char *const known[] = { "apiVersion", "kind", "metadata", "data", "binaryData", "immutable", NULL };
     struct error err;
-    ignore_unknown(json, "", known, &document->ignored);
+    ignored_add_others(json, "", known, &document->ignored);
     ignore_metadata(json, document);
     document->data = config_map_read(json, &err);
     if (document->data == NULL)
@@ -164,7 +151,7 @@ static bool read_config_map(const struct json *json, struct document *document, 
 static bool read_pod(const struct json *json, struct document *document, struct refusal *refusal)
 {
     static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", "status", NULL };
-    ignore_unknown(json, "", known, &document->ignored);
+    ignored_add_others(json, "", known, &document->ignored);
     ignore_metadata(json, document);
     const struct json *spec = json_get(json, "spec");
     if (spec == NULL) {
@@ -195,7 +182,7 @@ static bool read_claim(const struct json *json, struct document *document, struc
 {
     static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", "status", NULL };
     struct error err;
-    ignore_unknown(json, "", known, &document->ignored);
+    ignored_add_others(json, "", known, &document->ignored);
     ignore_metadata(json, document);
     document->data = claim_read(json, &document->ignored, &err);
     if (document->data == NULL)
@@ -207,7 +194,7 @@ static bool read_owner(const struct json *json, struct document *document, struc
 {
     static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", "status", NULL };
     struct error err;
-    ignore_unknown(json, "", known, &document->ignored);
+    ignored_add_others(json, "", known, &document->ignored);
     ignore_metadata(json, document);
     document->data = owner_read(document->id.resource, json, &document->ignored, &err);
     if (document->data == NULL)
@@ -219,7 +206,7 @@ static bool read_service(const struct json *json, struct document *document, str
 {
     static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", "status", NULL };
     struct error err;
-    ignore_unknown(json, "", known, &document->ignored);
+    ignored_add_others(json, "", known, &document->ignored);
     ignore_metadata(json, document);
     struct service *service = json_get(json, "spec") != NULL ? service_read(json_get(json, "spec"), &document->ignored, &err)
                                                              : (error_set(&err, ERROR_INVALID, "spec is required"), NULL);

@@ -20,6 +20,19 @@ void ignored_add(struct ignored_fields *ignored, const char *path)
     ignored->paths.items[ignored->paths.count++] = mem_strdup(path);
 }
 
+void ignored_add_others(const struct json *object, const char *prefix, const char *const *known,
+                        struct ignored_fields *ignored)
+{
+    JSON_EACH(child, object) {
+        size_t i = 0;
+        while (known[i] != NULL && strcmp(known[i], json_key(child)) != 0)
+            i++;
+        AUTO_FREE char *path = mem_printf("%s%s", prefix, json_key(child));
+        if (known[i] == NULL)
+            ignored_add(ignored, path);
+    }
+}
+
 static void text_list_free(struct text_list *list)
 {
     for (size_t i = 0; i < list->count; i++)

@@ -54,6 +54,9 @@ struct ignored_fields {
 };
 
 void ignored_add(struct ignored_fields *ignored, const char *path);
+/* Every key of `object` that is not in `known`, which ends with NULL, as PREFIX and the key. */
+void ignored_add_others(const struct json *object, const char *prefix, const char *const *known,
+                        struct ignored_fields *ignored);
 void ignored_free(struct ignored_fields *ignored);
 
 /* Reads `json` into the zeroed struct at `out`. `path` names it in messages ("spec"). Unknown keys go to `ignored`. On

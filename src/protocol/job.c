@@ -55,7 +55,7 @@ struct json *job_spec_read(const struct json *spec, struct ignored_fields *ignor
                                    .ttl = JOB_UNSET };
     if (!owner_read_template(spec, false, ignored, err) || !read_numbers(spec, &numbers, err))
         return NULL;
-    owner_ignore_others(spec, "spec.", known, ignored);
+    ignored_add_others(spec, "spec.", known, ignored);
     /* Kubernetes: without both numbers one pod does it; with parallelism alone it is a work queue. */
     if (numbers.completions == JOB_UNSET && numbers.parallelism == JOB_UNSET)
         numbers.completions = 1;

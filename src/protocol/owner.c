@@ -46,19 +46,6 @@ struct json *owner_read(const char *resource, const struct json *document, struc
 
 /* ---- reading */
 
-void owner_ignore_others(const struct json *object, const char *prefix, const char *const *known,
-                         struct ignored_fields *ignored)
-{
-    JSON_EACH(child, object) {
-        size_t i = 0;
-        while (known[i] != NULL && strcmp(known[i], json_key(child)) != 0)
-            i++;
-        AUTO_FREE char *path = mem_printf("%s%s", prefix, json_key(child));
-        if (known[i] == NULL)
-            ignored_add(ignored, path);
-    }
-}
-
 static const struct json *said(const struct json *object, const char *key)
 {
     const struct json *value = json_get(object, key);

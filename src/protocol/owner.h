@@ -18,8 +18,6 @@ MUST_CHECK struct json *owner_read(const char *resource, const struct json *docu
 
 /* ---- for the kinds: reading */
 
-void owner_ignore_others(const struct json *object, const char *prefix, const char *const *known,
-                         struct ignored_fields *ignored);
 /* Whole numbers; what is absent or null leaves `value` as it is. `path` is "spec.". */
 MUST_CHECK bool owner_read_integer(const struct json *object, const char *path, const char *key, int64_t max, int64_t *value,
                                    struct error *err);

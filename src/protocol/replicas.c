@@ -85,9 +85,9 @@ struct json *deployment_read(const char *resource, const struct json *document, 
         !owner_read_word(strategy, prefix, "type", is_deployment ? deployment_types : daemonset_types, &type, err) ||
         (is_deployment && !read_unavailable(rolling, numbers.replicas, &unavailable, err)))
         return NULL;
-    owner_ignore_others(spec, "spec.", is_deployment ? deployment : daemonset, ignored);
-    owner_ignore_others(strategy, prefix, strategy_fields, ignored);
-    owner_ignore_others(rolling, inner, rolling_fields, ignored);
+    ignored_add_others(spec, "spec.", is_deployment ? deployment : daemonset, ignored);
+    ignored_add_others(strategy, prefix, strategy_fields, ignored);
+    ignored_add_others(rolling, inner, rolling_fields, ignored);
     if (!is_deployment)
         numbers.replicas = 1;
     struct json *owner = write_numbers(&numbers, spec);
@@ -244,9 +244,9 @@ static void ignore_in_set(const struct json *spec, struct ignored_fields *ignore
     static const char *const known_strategy[] = { "type", "rollingUpdate", NULL };
     static const char *const known_rolling[] = { "partition", NULL };
     const struct json *strategy = json_get(spec, "updateStrategy");
-    owner_ignore_others(spec, "spec.", known, ignored);
-    owner_ignore_others(strategy, "spec.updateStrategy.", known_strategy, ignored);
-    owner_ignore_others(json_get(strategy, "rollingUpdate"), "spec.updateStrategy.rollingUpdate.", known_rolling, ignored);
+    ignored_add_others(spec, "spec.", known, ignored);
+    ignored_add_others(strategy, "spec.updateStrategy.", known_strategy, ignored);
+    ignored_add_others(json_get(strategy, "rollingUpdate"), "spec.updateStrategy.rollingUpdate.", known_rolling, ignored);
 }
 
 struct json *stateful_set_read(const char *resource, const struct json *document, struct ignored_fields *ignored,

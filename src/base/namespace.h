@@ -1,6 +1,6 @@
 /* A namespace of a pod, kept by a bind mount: no process holds it. */
-#ifndef CRUN_NAMESPACE_H
-#define CRUN_NAMESPACE_H
+#ifndef BASE_NAMESPACE_H
+#define BASE_NAMESPACE_H
 
 #include "base/error.h"
 

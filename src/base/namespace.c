@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "namespace.h"
+#include "base/namespace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@ struct making {
 
 static int set_loopback_up(void)
 {
-    AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    AUTO_CLOSE int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     struct ifreq request = {.ifr_name = "lo"};
 
     if (fd < 0)
