@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -327,6 +328,24 @@ def pod(name, command=None, host=True):
 def tombstone(name):
     return {"apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": name, "deletionTimestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}}
+
+
+def beside_floor(measure, verb, runs):
+    """`measure`(node, name) and the floor in turn, after two rounds to warm up: the times in ms, and how the medians compare."""
+    davit, bare = [], []
+    with Node() as node:
+        node.import_image()
+        floor = Floor(node, model(node))
+        for number in range(-2, runs):
+            davit_ms, bare_ms = measure(node, f"run-{number + 2}"), floor.ask(verb)
+            if number >= 0:
+                davit.append(davit_ms)
+                bare.append(bare_ms)
+        floor.close()
+    median, floor_median = statistics.median(davit), statistics.median(bare)
+    ratio = round(median / floor_median, 2)
+    text = f"target ≤ 1.5 × floor; floor {floor_median:.1f} ms, ratio {ratio}; {runs} runs"
+    return davit, median, text, {"floor": round(floor_median, 1), "ratio": ratio, "runs": runs}
 
 
 def percentile(values, share):

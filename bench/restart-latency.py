@@ -6,7 +6,6 @@ restart. Floor: its end noticed by inotify, conmon + crun create + start of the 
 import argparse
 import os
 import signal
-import statistics
 import time
 
 import common
@@ -33,21 +32,8 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=25)
     runs = parser.parse_args().runs
-    with common.Node() as node:
-        node.import_image()
-        floor = common.Floor(node, common.model(node))
-        davit, bare = [], []
-        for number in range(-2, runs):
-            davit_ms, bare_ms = restart_once(node, f"run-{number + 2}"), floor.ask("again")
-            if number >= 0:
-                davit.append(davit_ms)
-                bare.append(bare_ms)
-        floor.close()
-    median, floor_median = statistics.median(davit), statistics.median(bare)
-    ratio = round(median / floor_median, 2)
-    common.report("restart-latency", round(median, 1), "ms",
-                  f"target ≤ 1.5 × floor; floor {floor_median:.1f} ms, ratio {ratio}; {runs} runs, p99 "
-                  f"{common.percentile(davit, 0.99):.1f} ms", floor=round(floor_median, 1), ratio=ratio, runs=runs)
+    davit, median, text, more = common.beside_floor(restart_once, "again", runs)
+    common.report("restart-latency", round(median, 1), "ms", f"{text}, p99 {common.percentile(davit, 0.99):.1f} ms", **more)
 
 
 main()

@@ -53,6 +53,12 @@ void restart_begin(struct core *core, struct object *object, int64_t serial)
     change_commit(change);
 }
 
+static void fail_image(struct core *core, int64_t serial, const char *image)
+{
+    requests_fail(core, serial, "ImageMissing",
+                  "image %.200s is not on this device any more: nothing was ended. Bring it with davit image pull", image);
+}
+
 void request_restart_go(struct core *core, struct request_call *call)
 {
     struct object *object = objects_find(&core->objects, &call->object);
@@ -64,8 +70,7 @@ void request_restart_go(struct core *core, struct request_call *call)
     if (pod == NULL)
         not_found(core, call);
     else if (image != NULL)
-        requests_fail(core, call->serial, "ImageMissing",
-                      "image %.200s is not on this device any more: nothing was ended. Bring it with davit image pull", image);
+        fail_image(core, call->serial, image);
     else if (core->runtime.listed && object->runs == NULL && !object_has_begun(object))
         answer(core, call->serial, 1); /* it has not begun yet: it will, as it was asked to */
     else
@@ -109,9 +114,19 @@ void restart_mark(struct core *core, const char *uid, bool made)
         }
 }
 
+/* NULL: none at this place, or the name is another one's. */
+static const struct object *child_at(struct core *core, const struct object_id *owner_id, const struct json *owner, size_t place)
+{
+    AUTO_FREE char *group = mem_printf("%s/%s", owner_id->resource, owner_id->name);
+    struct object_id id;
+    replicas_child_id(owner_id, owner, place, &id);
+    const struct object *child = objects_find(&core->objects, &id);
+    const struct slot *slot = owned_slot(child, group);
+    return slot != NULL && slot == object_ruling(child) && child->uid[0] != '\0' && child->hash[0] != '\0' ? child : NULL;
+}
+
 static void mark_all(struct core *core, struct request_call *call, const struct json *owner)
 {
-    struct marking *marking = mem_alloc(sizeof(*marking));
     struct rollout_rule rule;
     replicas_rule(owner, &rule);
     if (rule.paused || rule.on_delete) {
@@ -119,19 +134,24 @@ static void mark_all(struct core *core, struct request_call *call, const struct 
                       call->object.name);
         return;
     }
-    AUTO_FREE char *group = mem_printf("%s/%s", call->object.resource, call->object.name);
+    size_t begin = rule.is_set ? rule.partition : 0;
+    for (size_t place = begin; place < rule.wanted; place++) {
+        const struct object *child = child_at(core, &call->object, owner, place);
+        const char *image = child != NULL ? missing_image(core, object_wanted(child)) : NULL;
+        if (image != NULL) {
+            fail_image(core, call->serial, image);
+            return;
+        }
+    }
+    struct marking *marking = mem_alloc(sizeof(*marking));
     struct store_txn *txn = store_begin(core->store);
     marking->core = core;
     marking->serial = call->serial;
     marking->owner = call->object;
     marking->uids = mem_array(rule.wanted + 1, sizeof(*marking->uids));
-    for (size_t place = rule.is_set ? rule.partition : 0; place < rule.wanted; place++) {
-        struct object_id id;
-        replicas_child_id(&call->object, owner, place, &id);
-        const struct object *child = objects_find(&core->objects, &id);
-        const struct slot *slot = owned_slot(child, group); /* none: the name is another one's */
-        if (slot == NULL || slot != object_ruling(child) || child->uid[0] == '\0' || child->hash[0] == '\0' ||
-            missing_image(core, object_wanted(child)) != NULL)
+    for (size_t place = begin; place < rule.wanted; place++) {
+        const struct object *child = child_at(core, &call->object, owner, place);
+        if (child == NULL)
             continue;
         memcpy(marking->uids[marking->count++], child->uid, POD_UID_BYTES);
         store_put_restart(txn, child->uid, false);

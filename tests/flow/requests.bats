@@ -215,6 +215,32 @@ is_other() { # NAME UID
     within 20 silent "$T/state/default/pods/two-1"
 }
 
+@test "what could not be made again is not ended: a pod, and those of a deployment, whose image is lost" {
+    jq -nc --arg m "$MARK" '{apiVersion: "apps/v1", kind: "Deployment", metadata: {name: "lost"}, spec: {replicas: 2, template: {spec:
+        {terminationGracePeriodSeconds: 0, containers: [{name: "main", image: "demo:1", command: ["sleep", $m]}]}}}}' |
+        publish "$T/desired/default/deployments/lost"
+    running lost-0
+    running lost-1
+    local first second kind
+    first=$(uid lost-0) second=$(uid lost-1)
+    devnode_do davitd_stop
+    /usr/bin/python3 -c 'import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute("DELETE FROM image_names"); c.commit()' "$N/state/davit.db"
+    devnode_do davitd_start
+    running lost-0
+    running lost-1
+    for kind in deployments/lost pods/lost-0; do
+        run -0 rr restart "lost$kind" "$kind"
+        jq -e '.ok == false and .reason == "ImageMissing" and (.message | test("image demo:1 is not on this device any more: nothing was ended"))' <<<"$output"
+    done
+    node davit image import "$DIR/demo.tar" >/dev/null
+    running lost-0
+    [ "$(uid lost-0)" = "$first" ]
+    [ "$(uid lost-1)" = "$second" ]
+    jq -nc '{apiVersion: "apps/v1", kind: "Deployment", metadata: {name: "lost", deletionTimestamp: "2026-01-01T00:00:00Z"}}' |
+        publish "$T/desired/default/deployments/lost"
+    within 20 silent "$T/state/default/pods/lost-1"
+}
+
 @test "a stream in a subscriber's hand: numbered chunks, acknowledged, with input in order" {
     heard gus
     ask exec gus '{"id":"e","pod":"web","stream":true,"stdin":true,"command":["cat"]}'
@@ -235,13 +261,13 @@ is_other() { # NAME UID
 @test "a requester that is killed in mid-stream: the stream ends in time, and its command too" {
     # shellcheck disable=SC2016 # for the inner shell
     local start='echo $$ >"$0"; exec davit exec web -- "$@"'
-    node env -u DAVIT_CONTROL sh -c "$start" "$OUT/1" yes >"$OUT/yes" &
+    node env -u DAVIT_CONTROL sh -c "$start" "$OUT/1" yes "$MARK" >"$OUT/yes" &
     node env -u DAVIT_CONTROL sh -c "$start" "$OUT/2" sleep "${MARK}7" &
     within 10 has_file "$OUT/yes"
     within 10 one_sleeps "${MARK}7"
     kill -KILL "$(cat "$OUT/1")" "$(cat "$OUT/2")"
     within 40 none_sleeps "${MARK}7"
-    within 10 eval '! pgrep -fx yes'
+    within 10 eval '! pgrep -fx "yes $MARK"'
     # One that is interrupted says so itself.
     node env -u DAVIT_CONTROL sh -c "$start" "$OUT/3" sleep "${MARK}8" &
     within 10 one_sleeps "${MARK}8"
