@@ -114,7 +114,7 @@ static struct object *find(const struct core *core, const char *namespace, const
 }
 
 /* Both are checked names: labels and dots, so no part of it leads out. */
-static char *folder_of(const struct core *core, const struct object_id *id)
+char *claims_folder(const struct core *core, const struct object_id *id)
 {
     return mem_printf("%s/claims/%s/%s", core->config->state_dir, id->namespace, id->name);
 }
@@ -133,7 +133,7 @@ char *claims_mount(const struct core *core, const struct object *pod, const stru
     if (others != NULL && others[0] != '\0')
         return mem_printf("volume uses the ReadWriteOncePod access mode and is already in use by another pod (%s)", others);
     struct json *part = json_set_object(out, "claim");
-    AUTO_FREE char *path = folder_of(core, &claim->id);
+    AUTO_FREE char *path = claims_folder(core, &claim->id);
     json_set_text(part, "path", path);
     json_set_integer(part, "sizeBytes", claim_bytes(data));
     json_set_boolean(part, "readOnly", source->read_only);

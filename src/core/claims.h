@@ -16,6 +16,8 @@ int claims_plan(const struct change *change, bool wanted_after);
 /* What rules may be another document now. */
 void claims_changed(struct object *object);
 
+/* Where what is in it lies; the caller frees. */
+char *claims_folder(const struct core *core, const struct object_id *id);
 /* The volume of a pod: fills "claim" of the create document. NULL; or why the pod must wait, which the caller frees. */
 MUST_CHECK char *claims_mount(const struct core *core, const struct object *pod, const struct claim_source *source,
                               struct json *out);

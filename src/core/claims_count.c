@@ -34,18 +34,13 @@ static bool has(const struct json *array, const char *text)
     return false;
 }
 
-static char *folder_of(const struct core *core, const struct object *claim)
-{
-    return mem_printf("%s/claims/%s/%s", core->config->state_dir, claim->id.namespace, claim->id.name);
-}
-
 static void add_claims(const struct core *core, const struct object *pod, const struct instance *one, struct json *folders)
 {
     if (one->state != INSTANCE_RUNNING)
         return;
     JSON_EACH(name, one->claims) {
         const struct object *claim = named(core, pod, json_text(name));
-        AUTO_FREE char *folder = claim != NULL && is_due(core, claim) ? folder_of(core, claim) : NULL;
+        AUTO_FREE char *folder = claim != NULL && is_due(core, claim) ? claims_folder(core, &claim->id) : NULL;
         if (folder != NULL && !has(folders, folder))
             json_add_text(folders, folder);
     }
@@ -97,7 +92,7 @@ bool claims_answered(struct core *core, const struct frame_view *frame)
     core->claims.call = 0;
     AUTO_JSON struct json *answer = json_parse(frame->body != NULL ? frame->body : "", frame->body_len, &ignored);
     for (struct object *claim = core->objects.table; claim != NULL; claim = claim->hh.next) {
-        AUTO_FREE char *folder = claims_is_one(claim) && claim->claim.last != NULL ? folder_of(core, claim) : NULL;
+        AUTO_FREE char *folder = claims_is_one(claim) && claim->claim.last != NULL ? claims_folder(core, &claim->id) : NULL;
         JSON_EACH(one, folder != NULL ? json_get(answer, "folders") : NULL) {
             const char *path = json_get_text(one, "path");
             if (path != NULL && strcmp(path, folder) == 0)
