@@ -110,6 +110,11 @@ static void send_question(struct core *core, struct object *object, const char *
     core->env->to_net(core->env->ctx, head);
 }
 
+void network_detach(struct core *core, struct object *object, const char *uid)
+{
+    send_question(core, object, uid, true, json_new_texts("op", "detach", "uid", uid, NULL));
+}
+
 static void failed(struct core *core, struct object *object, const char *reason, const char *message)
 {
     struct pod_network *network = &object->network;
@@ -150,9 +155,10 @@ void network_act(struct core *core, struct object *object, const struct pod_acti
         return;
     }
     object->calling = true;
-    send_question(core, object, action->uid, detach,
-                  detach ? json_new_texts("op", "detach", "uid", action->uid, NULL)
-                         : attach_head(core, action->uid, pod));
+    if (detach)
+        network_detach(core, object, action->uid);
+    else
+        send_question(core, object, action->uid, false, attach_head(core, action->uid, pod));
 }
 
 /* ---- the child */
@@ -181,6 +187,8 @@ void network_down(struct core *core, const char *why)
 {
     struct network *network = &core->network;
     network->open = false;
+    network->keep_call = 0;
+    network->keep_due_ms = 0; /* the next one is told everything */
     core_touch_all(core);
     if (network->problem[0] == '\0')
         snprintf(network->problem, sizeof(network->problem), "davit-net ended: %.200s", why);
@@ -196,14 +204,39 @@ void network_down(struct core *core, const char *why)
     core->node_dirty = true;
 }
 
+/* All that has an address keeps its network; what else there is goes. */
+static void say_keep(struct core *core)
+{
+    struct json *keep = json_new_texts("op", "keep", NULL);
+    network_uids(core, json_set_array(keep, "uids"));
+    core->network.keep_call = ++core->runtime.last_call;
+    core->network.keep_due_ms = 0;
+    json_set_integer(keep, "id", core->network.keep_call);
+    core->env->to_net(core->env->ctx, keep);
+}
+
+static bool keep_answered(struct core *core, int64_t id, const struct json *head)
+{
+    struct network *network = &core->network;
+    bool good = json_get_boolean(head, "ok", false);
+    if (id == 0 || id != network->keep_call)
+        return false;
+    network->keep_call = 0;
+    if (!good)
+        network->keep_due_ms = core_boot_ms(core) + NETWORK_RETRY_MS;
+    if (!good && !network->keep_told) {
+        const char *message = json_get_text(head, "message");
+        log_warn("networks of pods that are gone are still there, and are tried again: %s", message != NULL ? message : "");
+    }
+    network->keep_told = !good;
+    return true;
+}
+
 /* What lives keeps its network, whatever was lost on the way: everything is said once more. */
 static void say_everything(struct core *core)
 {
     network_take_over(core, core->network.attached);
-    struct json *keep = json_new_texts("op", "keep", NULL);
-    network_uids(core, json_set_array(keep, "uids"));
-    json_set_integer(keep, "id", 0);
-    core->env->to_net(core->env->ctx, keep);
+    say_keep(core);
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
         const struct run *run = object_run(object, object->uid);
         const struct pod *pod = object_wanted(object);
@@ -283,6 +316,14 @@ static void tell_networks(struct core *core, struct object *object, const struct
     core_touch(core, object);
 }
 
+static void unawaited(struct core *core, const struct attaching *one, const struct json *head, bool good)
+{
+    if (!one->detach)
+        tell_networks(core, by_uid(core, one->uid), head);
+    else if (!good)
+        core->network.keep_due_ms = core_boot_ms(core) + NETWORK_RETRY_MS;
+}
+
 static void attached(struct core *core, struct attaching *one, const struct json *head)
 {
     struct object *object = one->object;
@@ -291,7 +332,7 @@ static void attached(struct core *core, struct attaching *one, const struct json
     if (!good && (object == NULL || one->detach))
         log_warn("the network of pod %s: %s: %s", one->uid, reason != NULL ? reason : "?", message != NULL ? message : "");
     if (object == NULL) {
-        tell_networks(core, by_uid(core, one->uid), head);
+        unawaited(core, one, head, good);
         return;
     }
     object->calling = false;
@@ -325,7 +366,7 @@ bool network_leave(struct core *core, struct object *object)
         return true;
     }
     object->calling = true;
-    send_question(core, object, object->uid, true, json_new_texts("op", "detach", "uid", object->uid, NULL));
+    network_detach(core, object, object->uid);
     return true;
 }
 
@@ -339,6 +380,8 @@ void network_frame(struct core *core, const struct frame_view *frame)
     }
     int64_t id = json_get_integer(frame->head, "id", 0);
     if (services_answered(core, id, json_get_boolean(frame->head, "ok", false), json_get_text(frame->head, "message")))
+        return;
+    if (keep_answered(core, id, frame->head))
         return;
     LL_SEARCH_SCALAR(core->network.attaching, one, id, id);
     if (one == NULL)
@@ -415,6 +458,10 @@ void network_settle(struct core *core)
         say_everything(core);
         core_touch_all(core);
     }
+    if (network->keep_due_ms != 0 && core_boot_ms(core) >= network->keep_due_ms)
+        say_keep(core);
+    if (network->keep_due_ms != 0)
+        core_wake_at(core, network->keep_due_ms);
     if (network->sweep_due_ms == 0)
         return;
     if (core_boot_ms(core) >= network->sweep_due_ms)

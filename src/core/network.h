@@ -36,6 +36,9 @@ struct network {
     bool names_owed;       /* a pod came or went since its names were said */
     char names_said[DIGEST_HEX_BYTES];
     bool owed;             /* what there is to keep has not been said yet */
+    int64_t keep_call;     /* on its way; 0: none */
+    uint64_t keep_due_ms;  /* something that is gone could not be taken away: it is said then; 0: no need */
+    bool keep_told;        /* that it fails */
     struct attaching *attaching;
     uint64_t sweep_due_ms; /* an incarnation ended: its address is given back then; 0: none did */
 };
@@ -69,6 +72,8 @@ void network_take_over(struct core *core, const struct json *attached);
 void network_forget(struct core *core, const char *uid, struct store_txn *txn);
 /* Gives back what belongs to nothing any more. When to look again; 0: no need. */
 uint64_t network_sweep(struct core *core);
+/* `object`: waits for the answer, `calling`; NULL: nobody does, and what fails goes with the next "keep". */
+void network_detach(struct core *core, struct object *object, const char *uid);
 void network_addresses_free(struct network *network);
 
 /* The view of one object for a step: NULL, it needs none of its own. */

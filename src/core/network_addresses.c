@@ -228,7 +228,7 @@ uint64_t network_sweep(struct core *core)
         if (keep || waits)
             continue;
         txn = txn != NULL ? txn : store_begin(core->store);
-        core->env->to_net(core->env->ctx, json_new_texts("op", "detach", "uid", address->uid, NULL));
+        network_detach(core, NULL, address->uid);
         network_forget(core, address->uid, txn);
     }
     if (txn != NULL)

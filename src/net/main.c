@@ -186,16 +186,16 @@ static void do_detach(struct net *net, const struct json *head)
 {
     struct error err = { 0 };
     const char *uid = json_get_text(head, "uid");
-    /* What runs with these ids has ended. */
-    bool ok = pod_detach(net, uid != NULL ? uid : "", &err) &&
-              (net->userns_dir == NULL || userns_remove(net->userns_dir, uid, &err));
+    bool ok = pod_detach(net, uid != NULL ? uid : "", &err);
     say(answer(head, ok, "NetworkError", err.message));
 }
 
 static void do_keep(struct net *net, const struct json *head)
 {
-    struct json *said = answer(head, true, NULL, NULL);
-    json_set(said, "removed", pod_keep(net, json_get(head, "uids")));
+    struct error err = { 0 };
+    struct json *removed = pod_keep(net, json_get(head, "uids"), &err);
+    struct json *said = answer(head, err.code == ERROR_NONE, "NetworkError", err.message);
+    json_set(said, "removed", removed);
     say(said);
 }
 

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/namespace.h"
+#include "base/userns.h"
 #include "net/check.h"
 #include "net/conntrack.h"
 #include "net/firewall.h"
@@ -146,6 +147,42 @@ static bool make(struct net *net, const struct net_pod *pod, const struct json *
     return add_networks(net, pod, fresh, err);
 }
 
+static bool has_datagrams(const struct net_pod *pod)
+{
+    JSON_EACH(port, json_get(pod->attached, "hostPorts"))
+        if (json_get_text(port, "protocol") != NULL && strcmp(json_get_text(port, "protocol"), "UDP") == 0)
+            return true;
+    return false;
+}
+
+static void forget_datagrams(const struct net_pod *pod)
+{
+    for (int v6 = 0; v6 <= 1 && has_datagrams(pod); v6++)
+        if (net_pod_address(pod, v6 != 0) != NULL)
+            conntrack_forget(net_pod_address(pod, v6 != 0), true);
+}
+
+static bool undo(struct net *net, const char *uid, struct error *err)
+{
+    struct net_pod *pod = net_pod(net, uid);
+    if (!check_uid(uid))
+        return error_set(err, ERROR_INVALID, "detach needs a uid of hex digits and dashes");
+    AUTO_FREE char *path = netns_path(net, uid);
+    if (pod != NULL) {
+        del_networks(net, pod);
+        if (!firewall_remove(net, pod, err))
+            return false;
+        forget_datagrams(pod);
+    }
+    if (!link_remove(net, uid, err) || !namespace_remove(path, err) || !state_remove(net, uid, err))
+        return false;
+    if (pod != NULL) {
+        LL_DELETE(net->pods, pod);
+        pod_free(pod);
+    }
+    return true;
+}
+
 const struct json *pod_attach(struct net *net, const struct json *head, const char **reason, struct error *err)
 {
     const char *uid = json_get_text(head, "uid");
@@ -169,45 +206,15 @@ const struct json *pod_attach(struct net *net, const struct json *head, const ch
     if (make(net, pod, json_get(head, "users"), fresh, reason, err))
         return json_get(pod->attached, "results");
     /* What lives keeps what it has; what could not be made whole has not begun to live. */
-    if ((fresh || strcmp(*reason, "CniFailed") == 0) && !pod_detach(net, uid, &ignored))
+    if ((fresh || strcmp(*reason, "CniFailed") == 0) && !undo(net, uid, &ignored))
         log_warn("pod %s: what a failed attach left stays until it is detached: %s", uid, ignored.message);
     return NULL;
 }
 
-static bool has_datagrams(const struct net_pod *pod)
-{
-    JSON_EACH(port, json_get(pod->attached, "hostPorts"))
-        if (json_get_text(port, "protocol") != NULL && strcmp(json_get_text(port, "protocol"), "UDP") == 0)
-            return true;
-    return false;
-}
-
-static void forget_datagrams(const struct net_pod *pod)
-{
-    for (int v6 = 0; v6 <= 1 && has_datagrams(pod); v6++)
-        if (net_pod_address(pod, v6 != 0) != NULL)
-            conntrack_forget(net_pod_address(pod, v6 != 0), true);
-}
-
 bool pod_detach(struct net *net, const char *uid, struct error *err)
 {
-    struct net_pod *pod = net_pod(net, uid);
-    if (!check_uid(uid))
-        return error_set(err, ERROR_INVALID, "detach needs a uid of hex digits and dashes");
-    AUTO_FREE char *path = netns_path(net, uid);
-    if (pod != NULL) {
-        del_networks(net, pod);
-        if (!firewall_remove(net, pod, err))
-            return false;
-        forget_datagrams(pod);
-    }
-    if (!link_remove(net, uid, err) || !namespace_remove(path, err) || !state_remove(net, uid, err))
-        return false;
-    if (pod != NULL) {
-        LL_DELETE(net->pods, pod);
-        pod_free(pod);
-    }
-    return true;
+    /* What runs with these ids has ended. */
+    return undo(net, uid, err) && (net->userns_dir == NULL || userns_remove(net->userns_dir, uid, err));
 }
 
 static bool is_kept(const struct json *uids, const char *uid)
@@ -218,19 +225,19 @@ static bool is_kept(const struct json *uids, const char *uid)
     return false;
 }
 
-struct json *pod_keep(struct net *net, const struct json *uids)
+struct json *pod_keep(struct net *net, const struct json *uids, struct error *err)
 {
     struct json *removed = json_new_array();
     struct net_pod *pod, *next;
-    struct error err;
+    struct error one;
     LL_FOREACH_SAFE(net->pods, pod, next) {
         AUTO_FREE char *uid = mem_strdup(pod->uid);
         if (is_kept(uids, uid))
             continue;
-        if (pod_detach(net, uid, &err))
+        if (pod_detach(net, uid, &one))
             json_add_text(removed, uid);
         else
-            log_warn("pod %s cannot be detached: %s", uid, err.message);
+            error_set(err, one.code, "pod %s cannot be detached: %.200s", uid, one.message);
     }
     link_sweep(net);
     return removed;
