@@ -23,6 +23,7 @@
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
 #define CGROUP_FOLDER_MODE 0755
+#define POD_FOLDER_MODE 0700
 #define EVENTS_BYTES 4096
 #define STAT_BYTES 65536
 #define KILL_TRIES 500
@@ -215,25 +216,57 @@ char *cgroup_of(const struct crun *crun, const char *id)
     return len > 0 ? mem_printf("%.*s", (int)len, path) : NULL;
 }
 
-bool cgroup_was_oom(const struct crun *crun, const char *id)
+/* What memory.events, or v1's memory.oom_control, has counted. 0: no cgroup, no word of it. */
+static uint64_t oom_kills(const char *file)
+{
+    AUTO_FREE char *text = NULL;
+    struct error ignored;
+    size_t len;
+    const char *found = file_read(file, EVENTS_BYTES, &text, &len, &ignored) ? strstr(text, "oom_kill ") : NULL;
+
+    return found != NULL ? strtoull(found + strlen("oom_kill "), NULL, 10) : 0;
+}
+
+static bool container_was_oom(const struct crun *crun, const char *id)
 {
     AUTO_FREE char *path = cgroup_of(crun, id);
     AUTO_FREE char *file = crun->cgroup_v2 ? mem_printf(CGROUP_ROOT "%s/memory.events", path != NULL ? path : "")
                                            : mem_printf(CGROUP_ROOT "/memory%s/memory.oom_control", path != NULL ? path : "");
-    AUTO_FREE char *text = NULL;
-    struct error ignored; /* no cgroup, no word of it */
-    size_t len;
-    const char *found;
-
     AUTO_FREE char *bundle = crun_bundle_path(crun, id);
-    AUTO_FREE char *said = mem_printf("%s/oom", bundle);
+    AUTO_FREE char *said = mem_printf("%s/oom", bundle); /* conmon's */
 
-    if (access(said, F_OK) == 0) /* conmon's, for systemd removes a scope as soon as it is empty */
-        return true;
-    if (path == NULL || !file_read(file, EVENTS_BYTES, &text, &len, &ignored))
+    return access(said, F_OK) == 0 || (path != NULL && oom_kills(file) > 0);
+}
+
+/* systemd removes a scope as soon as it is empty, with what it has counted, at times before conmon has read it. The pod's
+ * slice counts what is below it and stays; how much of that an end has explained already is kept beside the pod. */
+static bool slice_counts_more(const struct crun *crun, const char *uid)
+{
+    AUTO_FREE char *slice = cgroup_pod_path(crun, uid);
+    AUTO_FREE char *events = mem_printf(CGROUP_ROOT "%s/memory.events", slice);
+    AUTO_FREE char *folder = mem_printf("%s/pods/%s", crun->run_dir, uid);
+    AUTO_FREE char *file = mem_printf("%s/oom", folder);
+    AUTO_FREE char *text = NULL;
+    uint64_t counted = oom_kills(events), explained = 0;
+    struct error err;
+    size_t len;
+
+    if (file_read(file, EVENTS_BYTES, &text, &len, &err))
+        explained = strtoull(text, NULL, 10);
+    if (counted <= explained)
         return false;
-    found = strstr(text, "oom_kill ");
-    return found != NULL && strtol(found + strlen("oom_kill "), NULL, 10) > 0;
+    AUTO_FREE char *now = mem_printf("%llu", (unsigned long long)counted);
+    if (!file_make_dirs(folder, POD_FOLDER_MODE, &err) || !file_write_atomic(file, now, strlen(now), 0600, false, &err))
+        crun_log(crun, 4, "%s", err.message);
+    return true;
+}
+
+bool cgroup_was_oom(const struct crun *crun, const char *uid, const char *id, bool killed)
+{
+    bool own = container_was_oom(crun, id);
+    bool counted = crun->systemd && (own || killed) && slice_counts_more(crun, uid);
+
+    return own || counted;
 }
 
 char *cgroup_read(const struct crun *crun, const char *path, const char *controller, const char *file)

@@ -29,8 +29,9 @@ void cgroup_remove(const char *path);
 /* The same for a pod's folder. */
 void cgroup_remove_pod(const struct crun *crun, const char *uid);
 
-/* The kernel killed something in the cgroup of this container for want of memory. */
-bool cgroup_was_oom(const struct crun *crun, const char *id);
+/* The kernel killed something in the cgroup of this container, `id` of pod `uid`, for want of memory. `killed`: it ended
+ * by SIGKILL, so that what its pod has counted may be its own. To be asked once. */
+bool cgroup_was_oom(const struct crun *crun, const char *uid, const char *id, bool killed);
 /* The cgroup of a container, below the cgroup's root; NULL: not known. The caller frees. */
 char *cgroup_of(const struct crun *crun, const char *id);
 

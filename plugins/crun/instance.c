@@ -14,6 +14,7 @@
 #include "message.h"
 
 #define EXIT_FILE_BYTES 32
+#define EXIT_KILLED 137 /* 128 + SIGKILL */
 #define EXIT_UNKNOWN 137 /* as Kubernetes has it: ContainerStatusUnknown */
 #define SIGNAL_BASE 128
 
@@ -166,7 +167,7 @@ static bool read_exit_file(const struct crun *crun, struct instance *instance)
     if (stat(path, &stat_now) != 0 || !file_read(path, EXIT_FILE_BYTES, &text, &len, &err))
         return false;
     code = (int)strtol(text, NULL, 10);
-    bool killed = code != 0 && cgroup_was_oom(crun, instance->id);
+    bool killed = code != 0 && cgroup_was_oom(crun, instance->uid, instance->id, code == EXIT_KILLED);
     end_rest(crun, instance);
     instance->message = message_read(crun, instance->id, instance->log_path, instance->message_from_log && code != 0);
     set_end(instance, code, killed ? "OOMKilled" : code == 0 ? "Completed" : "Error",

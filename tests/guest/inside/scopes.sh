@@ -63,12 +63,31 @@ same_after() { # CMD...
     [ -n "$before" ] && [ "$(sleepers 1000003)" = "$before" ] && limits_are 50331648
 }
 
+# Several, for systemd removes a scope with what it has counted, and is at times faster than conmon.
 oom_is_told() {
-    publish eater '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"eater"},"spec":{"hostNetwork":true,"restartPolicy":"Never","containers":[
-        {"name":"main","image":"demo:1","command":["sh","-c","tail /dev/zero"],"resources":{"limits":{"memory":"16Mi"}}}]}}'
-    within 60 says status/default/pods/eater OOMKilled || return 1
-    publish eater "$(tombstone eater)"
-    within 30 topic_is_clear state/default/pods/eater
+    local name
+    for name in eater-1 eater-2 eater-3 eater-4 eater-5; do
+        publish $name '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"'$name'"},"spec":{"hostNetwork":true,"restartPolicy":"Never",
+            "containers":[{"name":"main","image":"demo:1","command":["sh","-c","tail /dev/zero"],"resources":{"limits":{"memory":"16Mi"}}}]}}'
+        within 60 says status/default/pods/$name OOMKilled || { retained status/default/pods/$name; return 1; }
+        publish $name "$(tombstone $name)"
+        within 30 topic_is_clear state/default/pods/$name || return 1
+    done
+}
+
+# What the pod has counted was another container's.
+killed_beside_oom() {
+    publish beside '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"beside"},"spec":{"hostNetwork":true,"restartPolicy":"Never","containers":[
+        {"name":"eater","image":"demo:1","command":["sh","-c","tail /dev/zero"],"resources":{"limits":{"memory":"16Mi"}}},
+        {"name":"other","image":"demo:1","command":["sleep","1000006"]}]}}'
+    within 60 says status/default/pods/beside OOMKilled || return 1
+    within 30 one_runs 1000006 || return 1
+    kill -9 "$(sleepers 1000006)"
+    within 30 says status/default/pods/beside '"phase":"Failed"' || return 1
+    retained status/default/pods/beside
+    [ "$(retained status/default/pods/beside | grep -o '"reason":"OOMKilled"' | wc -l)" -eq 1 ] || return 1
+    publish beside "$(tombstone beside)"
+    within 30 topic_is_clear state/default/pods/beside
 }
 
 scope_goes() {
@@ -92,6 +111,7 @@ scopes() {
     check "daemon-reexec leaves it alone" same_after systemctl daemon-reexec
     check "davit-runtime killed comes back and adopts it" same_after kill_child davit-runtime
     check "what the kernel ends for want of memory is OOMKilled" oom_is_told
+    check "but not what somebody kills beside it" killed_beside_oom
     check "a deleted pod's scope, slice and davit-pause go" scope_goes
     check "and back to cgroupfs" without_systemd
 }
