@@ -179,6 +179,11 @@ one_sleeps() {
     [[ $(sleepers "$1") =~ ^[0-9]+$ ]]
 }
 
+# The one that runs: a container is told to run a moment before it is the program that it was made for.
+sleeper() { # [NUMBER]
+    within 5 one_sleeps "${1:-$MARK}" && sleepers "${1:-$MARK}"
+}
+
 none_sleeps() {
     [ -z "$(sleepers "$1")" ]
 }
