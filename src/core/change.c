@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/admission.h"
 #include "core/claims.h"
 #include "core/collect.h"
 #include "core/inbox.h"
@@ -71,14 +72,16 @@ static const struct run *run_to_adopt(const struct object *object, const char *h
     return NULL;
 }
 
-/* Pull before stop: what runs stays the wanted one until the images of the next one are here; and what could begin, but
- * waits for the one before it to end, begins.
+/* Pull before stop: what runs stays the wanted one until the images of the next one are here, and there is room for it; and
+ * what could begin, but waits for the one before it to end, begins.
  */
 static bool is_held(const struct change *change, const struct pod *pod)
 {
-    const struct object *object = change->object;
+    struct object *object = change->object;
     const struct pod *wanted = object_wanted(object);
-    if (object->hash[0] == '\0' || wanted == NULL || pod == NULL || pulls_ready(change->core, object, pod))
+    if (object->hash[0] == '\0' || wanted == NULL || pod == NULL)
+        return false;
+    if (pulls_ready(change->core, object, pod) && admission_allows(change->core, object, pod))
         return false;
     bool may_run = !change->core->runtime.listed; /* what runs is not known yet */
     return may_run || object_has_begun(object) || (object->runs != NULL && pulls_ready(change->core, object, wanted));

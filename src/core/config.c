@@ -41,6 +41,7 @@ static const struct key keys[] = {
     KEY("node", "name", KEY_TEXT, node),
     KEY("node", "labels", KEY_LABELS, labels),
     KEY("node", "groups", KEY_LIST, groups),
+    KEY("node", "reserved_memory", KEY_BYTES, reserved_memory_bytes),
     KEY("broker", "url", KEY_TEXT, url),
     KEY("broker", "root", KEY_TEXT, root),
     { "broker", "max_document", KEY_INTEGER, offsetof(struct config, max_document_bytes), 1024, LIMIT_DOCUMENT_BYTES },
@@ -113,7 +114,7 @@ static bool set_integer(const struct key *key, const char *value, int64_t *to, s
                      key->name, key->min, key->max, value);
 }
 
-/* "512M", "2G", "1500000": a number, and perhaps a binary unit. */
+/* "512M", "2G", "64Mi", "1500000": a number, and perhaps a binary unit; in Kubernetes' spelling, too. */
 static bool set_bytes(const struct key *key, const char *value, int64_t *to, struct error *err)
 {
     static const char units[] = "KMGT";
@@ -122,7 +123,8 @@ static bool set_bytes(const struct key *key, const char *value, int64_t *to, str
     long long number = strtoll(value, &end, 10);
     const char *unit = end != value && *end != '\0' ? strchr(units, toupper((unsigned char)*end)) : NULL;
     int64_t factor = unit != NULL ? INT64_C(1) << (10 * (unit - units + 1)) : 1;
-    bool is_number = errno == 0 && end != value && end[unit != NULL ? 1 : 0] == '\0' && number >= 0;
+    const char *rest = unit != NULL ? end + 1 + (end[1] == 'i') : end;
+    bool is_number = errno == 0 && end != value && *rest == '\0' && number >= 0;
     if (is_number && number <= INT64_MAX / factor) {
         *to = number * factor;
         return true;
@@ -394,6 +396,7 @@ struct config *config_read(const char *path, bool required, struct error *err)
     config->crun.options = json_new_object();
     config->fake.options = json_new_object();
     config->crun.enabled = true;
+    config->reserved_memory_bytes = POD_UNSET;
     config->url = mem_strdup("mqtt://127.0.0.1:1883");
     config->root = mem_strdup("davit");
     config->max_document_bytes = LIMIT_DOCUMENT_BYTES;

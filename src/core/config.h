@@ -50,6 +50,7 @@ struct config {
     char *node;
     struct json *labels; /* an object of strings */
     struct text_list groups;
+    int64_t reserved_memory_bytes; /* promised to no pod; POD_UNSET: 64 MiB, or a twentieth where that is more */
     char *url;
     char *root;
     int64_t max_document_bytes;

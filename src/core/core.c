@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/admission.h"
 #include "core/after.h"
 #include "core/change.h"
 #include "core/claims.h"
@@ -155,6 +156,7 @@ static void settle_objects(struct core *core)
     size_t count = core->dirty_count;
     core->dirty_count = 0;
     core->dirty_size = 0;
+    admission_settle(core, list, count);
     for (size_t i = 0; i < count; i++) {
         list[i]->dirty = false;
         if (!owners_is_one(list[i]))
@@ -269,6 +271,7 @@ uint64_t core_settle(struct core *core)
     uint64_t retry = change_retry(core);
     if (retry != 0)
         core_wake_at(core, retry);
+    uint64_t room = admission_look_again(core);
     settle_steps(core, now);
     requests_settle(core);
     settle_sync(core, now);
@@ -280,6 +283,7 @@ uint64_t core_settle(struct core *core)
         inbox_purge(core);
     }
     uint64_t next = sooner(core->purge_due_ms, runtime_look(core));
+    next = sooner(next, room);
     next = sooner(next, eviction_settle(core));
     next = sooner(next, stats_settle(core));
     next = sooner(next, core->objects_wake_ms);

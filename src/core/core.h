@@ -13,6 +13,7 @@
 #include "core/pulls.h"
 #include "core/requests.h"
 #include "core/services.h"
+#include "model/admission.h"
 
 /* The world outside. Heads are taken. */
 struct core_env {
@@ -82,6 +83,15 @@ struct eviction {
     uint64_t due_ms;   /* 0: nothing to look at */
 };
 
+/* What pods were promised of this node. */
+struct admission {
+    struct pod_wants promised; /* and not used yet, of the disk */
+    struct admission_entry *entries; /* those that wait, in their order */
+    size_t count, size;
+    size_t unjudged;  /* the first of them that is to be looked at again */
+    uint64_t look_ms; /* one waits for the disk: it is looked at then (boot); 0: none does */
+};
+
 struct claims {
     int64_t call; /* counts what is in some; in flight; 0: none */
     bool watch;   /* one of them ends, and waits for its users */
@@ -119,6 +129,7 @@ struct core {
     struct asking *askings; /* hooks and probes that are being asked */
     struct exec *execs;     /* commands that people run in containers */
     struct eviction eviction;
+    struct admission admission;
     struct claims claims;
     struct stats *stats;    /* NULL: nobody has asked yet */
     struct link_state link;

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "core/admission.h"
 #include "core/claims.h"
 #include "core/handler.h"
 #include "core/network.h"
@@ -332,6 +333,7 @@ static void write_record(const struct creating *creating, const struct pod_actio
     json_set_integer(record, "graceMs", creating->pod->grace_seconds * 1000);
     json_set_text(record, "role", roles[pod_role(creating->pod, action->container_index)]);
     json_set_integer(record, "order", (int64_t)action->container_index);
+    admission_record(creating->pod, record);
     if (image != NULL)
         json_set_text(record, "imageId", image->id);
     if (pre_stop != NULL)

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/admission.h"
 #include "core/runtime.h"
 #include "davit/limits.h"
 #include "model/disk_limit.h"
@@ -12,19 +13,26 @@
 #define LOOK_MOST_MS 60000u
 #define LOOK_SHARE 20u       /* a look takes at most so much of the time between two: one part in twenty */
 
+/* It has limits, or what it has on the disk says how much of that is free for others. */
+static bool is_counted(const struct core *core, const struct pod *pod)
+{
+    return pod_has_disk_limit(pod) || admission_asks_written(core, pod);
+}
+
 void eviction_watch(struct core *core, const struct pod *pod)
 {
     struct eviction *eviction = &core->eviction;
-    if (eviction->due_ms == 0 && eviction->call == 0 && pod_has_disk_limit(pod))
+    if (eviction->due_ms == 0 && eviction->call == 0 && is_counted(core, pod))
         eviction->due_ms = core_boot_ms(core) + LOOK_LEAST_MS;
 }
 
-/* The pod whose limits are to be held now; NULL: there is nothing to hold. */
-static const struct pod *watched(const struct object *object)
+/* The pod that is to be counted now, for it runs; NULL: nothing is. */
+static const struct pod *watched(const struct core *core, const struct object *object)
 {
     const struct pod *pod = object_wanted(object);
     const struct run *run = pod != NULL ? object_run(object, object->uid) : NULL;
-    if (run == NULL || object->end.reason[0] != '\0' || object->verdict.reason[0] != '\0' || !pod_has_disk_limit(pod))
+    if (run == NULL || object->end.reason[0] != '\0' || object->verdict.reason[0] != '\0' ||
+        !is_counted(core, pod))
         return NULL;
     for (size_t i = 0; i < run->count; i++)
         if (run->instances[i].state == INSTANCE_RUNNING)
@@ -44,7 +52,7 @@ uint64_t eviction_settle(struct core *core)
     struct json *uids = json_set_array(document, "uids");
     json_set_boolean(document, "disk", true);
     for (const struct object *object = core->objects.table; object != NULL; object = object->hh.next)
-        if (watched(object) != NULL)
+        if (watched(core, object) != NULL)
             json_add_text(uids, object->uid);
     eviction->due_ms = 0;
     if (json_size(uids) == 0)
@@ -103,9 +111,10 @@ static void judge(struct core *core, struct object *object, const struct pod *po
         usage.containers[i] = POD_UNSET;
     read_containers(object, pod, answer, &usage, &partial);
     read_volumes(object, pod, answer, &usage, &partial);
+    admission_written(core, object, pod_disk_used(pod, &usage));
     if (pod_exceeds_disk(pod, &usage, &object->verdict))
         core_touch(core, object);
-    else if (partial && !object->uncounted)
+    else if (partial && !object->uncounted && pod_has_disk_limit(pod))
         core_event(core, object, true, "DiskNotCounted",
                    "it has more files and folders than are counted (%d, %d deep, in %d s): its limits on the disk are held "
                    "against what was counted", LIMIT_USAGE_ENTRIES, LIMIT_USAGE_DEPTH, LIMIT_USAGE_MS / 1000);
@@ -133,10 +142,10 @@ bool eviction_answered(struct core *core, const struct frame_view *frame)
     }
     bool any = false;
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
-        const struct pod *pod = watched(object);
+        const struct pod *pod = watched(core, object);
         if (pod != NULL)
             judge(core, object, pod, answer);
-        any = any || watched(object) != NULL;
+        any = any || watched(core, object) != NULL;
     }
     eviction->due_ms = any ? now + pause : 0;
     return true;

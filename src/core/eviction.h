@@ -1,5 +1,6 @@
-/* Looks at what pods with a limit on the disk have there, and has those evicted that have more. Nobody else's disk is looked
- * at, and where no such pod runs nothing wakes up.
+/* Looks at what pods with a limit on the disk have there, and has those evicted that have more; while somebody waits for
+ * the disk also at what those have that requested some of it. Nobody else's disk is looked at, and where no such pod runs
+ * nothing wakes up.
  */
 #ifndef CORE_EVICTION_H
 #define CORE_EVICTION_H

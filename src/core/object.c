@@ -80,7 +80,8 @@ struct object *objects_get(struct objects *objects, const struct object_id *id)
 
 void objects_drop_if_empty(struct objects *objects, struct object *object)
 {
-    bool busy = object->committing || object->calling || object->saving || object->behind > 0 || object->arrivals != NULL;
+    bool busy = object->committing || object->calling || object->saving || object->behind > 0 || object->arrivals != NULL ||
+                object->admission.waits != WAITS_FOR_NOTHING;
     if (busy || object->claim.purge || object->claim.purging || object->dirty || object->refused_stored || object->slot_count > 0 || object->refused || object->uid[0] != '\0' || object->runs != NULL)
         return;
     HASH_DEL(objects->table, object);
@@ -268,6 +269,7 @@ void object_renewed(struct object *object)
     object->end.reason[0] = '\0';
     object->replaces = false;
     object->verdict.reason[0] = '\0';
+    object->admission.written_bytes = 0;
     object->uncounted = false;
     object->network = (struct pod_network){ .state = NETWORK_WANTED };
     json_free(mem_steal(&object->networks));

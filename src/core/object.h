@@ -6,6 +6,7 @@
 
 #include <uthash.h>
 
+#include "model/admission.h"
 #include "model/pod_step.h"
 #include "protocol/document.h"
 #include "protocol/pod_status.h"
@@ -50,6 +51,18 @@ struct claim_facts {
     uint64_t counted_boot_ms;
 };
 
+/* What it was promised of the node, and what it waits for beyond that. */
+enum admission_waits { WAITS_FOR_NOTHING, WAITS_TO_START, WAITS_TO_CHANGE, WAITS_TO_GROW };
+
+struct admission_state {
+    struct pod_wants granted;
+    struct pod_wants counted;     /* of it: the disk without what it has written */
+    int64_t written_bytes;        /* on the disk, as it was counted last */
+    enum admission_waits waits;
+    struct admission_entry asked; /* as it stands in the queue */
+    struct pod_wait wait;         /* as judged last */
+};
+
 /* A document on its way in, waiting for a commit of the same object. */
 struct arrival;
 
@@ -85,6 +98,7 @@ struct object {
     struct container_memory *memory; /* one for each container of the wanted pod */
     size_t memory_count;
     struct run *runs;
+    struct admission_state admission;
     struct claim_facts claim;
     uint64_t ready_boot_ms; /* it says so since; 0: it is not ready */
     /* What it must be ready first: told while it waits; "" : nothing. */

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/admission.h"
 #include "core/network.h"
 #include "core/runtime.h"
 #include "protocol/names.h"
@@ -119,6 +120,7 @@ void observed_instance(struct core *core, const struct json *json)
     const char *settings = json_get_text(json_get(json, "record"), "settings");
     if (settings != NULL && run->settings[0] == '\0')
         copy(run->settings, sizeof(run->settings), settings);
+    admission_recorded(json_get(json, "record"), run);
     struct instance *one = run_add(run, seen.container, seen.attempt);
     merge(core, object, one, &seen);
     run->connected = run->connected || network_has(core, uid);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/admission.h"
 #include "core/after.h"
 #include "core/collect.h"
 #include "core/eviction.h"
@@ -45,6 +46,7 @@ void reconcile_view(const struct core *core, const struct object *object, struct
     view->images = images;
     view->network = network_view(core, object, view->pod);
     view->waits_for = object->waits_for;
+    view->wait = admission_wait(object, false);
     view->end = &object->end;
     view->verdict = &object->verdict;
     view->age_ms = age_ms(core, object);
@@ -329,11 +331,13 @@ static void pull_missing(struct core *core, struct object *object, const struct 
     }
 }
 
-/* Pull before stop: what runs is not touched before an update has all its images. */
+/* Pull before stop: what runs is not touched before an update has all its images, and room to start in. */
 static bool update_waits(struct core *core, struct object *object, const struct slot *ruling)
 {
-    if (object->held == NULL || pulls_ready(core, object, ruling->pod))
+    if (object->held == NULL)
         return false;
+    if (pulls_ready(core, object, ruling->pod))
+        return !admission_allows(core, object, ruling->pod);
     pull_missing(core, object, ruling->pod, NULL);
     return true;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/admission.h"
 #include "core/claims.h"
 #include "core/owners.h"
 #include "core/reconcile.h"
@@ -166,11 +167,17 @@ static bool nothing_to_tell(const struct core *core, const struct object *object
                                   object_ruling(object) == NULL);
 }
 
-/* What a newer document waits for, while the one before it runs on: the first image that is not here. */
+/* What a newer document waits for, while the one before it runs on: room, or the first image that is not here. */
 static void tell_update(const struct core *core, const struct object *object, struct container_image *image,
                         struct pod_report *report)
 {
     const struct slot *ruling = object_ruling(object);
+    const struct pod_wait *wait = admission_wait(object, true);
+    if (wait != NULL) {
+        report->update = wait->reason;
+        report->update_message = wait->message;
+        return;
+    }
     for (size_t i = 0; object->held != NULL && ruling != NULL && i < pod_count(ruling->pod); i++) {
         pulls_look(core, object, ruling->pod, i, NULL, image);
         if (image->verdict.state == IMAGE_READY)

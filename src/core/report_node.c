@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <config.h>
+#include "core/admission.h"
 #include "core/report.h"
 #include "core/verify.h"
 #include "protocol/node_status.h"
@@ -70,7 +71,8 @@ void report_node(struct core *core)
         .groups = &core->config->groups,
         .ready = core->runtime.listed,
         .cpus = sysconf(_SC_NPROCESSORS_ONLN),
-        .memory_bytes = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),
+        .memory_bytes = core->env->memory_bytes,
+        .memory_allocatable_bytes = admission_memory_bytes(core),
         .disk_bytes = core->env->disk_bytes,
         .pods_most = LIMIT_OBJECTS,
         .kernel = machine.release,

@@ -24,41 +24,18 @@ static int64_t volume_limit(const struct volume *volume)
     return bytes;
 }
 
-static int64_t container_limit(const struct container *container, const char *resource)
-{
-    return container->resources != NULL ? resource_value(container->resources->limits, resource, 1) : POD_UNSET;
-}
-
-/* Sidecars run beside everything behind them, other init containers alone with those. */
-int64_t pod_limit_of(const struct pod *pod, const char *resource)
-{
-    int64_t beside = 0, most = 0;
-    bool any = false;
-    for (size_t i = 0; i < pod_count(pod); i++) {
-        int64_t limit = container_limit(pod_container(pod, i), resource);
-        if (limit == POD_UNSET)
-            continue;
-        any = true;
-        int64_t sum = limit > INT64_MAX - beside ? INT64_MAX : beside + limit;
-        if (pod_role(pod, i) != ROLE_INIT)
-            beside = sum;
-        most = sum > most ? sum : most;
-    }
-    return any ? most : POD_UNSET;
-}
-
 bool pod_has_disk_limit(const struct pod *pod)
 {
     for (size_t i = 0; i < pod->volumes.count; i++)
         if (volume_limit(pod_volume(pod, i)) != POD_UNSET)
             return true;
     for (size_t i = 0; i < pod_count(pod); i++)
-        if (container_limit(pod_container(pod, i), RESOURCE) != POD_UNSET)
+        if (container_limit_of(pod_container(pod, i), RESOURCE) != POD_UNSET)
             return true;
     return false;
 }
 
-static int64_t total(const struct pod *pod, const struct disk_usage *usage)
+int64_t pod_disk_used(const struct pod *pod, const struct disk_usage *usage)
 {
     int64_t sum = 0;
     for (size_t i = 0; i < pod_count(pod); i++)
@@ -82,14 +59,14 @@ bool pod_exceeds_disk(const struct pod *pod, const struct disk_usage *usage, str
     }
     char text[QUANTITY_BYTES];
     int64_t limit = pod_limit_of(pod, RESOURCE);
-    if (limit != POD_UNSET && total(pod, usage) > limit) {
+    if (limit != POD_UNSET && pod_disk_used(pod, usage) > limit) {
         snprintf(end->message, sizeof(end->message),
                  "Pod ephemeral local storage usage exceeds the total limit of containers %s. ",
                  quantity_bytes(limit, text));
         return true;
     }
     for (size_t i = pod_init_count(pod); i < pod_count(pod); i++) {
-        limit = container_limit(pod_container(pod, i), RESOURCE);
+        limit = container_limit_of(pod_container(pod, i), RESOURCE);
         if (limit == POD_UNSET || usage->containers[i] <= limit)
             continue;
         snprintf(end->message, sizeof(end->message), "Container %s exceeded its local ephemeral storage limit \"%s\". ",

@@ -16,9 +16,9 @@ struct disk_usage {
 /* A volume on the disk that goes with the pod. */
 bool volume_is_on_disk(const struct volume *volume);
 bool pod_has_disk_limit(const struct pod *pod);
+/* All that is known of it together. */
+int64_t pod_disk_used(const struct pod *pod, const struct disk_usage *usage);
 /* True: `end` says what it is evicted for. */
 bool pod_exceeds_disk(const struct pod *pod, const struct disk_usage *usage, struct pod_end *end);
-/* Of all its containers together, as Kubernetes adds them; POD_UNSET: none of them has one. */
-int64_t pod_limit_of(const struct pod *pod, const char *resource);
 
 #endif

@@ -18,6 +18,7 @@ struct run *run_new(const char *uid)
 {
     struct run *run = mem_alloc(sizeof(*run));
     snprintf(run->uid, sizeof(run->uid), "%s", uid);
+    run->wants.memory_bytes = POD_UNSET;
     return run;
 }
 

@@ -64,6 +64,17 @@ struct instance {
     uint64_t kill_sent_boot_ms;
 };
 
+/* What a pod takes of the node, in bytes; see model/admission.h. */
+struct pod_wants {
+    int64_t memory_bytes, disk_bytes;
+};
+
+/* Why nothing of a pod is started. */
+struct pod_wait {
+    char reason[REASON_BYTES]; /* "": it does not wait */
+    char message[320];
+};
+
 /* All instances of one incarnation of a pod. */
 struct run {
     char uid[POD_UID_BYTES];
@@ -73,6 +84,7 @@ struct run {
     bool shared; /* it has something to release */
     bool connected; /* it has a network */
     bool emptied; /* what it had in its volumes has gone */
+    struct pod_wants wants; /* as it was made; memory_bytes POD_UNSET: not known */
     char settings[SETTINGS_BYTES]; /* digest of the files and limits that it has; "": not known */
     uint64_t ending_boot_ms; /* the end of all of it began; 0: not */
     uint64_t retry_boot_ms; /* an ending call failed: not before */

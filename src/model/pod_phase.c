@@ -25,7 +25,9 @@ static void show_absent(const struct pod_view *view, const struct run *wanted, s
 {
     const struct container_memory *memory = &view->memory[index];
     bool has_inits = pod_init_count(view->pod) > 0;
-    if (others)
+    if (view->wait != NULL)
+        show_waiting(shown, view->wait->reason, view->wait->message);
+    else if (others)
         show_waiting(shown, "ContainerCreating", "waiting for the previous incarnation of this pod to end");
     else if (waits_for_init(view, wanted, index))
         show_waiting(shown, "PodInitializing", NULL);

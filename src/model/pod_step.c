@@ -148,7 +148,7 @@ static bool create_next(const struct pod_view *view, size_t index, const struct 
     bool again = pod_role(view->pod, index) == ROLE_INIT && memory->last.exit_code == 0; /* the last boot's does not count */
     if (memory->ended >= 0 && !again && !container_restarts(view->pod, index, &memory->last))
         return false;
-    if (!is_due(memory, now, next))
+    if (!is_due(memory, now, next) || view->wait != NULL)
         return false;
     const struct image_verdict *image = &view->images[index].verdict;
     if (image->wake_ms != 0)

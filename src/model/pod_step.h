@@ -66,6 +66,7 @@ struct pod_view {
     const struct container_memory *memory; /* one for each container of `pod`, init containers first */
     const struct container_image *images;  /* likewise */
     const struct pod_network *network;     /* NULL: it needs none */
+    const struct pod_wait *wait;           /* NULL: there is room for it */
     const char *waits_for;                 /* what must be ready before it starts; NULL or "": nothing */
     const struct pod_end *end;             /* NULL, or reason "": it is not over */
     const struct pod_end *verdict;         /* NULL, or reason "": nothing says that it must be */

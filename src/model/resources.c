@@ -39,6 +39,17 @@ void container_resources(const struct container *container, struct container_res
         out->memory_request = out->memory_limit;
 }
 
+int64_t container_limit_of(const struct container *container, const char *resource)
+{
+    return container->resources != NULL ? resource_value(container->resources->limits, resource, 1) : POD_UNSET;
+}
+
+static int64_t container_request_of(const struct container *container, const char *resource)
+{
+    int64_t said = container->resources != NULL ? resource_value(container->resources->requests, resource, 1) : POD_UNSET;
+    return said != POD_UNSET ? said : container_limit_of(container, resource);
+}
+
 enum qos pod_qos(const struct pod *pod)
 {
     bool guaranteed = true, any = false;
@@ -130,4 +141,31 @@ void pod_limits(const struct pod *pod, struct kernel_limits *out)
         set_quota(most[CPU_LIMIT], out);
     if (all[MEMORY_LIMIT])
         out->memory_bytes = most[MEMORY_LIMIT];
+}
+
+static int64_t sum_of(const struct pod *pod, const char *resource, int64_t (*value)(const struct container *, const char *))
+{
+    int64_t beside = 0, most = 0; /* sidecars so far; the greatest need */
+    bool any = false;
+    for (size_t i = 0; i < pod_count(pod); i++) {
+        int64_t own = value(pod_container(pod, i), resource);
+        if (own == POD_UNSET)
+            continue;
+        any = true;
+        int64_t here = add(beside, own);
+        if (pod_role(pod, i) != ROLE_INIT)
+            beside = here;
+        most = here > most ? here : most;
+    }
+    return any ? most : POD_UNSET;
+}
+
+int64_t pod_limit_of(const struct pod *pod, const char *resource)
+{
+    return sum_of(pod, resource, container_limit_of);
+}
+
+int64_t pod_request_of(const struct pod *pod, const char *resource)
+{
+    return sum_of(pod, resource, container_request_of);
 }

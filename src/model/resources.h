@@ -25,11 +25,19 @@ struct kernel_limits {
 void container_resources(const struct container *container, struct container_resources *out);
 /* The value of one name in limits or requests times `scale`, rounded up; POD_UNSET: not there. */
 int64_t resource_value(const struct json *map, const char *name, int64_t scale);
+/* Bytes, of what has a name of Kubernetes' own; POD_UNSET: it does not say. */
+int64_t container_limit_of(const struct container *container, const char *resource);
 enum qos pod_qos(const struct pod *pod);
 const char *qos_name(enum qos qos);
 /* `capacity_bytes`: the machine's memory. */
 void container_limits(const struct pod *pod, const struct container *container, int64_t capacity_bytes,
                       struct kernel_limits *out);
+
+/* Of all its containers together, as Kubernetes adds them: sidecars run beside everything behind them, other init containers
+ * alone with those. POD_UNSET: none of them says anything. A limit alone is a request too.
+ */
+int64_t pod_limit_of(const struct pod *pod, const char *resource);
+int64_t pod_request_of(const struct pod *pod, const char *resource);
 
 /* Of the pod as a whole, as the kubelet sets them on a pod's cgroup: what its containers ask for together, at the moment when
  * they ask for most; a limit only where every container has one. Without oom_score_adj.

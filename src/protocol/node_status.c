@@ -56,10 +56,10 @@ static struct json *add_condition(struct json *conditions, const char *type, boo
     return condition;
 }
 
-static void write_capacity(const struct node_report *report, struct json *capacity)
+static void write_capacity(const struct node_report *report, int64_t memory_bytes, struct json *capacity)
 {
     AUTO_FREE char *cpus = mem_printf("%" PRId64, report->cpus);
-    AUTO_FREE char *memory = mem_printf("%" PRId64 "Ki", report->memory_bytes / 1024);
+    AUTO_FREE char *memory = mem_printf("%" PRId64 "Ki", memory_bytes / 1024);
     AUTO_FREE char *disk = mem_printf("%" PRId64 "Ki", report->disk_bytes / 1024);
     AUTO_FREE char *pods = mem_printf("%" PRId64, report->pods_most);
     json_set_text(capacity, "cpu", cpus);
@@ -78,8 +78,8 @@ static void write_info(const struct node_report *report, struct json *status)
     json_set_text(info, "containerRuntimeVersion", report->runtime);
     AUTO_FREE char *agent = mem_printf("davit %s", report->agent);
     json_set_text(info, "kubeletVersion", agent);
-    write_capacity(report, json_set_object(status, "capacity"));
-    write_capacity(report, json_set_object(status, "allocatable")); /* nothing is held back */
+    write_capacity(report, report->memory_bytes, json_set_object(status, "capacity"));
+    write_capacity(report, report->memory_allocatable_bytes, json_set_object(status, "allocatable"));
 }
 
 struct json *node_status_write(const struct node_report *report)

@@ -25,6 +25,7 @@ struct node_report {
     int64_t pods, pods_ready, waiting;
     int64_t cpus;
     int64_t memory_bytes, disk_bytes;
+    int64_t memory_allocatable_bytes; /* what pods may have of it together */
     int64_t pods_most;
     const char *kernel, *architecture;
     const struct node_problem *problems;

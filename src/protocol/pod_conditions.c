@@ -119,7 +119,9 @@ static void write_readiness(const struct pod_report *report, struct json *condit
     const char *why = ready ? NULL : completed != NULL ? completed : "ContainersNotReady";
     const char *which = ready || completed != NULL ? NULL : unready.data;
     uint64_t turned = turned_ms(report, ready);
-    add_timed(report, conditions, "PodScheduled", true, NULL, NULL, report->accepted_ms);
+    const struct pod_wait *wait = report->view->wait;
+    add_timed(report, conditions, "PodScheduled", wait == NULL, wait != NULL ? "Unschedulable" : NULL,
+              wait != NULL ? wait->message : NULL, report->accepted_ms);
     write_connected(report, completed != NULL, conditions);
     write_initialized(report, phase, completed, conditions);
     add_timed(report, conditions, "ContainersReady", ready, why, which, turned);

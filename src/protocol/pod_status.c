@@ -152,7 +152,8 @@ static void write_pod(const struct pod_report *report, struct json *status)
         json_set_text(status, "reason", end->reason);
         json_set_text(status, "message", end->message);
     }
-    status_set_time(status, "startTime", report->accepted_ms);
+    if (report->view->wait == NULL)
+        status_set_time(status, "startTime", report->accepted_ms);
     json_set_text(status, "qosClass", qos_name(pod_qos(report->view->pod)));
     write_addresses(report, status);
 }
@@ -187,6 +188,15 @@ static void write_networks(const struct pod_report *report, struct json *metadat
     json_set_text(json_set_object(metadata, "annotations"), "k8s.v1.cni.cncf.io/network-status", text);
 }
 
+/* Kubernetes: a pod that was scheduled nowhere has no containers yet. One that ran before the machine's start has. */
+static bool has_containers(const struct pod_report *report)
+{
+    bool ran = report->view->wait == NULL;
+    for (size_t i = 0; i < container_count(report); i++)
+        ran = ran || report->shown[i].last != NULL;
+    return report->view->pod != NULL && ran;
+}
+
 struct json *pod_status_write(const struct pod_report *report)
 {
     /* Of what is refused there are other kinds too. */
@@ -212,7 +222,7 @@ struct json *pod_status_write(const struct pod_report *report)
     if (report->view->pod != NULL)
         write_pod(report, status);
     conditions_write(report, json_set_array(status, "conditions"));
-    if (report->view->pod != NULL)
+    if (has_containers(report))
         container_statuses_write(report, status);
     if (report->images != NULL && json_size(report->images) > 0)
         json_set(status, "images", json_copy(report->images));

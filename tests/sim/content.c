@@ -30,6 +30,14 @@ static void draw_health(struct sim *dice, struct shape *shape, size_t i)
     shape->container[i].pre_stop = sim_below(dice, 4) == 0;
 }
 
+/* Five pods seldom fit all at once, and one now and then never does. */
+static int64_t draw_memory(struct sim *dice)
+{
+    if (sim_below(dice, 3) == 0)
+        return 0;
+    return sim_below(dice, 25) == 0 ? SIM_MEMORY_MI + 1 : (int64_t)sim_below(dice, SIM_MEMORY_MI / 3);
+}
+
 struct shape content_shape(const struct sim *sim, int pod, int variant)
 {
     struct sim dice = { .random = mix(sim->seed, (uint64_t)pod, (uint64_t)variant) };
@@ -48,7 +56,17 @@ struct shape content_shape(const struct sim *sim, int pod, int variant)
     shape.host_network = sim_below(&dice, 4) == 0;
     for (size_t i = 0; i < SIM_CONTAINERS; i++)
         draw_health(&dice, &shape, i);
+    for (size_t i = 0; i < SIM_CONTAINERS; i++)
+        shape.memory_mi[i] = draw_memory(&dice);
     return shape;
+}
+
+int64_t shape_memory_mi(const struct shape *shape)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < shape->containers; i++)
+        sum += shape->memory_mi[i];
+    return sum;
 }
 
 /* Port and command say which probe of which container it is: see health.c. */
@@ -92,6 +110,8 @@ char *content_write(const struct sim *sim, int pod, int content, int64_t generat
         strbuf_printf(&text, "%s{\"name\":\"c%zu\",\"image\":\"%s\",\"imagePullPolicy\":\"%s\",\"command\":[\"v%d\"]",
                       i > 0 ? "," : "", i, image, shape.always ? "Always" : "IfNotPresent", content_variant(content));
         write_health(&text, &shape, pod, i);
+        if (shape.memory_mi[i] > 0)
+            strbuf_printf(&text, ",\"resources\":{\"requests\":{\"memory\":\"%" PRId64 "Mi\"}}", shape.memory_mi[i]);
         strbuf_add(&text, "}");
     }
     strbuf_printf(&text, "],\"hostNetwork\":%s}}", shape.host_network ? "true" : "false");

@@ -14,6 +14,7 @@ struct shape {
     uint64_t grace_s;
     bool always; /* imagePullPolicy */
     bool host_network;
+    int64_t memory_mi[SIM_CONTAINERS]; /* requested; 0: it says nothing */
     struct {
         enum behaviour behaviour;
         uint64_t after_ms;
@@ -26,6 +27,8 @@ struct shape {
 
 int content_variant(int content);
 struct shape content_shape(const struct sim *sim, int pod, int variant);
+/* What all of it requests, in MiB. */
+int64_t shape_memory_mi(const struct shape *shape);
 /* generation -1: none. The caller frees. */
 char *content_write(const struct sim *sim, int pod, int content, int64_t generation);
 /* Of a document's text, as the store has it; -1: none of ours. */

@@ -130,6 +130,27 @@ static void ends_by_itself(struct sim *sim, struct event *event)
         device_end(sim, box, event->number);
 }
 
+int64_t device_memory_mi(const struct sim *sim, int but)
+{
+    int64_t sum = 0;
+    for (const struct box *box = sim->device.boxes; box != NULL; box = box->next) {
+        bool counted = box->life != RUNNING || box->pod == but;
+        for (const struct box *before = sim->device.boxes; before != box; before = before->next)
+            counted = counted || (before->life == RUNNING && strcmp(before->uid, box->uid) == 0);
+        struct shape shape = content_shape(sim, box->pod, box->variant);
+        sum += counted ? 0 : shape_memory_mi(&shape);
+    }
+    return sum;
+}
+
+/* What was started on a node never asks for more memory together than it has to give. */
+static void check_memory(struct sim *sim)
+{
+    int64_t sum = device_memory_mi(sim, -1);
+    if (sum > SIM_MEMORY_MI)
+        sim_fail(sim, "memory", "what runs requests %" PRId64 " MiB, and %d are there", sum, SIM_MEMORY_MI);
+}
+
 static void check_start(struct sim *sim, const struct box *box, enum restart_policy policy)
 {
     for (const struct box *other = sim->device.boxes; other != NULL; other = other->next)
@@ -163,6 +184,7 @@ bool device_start(struct sim *sim, const struct call *call)
     box->started_ms = sim_wall_ms(sim);
     box->life = RUNNING;
     sim->counters[N_STARTS]++;
+    check_memory(sim);
     changed(sim, box);
     if (sim->lie == LIE_CONVERGE && sim->calm)
         box->life = MADE;

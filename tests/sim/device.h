@@ -23,5 +23,7 @@ void device_reboot(struct sim *sim);
 void device_forget_past(struct sim *sim);
 void device_free(struct sim *sim);
 size_t device_count(const struct sim *sim, int pod, int container, bool running_only);
+/* What runs requests together, in MiB; `but`: of all pods but this one, -1: of all. */
+int64_t device_memory_mi(const struct sim *sim, int but);
 
 #endif

@@ -44,6 +44,7 @@ static const struct {
     [LIE_QUIET] = { "quiet", { "quiet" } },        [LIE_REPLAY] = { "replay", { NULL } },
     [LIE_IMAGE] = { "image", { "image" } },        [LIE_NET] = { "net", { "net", "leak" } },
     [LIE_ADDRESS] = { "address", { "address" } },   [LIE_HEALTH] = { "health", { "unasked" } },
+    [LIE_MEMORY] = { "memory", { "memory" } },
 };
 
 static const char *const counter_names[N_COUNTERS] = {
@@ -53,7 +54,7 @@ static const char *const counter_names[N_COUNTERS] = {
     "published", "tombstones", "refusable", "emptied topics", "files", "accepted", "creates", "starts", "stops", "kills",
     "ends", "failed calls", "deadlines", "lost notices", "statuses", "pulls", "failed pulls",
     "attached pods", "detached pods", "davit-net crashes", "probes", "failed probes", "hooks", "davit-probe crashes",
-    "commands"
+    "commands", "pods that wait for memory in the end"
 };
 
 static uint64_t totals[N_COUNTERS];

@@ -269,10 +269,11 @@ void node_start(struct sim *sim)
         sim_fail(sim, "start", "the database does not open: %s", err.message);
         return;
     }
+    const int64_t memory_bytes = (sim->lie == LIE_MEMORY ? 2048 : 512) * INT64_C(1048576);
     node->env = (struct core_env){ .ctx = sim, .boot_id = node->boot_id, .boot_ms = env_boot_ms, .wall_ms = env_wall_ms,
                                    .random = env_random, .to_link = env_to_link, .to_runtime = env_to_runtime,
                                    .to_probe = env_to_probe, .to_net = sim->networks ? env_to_net : NULL,
-                                   .to_runtime_fds = env_to_runtime_fds,
+                                   .to_runtime_fds = env_to_runtime_fds, .memory_bytes = memory_bytes,
                                    .pause_link = env_pause_link, .pull = env_pull,
                                    .cancel_pull = env_cancel_pull };
     node->core = core_new(node->config, &node->env, node->store, &err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "device.h"
 #include "node.h"
 
 #define PREFIX "docker.io/library/"
@@ -170,13 +171,25 @@ static int next_variant(const struct sim *sim, int pod)
     return wanted != NULL ? pod_container(wanted, 0)->command.items[0][1] - '0' : -1;
 }
 
+/* Nothing is stopped for an update that cannot start beside what else runs. */
+static void check_room(struct sim *sim, const struct box *box, int next)
+{
+    struct shape old = content_shape(sim, box->pod, box->variant), shape = content_shape(sim, box->pod, next);
+    int64_t wants = shape_memory_mi(&shape), others = device_memory_mi(sim, box->pod);
+    if (wants > shape_memory_mi(&old) && wants + others > SIM_MEMORY_MI)
+        sim_fail(sim, "memory", "p%d v%d is stopped for v%d, which requests %" PRId64 " MiB beside %" PRId64, box->pod,
+                 box->variant, next, wants, others);
+}
+
 void registry_check_stop(struct sim *sim, const struct box *box)
 {
     const struct pod_seen *seen = &sim->seen[box->pod];
     int next = next_variant(sim, box->pod);
     /* Its end has begun before; between the two nothing was wanted, or nothing is known of what was. */
-    if (!sim->images || box->told_to_stop || next < 0 || next == box->variant || box->turn <= seen->none_turn ||
-        sim->counters[N_WIPED] > 0)
+    if (box->told_to_stop || next < 0 || next == box->variant || box->turn <= seen->none_turn || sim->counters[N_WIPED] > 0)
+        return;
+    check_room(sim, box, next);
+    if (!sim->images)
         return;
     AUTO_FREE char *name = image_name(sim, box->pod, next);
     bool here = images_find(&sim->node.core->images, name) != NULL && sim->lie != LIE_IMAGE;

@@ -13,6 +13,7 @@
 #define SIM_CONTENTS 6     /* documents an operator may choose from, for each pod */
 #define SIM_TOMBSTONE 6    /* the seventh: its deletion */
 #define SIM_CONTAINERS 2
+#define SIM_MEMORY_MI 448  /* for pods: of 512, with what is reserved */
 #define SIM_ROOT "davit"
 #define SIM_NODE "sim"
 
@@ -25,7 +26,7 @@ enum source { FROM_NODE, FROM_LINE1, FROM_LINE2, FROM_ALL, FROM_FILES, SOURCES }
 /* Lies that a self-test has the simulated world tell: each must be found by its invariant. */
 enum lie {
     LIE_NONE, LIE_TWICE, LIE_BACK, LIE_UNASKED, LIE_ONCE, LIE_CONVERGE, LIE_STATUS, LIE_LEAK, LIE_DURABLE, LIE_QUIET,
-    LIE_REPLAY, LIE_IMAGE, LIE_NET, LIE_ADDRESS, LIE_HEALTH, LIE_COUNT
+    LIE_REPLAY, LIE_IMAGE, LIE_NET, LIE_ADDRESS, LIE_HEALTH, LIE_MEMORY, LIE_COUNT
 };
 
 enum counter {
@@ -34,6 +35,7 @@ enum counter {
     N_LIVE_AGAIN, N_TRUNCATED, N_LATE_WILLS, N_LINK_ENDS, N_PUBLISHED, N_TOMBSTONES, N_REFUSABLE, N_EMPTIED, N_FILES,
     N_ACCEPTED, N_CREATES, N_STARTS, N_STOPS, N_KILLS, N_EXITS, N_CALLS_FAILED, N_DEADLINES, N_NOTIFY_LOST, N_STATUSES, N_PULLS,
     N_PULLS_FAILED, N_ATTACHES, N_DETACHES, N_NET_CRASHES, N_PROBES, N_PROBES_FAILED, N_HOOKS, N_PROBE_CRASHES, N_COMMANDS,
+    N_WAIT,
     N_COUNTERS
 };
 

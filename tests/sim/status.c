@@ -67,6 +67,12 @@ static struct json *retained_json(const struct sim *sim, const char *word, int p
     return text != NULL ? json_parse(text, strlen(text), &err) : NULL;
 }
 
+static const char *state_reason(const struct json *state)
+{
+    const char *reason = json_get_text(state, "reason");
+    return reason != NULL ? reason : "";
+}
+
 static bool is_idle(const struct sim *sim, int pod)
 {
     return sim->now_ms - sim->device.changed_ms[pod] > 10 * SECOND;
@@ -83,6 +89,40 @@ static size_t count_running(struct sim *sim, int pod, int variant, int container
             sim_fail(sim, "converge", "p%d/c%d runs as v%d, v%d is wanted", pod, container, box->variant, variant);
     }
     return running;
+}
+
+/* What a pod holds of the memory in the end: what runs, or what it was let to start with. 0: it waits, or is over. */
+static int64_t holds_mi(struct sim *sim, int pod)
+{
+    AUTO_JSON struct json *state = retained_json(sim, "state", pod);
+    int variant = sim->seen[pod].ruling;
+    for (const struct box *box = sim->device.boxes; box != NULL; box = box->next)
+        if (box->pod == pod && box->life == RUNNING)
+            variant = box->variant;
+    bool waits = strcmp(state_reason(state), "InsufficientMemory") == 0;
+    int64_t code = json_get_integer(state, "stateCode", STATE_UNKNOWN);
+    if (variant < 0 || waits || code == STATE_SUCCEEDED || code == STATE_FAILED)
+        return 0;
+    struct shape shape = content_shape(sim, pod, variant);
+    return shape_memory_mi(&shape);
+}
+
+/* It waits for memory, says so, and there is none for it. What runs in its place goes on. */
+static bool waits_for_memory(struct sim *sim, int pod, int variant)
+{
+    AUTO_JSON struct json *state = retained_json(sim, "state", pod);
+    const char *update = json_get_text(state, "update");
+    bool told = strcmp(state_reason(state), "InsufficientMemory") == 0 ||
+                (update != NULL && strcmp(update, "InsufficientMemory") == 0);
+    struct shape shape = content_shape(sim, pod, variant);
+    int64_t free_mi = SIM_MEMORY_MI;
+    for (int other = 0; other < SIM_PODS; other++)
+        free_mi -= other != pod ? holds_mi(sim, other) : 0;
+    if (told && shape_memory_mi(&shape) <= free_mi)
+        sim_fail(sim, "converge", "p%d (v%d) waits for %" PRId64 " MiB of memory, and %" PRId64 " are free", pod, variant,
+                 shape_memory_mi(&shape), free_mi);
+    sim->counters[N_WAIT] += told;
+    return told;
 }
 
 /* A container that runs until it is stopped must run; one that ends is between two runs, or is over. */
@@ -164,7 +204,8 @@ static void check_pod(struct sim *sim, int pod)
         check_absent(sim, pod);
     if (ruling < 0)
         return;
-    for (int container = 0; container < SIM_CONTAINERS; container++)
+    bool waits = waits_for_memory(sim, pod, content_variant(wanted[ruling].content));
+    for (int container = 0; container < SIM_CONTAINERS && !waits; container++)
         check_container(sim, pod, content_variant(wanted[ruling].content), container);
     check_statuses(sim, pod, ruling);
 }

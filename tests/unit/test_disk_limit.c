@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "model/disk_limit.h"
 #include "model/quantity.h"
+#include "model/resources.h"
 #include "protocol/pod_fields.h"
 #include "unit.h"
 

@@ -15,6 +15,7 @@ static struct node_report report_of(const struct json *labels)
     return (struct node_report){ .name = "press-7", .agent = "0.1.0", .runtime = "crun 1.8.1", .boot_id = "b",
                                  .verify = "open", .labels = labels, .groups = &groups, .ready = true, .pods = 12,
                                  .pods_ready = 11, .waiting = 1, .cpus = 4, .memory_bytes = 2048ll * 1024 * 1024,
+                                 .memory_allocatable_bytes = 1945ll * 1024 * 1024,
                                  .disk_bytes = 1 << 20, .pods_most = 10000,
                                  .kernel = "6.1.0", .architecture = "x86_64", .started_ms = 1795410958000 };
 }
@@ -83,7 +84,7 @@ static void the_status_is_a_node(void **state)
               "\"nodeInfo\":{\"bootID\":\"b\",\"kernelVersion\":\"6.1.0\",\"architecture\":\"x86_64\","
               "\"operatingSystem\":\"linux\",\"containerRuntimeVersion\":\"crun 1.8.1\",\"kubeletVersion\":\"davit 0.1.0\"},"
               "\"capacity\":{\"cpu\":\"4\",\"ephemeral-storage\":\"1024Ki\",\"memory\":\"2097152Ki\",\"pods\":\"10000\"},"
-              "\"allocatable\":{\"cpu\":\"4\",\"ephemeral-storage\":\"1024Ki\",\"memory\":\"2097152Ki\",\"pods\":\"10000\"}}}");
+              "\"allocatable\":{\"cpu\":\"4\",\"ephemeral-storage\":\"1024Ki\",\"memory\":\"1991680Ki\",\"pods\":\"10000\"}}}");
     report.ready = false;
     AUTO_JSON struct json *away = node_status_write(&report);
     AUTO_FREE char *away_text = json_print(away);
