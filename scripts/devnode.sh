@@ -65,6 +65,11 @@ net_remove() {
     read -r bridge rest <"$dir/.net"
     ip link delete "$bridge" 2>/dev/null || true
     nft delete table inet "$bridge" 2>/dev/null || true
+    # A pod's link goes with its namespace; a VM's tap stays by itself.
+    local file
+    for file in "$dir"/run/netns.state/*; do
+        [ ! -e "$file" ] || ip link delete "dv$(basename "$file" | tr -d - | cut -c1-12)" 2>/dev/null || true
+    done
 }
 
 write_node_conf() {

@@ -12,6 +12,7 @@
 
 #define PORT_MAX 65535
 #define UID_BYTES 64
+#define MAC_TEXT 17
 #define INTERFACE_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
 bool check_uid(const char *uid)
@@ -92,6 +93,48 @@ static bool check_host_ports(const struct json *list, struct error *err)
     return true;
 }
 
+/* DNS names, as they go into a hosts file. */
+static bool check_name(const char *name)
+{
+    return name != NULL && name[0] != '\0' && strlen(name) <= LIMIT_NAME_BYTES + LIMIT_LABEL_BYTES * 2 &&
+           name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-._")] == '\0';
+}
+
+/* "52:54:00:12:34:56", one card's own. */
+static bool check_mac(const char *text)
+{
+    if (text == NULL || strlen(text) != MAC_TEXT || strspn(text, "0123456789abcdef:") != MAC_TEXT)
+        return false;
+    for (int i = 0; i < MAC_TEXT; i++)
+        if ((text[i] == ':') != (i % 3 == 2))
+            return false;
+    return strchr("02468ace", text[1]) != NULL && strcmp(text, "00:00:00:00:00:00") != 0;
+}
+
+static bool check_hostname(const char *name)
+{
+    return name == NULL || (check_name(name) && name[0] != '-' && name[0] != '.' && strchr(name, '_') == NULL);
+}
+
+static bool check_vm(const struct json *head, struct error *err)
+{
+    const struct json *vm = json_get(head, "vm"), *searches = json_get(vm, "searches");
+    if (vm == NULL)
+        return true;
+    if (!check_mac(json_get_text(vm, "mac")))
+        return error_set(err, ERROR_INVALID, "a VM needs a MAC of its own, as 52:54:00:12:34:56");
+    if (!check_hostname(json_get_text(vm, "hostname")))
+        return error_set(err, ERROR_INVALID, "a VM's hostname has small letters, digits, dashes and dots");
+    if (json_size(json_get(head, "networks")) > 0)
+        return error_set(err, ERROR_INVALID, "a VM has no networks of CNI");
+    if (!check_list(searches, LIMIT_HOST_NAMES, "searches", err))
+        return false;
+    JSON_EACH(search, searches)
+        if (!check_name(json_text(search)))
+            return error_set(err, ERROR_INVALID, "\"%.60s\" is no name", json_text(search) != NULL ? json_text(search) : "");
+    return true;
+}
+
 bool check_attach(const struct json *head, struct error *err)
 {
     if (!check_uid(json_get_text(head, "uid")))
@@ -104,14 +147,7 @@ bool check_attach(const struct json *head, struct error *err)
             json_get_text(network, "name") == NULL)
             return error_set(err, ERROR_INVALID, "a network needs a name, and an interface of letters and digits (at most %d)",
                              IFNAMSIZ - 1);
-    return true;
-}
-
-/* DNS names, as they go into a hosts file. */
-static bool check_name(const char *name)
-{
-    return name != NULL && name[0] != '\0' && strlen(name) <= LIMIT_NAME_BYTES + LIMIT_LABEL_BYTES * 2 &&
-           name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-._")] == '\0';
+    return check_vm(head, err);
 }
 
 bool check_records(const struct json *records, struct error *err)

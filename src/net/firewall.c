@@ -8,6 +8,8 @@
 #include "base/memory.h"
 #include "net/elements.h"
 
+#define MAC_DIGITS 12
+
 const char *firewall_table(const struct net *net)
 {
     return strcmp(net->bridge, "davit0") == 0 ? "davit" : net->bridge;
@@ -123,6 +125,7 @@ static const char *const maps =
     "add chain inet @ output { type nat hook output priority -100 ; }\n"
     "add rule inet @ output jump services\n"
     "add rule inet @ output fib daddr type local jump ports\n"
+    "add chain inet @ vms\n"
     "add chain inet @ guard { type filter hook prerouting priority raw ; }\n"
     "add chain inet @ forward { type filter hook forward priority filter ; }\n"
     "add chain inet @ unanswered { type filter hook output priority filter ; }\n"
@@ -133,8 +136,41 @@ static void add_guard(const struct net *net, struct strbuf *rules)
 {
     strbuf_printf(rules, "add rule inet @ guard iifgroup != %u return\n", net->group);
     strbuf_add(rules, "add rule inet @ guard ip daddr 127.0.0.0/8 drop\n"
+                      "add rule inet @ guard jump vms\n"
                       "add rule inet @ guard meta nfproto ipv4 iifname . ip saddr != @pods4 drop\n"
                       "add rule inet @ guard meta nfproto ipv6 iifname . ip6 saddr != @pods6 drop\n");
+}
+
+/* What a VM has to say before it knows its address, and what its IPv6 says on its own link (RFC 4861). In DHCP it speaks of its
+ * own MAC alone (chaddr, 28 bytes into the message): nobody gives back what another one has. Pods do not speak DHCP.
+ */
+static void add_vm(const struct net_pod *pod, struct strbuf *rules)
+{
+    const char *address = net_pod_address(pod, false), *mac = json_get_text(net_pod_vm(pod), "mac");
+    char name[IFNAMSIZ], digits[MAC_DIGITS + 1] = "";
+    link_name(pod->uid, name);
+    for (size_t len = 0; mac != NULL && *mac != '\0' && len < MAC_DIGITS; mac++)
+        if (*mac != ':')
+            digits[len++] = *mac;
+    if (address != NULL)
+        strbuf_printf(rules, "add rule inet @ vms iifname \"%s\" ip saddr { 0.0.0.0, %s } udp dport 67 @th,288,48 0x%s accept\n",
+                      name, address, digits);
+    if (net_pod_address(pod, true) != NULL)
+        strbuf_printf(rules, "add rule inet @ vms iifname \"%s\" ip6 saddr fe80::/10 icmpv6 type { nd-router-solicit, "
+                      "nd-neighbor-solicit, nd-neighbor-advert } accept\n", name);
+}
+
+static void add_vms(const struct net *net, const struct net_pod *left_out, struct strbuf *rules)
+{
+    bool any = false;
+    for (const struct net_pod *pod = net->pods; pod != NULL; pod = pod->next) {
+        if (net_pod_vm(pod) == NULL || pod == left_out)
+            continue;
+        add_vm(pod, rules);
+        any = true;
+    }
+    if (any)
+        strbuf_add(rules, "add rule inet @ vms meta nfproto ipv4 udp dport 67 fib daddr type { local, broadcast } drop\n");
 }
 
 /* An address of a service that led to no pod: nobody answers, and that is said at once. */
@@ -188,6 +224,7 @@ static bool rebuild_without(const struct net *net, const struct net_pod *left_ou
     strbuf_init(&rules, FIREWALL_BYTES);
     strbuf_init(&guard, FIREWALL_BYTES);
     add_chains(net, &rules);
+    add_vms(net, left_out, &guard);
     add_guard(net, &guard);
     services_add(net->services, &rules);
     if (!firewall_run(net, &rules, "cannot make the table inet davit", err))
@@ -204,13 +241,25 @@ bool firewall_rebuild(const struct net *net, struct error *err)
     return rebuild_without(net, NULL, err);
 }
 
+/* The rules of all VMs, anew: they are few, and rules have no names to take out one by. */
+static bool change_vms(const struct net *net, const struct net_pod *changed, const struct net_pod *left_out, struct error *err)
+{
+    AUTO_STRBUF struct strbuf rules;
+    strbuf_init(&rules, FIREWALL_BYTES);
+    if (net_pod_vm(changed) == NULL)
+        return true;
+    strbuf_add(&rules, "flush chain inet @ vms\n");
+    add_vms(net, left_out, &rules);
+    return firewall_run(net, &rules, "cannot let a VM speak", err);
+}
+
 bool firewall_add(const struct net *net, const struct net_pod *pod, struct error *err)
 {
     struct error why;
     struct elements *elements = elements_begin(net, false);
     add_pod(pod, elements);
     /* Somebody flushed the tables: they are made again, with this pod in them. */
-    return elements_commit(elements, &why) || firewall_rebuild(net, err);
+    return (elements_commit(elements, &why) && change_vms(net, pod, NULL, &why)) || firewall_rebuild(net, err);
 }
 
 bool firewall_remove(const struct net *net, const struct net_pod *pod, struct error *err)
@@ -219,5 +268,5 @@ bool firewall_remove(const struct net *net, const struct net_pod *pod, struct er
     struct elements *elements = elements_begin(net, true);
     add_pod(pod, elements);
     /* What is only half there (it was cut off) goes with the rest of it. */
-    return elements_commit(elements, &why) || rebuild_without(net, pod, err);
+    return (elements_commit(elements, &why) && change_vms(net, pod, pod, &why)) || rebuild_without(net, pod, err);
 }

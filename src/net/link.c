@@ -20,7 +20,7 @@
 #include "net/net.h"
 
 #define POD_INTERFACE "eth0"
-#define HOST_PREFIX "dv"
+#define VM_GATEWAY6 "fe80::1"
 #define UID_DIGITS 12
 
 static bool fail(struct error *err, int code, const char *what)
@@ -43,8 +43,8 @@ struct nl_sock *link_socket(struct error *err)
 
 void link_name(const char *uid, char out[IFNAMSIZ])
 {
-    size_t len = (size_t)snprintf(out, IFNAMSIZ, HOST_PREFIX);
-    for (; *uid != '\0' && len < sizeof(HOST_PREFIX) - 1 + UID_DIGITS; uid++)
+    size_t len = (size_t)snprintf(out, IFNAMSIZ, LINK_PREFIX);
+    for (; *uid != '\0' && len < sizeof(LINK_PREFIX) - 1 + UID_DIGITS; uid++)
         if (*uid != '-')
             out[len++] = *uid;
     out[len] = '\0';
@@ -295,6 +295,17 @@ static bool find_end(struct end *end, const char *name, struct error *err)
     return code == 0 || fail(err, code, name);
 }
 
+/* The host's side of it. */
+static bool lead_there(const struct net *net, const struct end *host, const char *address, struct nl_addr *mac, struct error *err)
+{
+    bool v6 = strchr(address, ':') != NULL;
+    char gateway[INET6_ADDRSTRLEN];
+    net_gateway(net, v6, gateway);
+    AUTO_FREE char *to_pod = mem_printf("%s/%d", address, v6 ? 128 : 32);
+    return add_neighbour(host->socket, host->index, address, mac, err) &&
+           add_route(host->socket, host->index, to_pod, NULL, gateway, err);
+}
+
 /* An address alone, and everything else by the gateway: what a pod sends comes through the host's rules, whoever it is for. */
 static bool join(const struct net *net, const struct end *host, const struct end *pod, const char *address, struct error *err)
 {
@@ -302,13 +313,11 @@ static bool join(const struct net *net, const struct end *host, const struct end
     char gateway[INET6_ADDRSTRLEN];
     net_gateway(net, v6, gateway);
     AUTO_FREE char *to_gateway = mem_printf("%s/%d", gateway, v6 ? 128 : 32);
-    AUTO_FREE char *to_pod = mem_printf("%s/%d", address, v6 ? 128 : 32);
     return add_address(pod->socket, pod->index, address, v6 ? 128 : 32, err) &&
            add_neighbour(pod->socket, pod->index, gateway, rtnl_link_get_addr(host->link), err) &&
            add_route(pod->socket, pod->index, to_gateway, NULL, NULL, err) &&
            add_route(pod->socket, pod->index, v6 ? "::/0" : "0.0.0.0/0", gateway, NULL, err) &&
-           add_neighbour(host->socket, host->index, address, rtnl_link_get_addr(pod->link), err) &&
-           add_route(host->socket, host->index, to_pod, NULL, gateway, err);
+           lead_there(net, host, address, rtnl_link_get_addr(pod->link), err);
 }
 
 /* Host ports answer on the host's own loopback too; what comes from pods to 127.0.0.0/8 is dropped by the rules. */
@@ -341,6 +350,58 @@ bool link_pod(struct net *net, const struct net_pod *pod, struct error *err)
     return good;
 }
 
+/* ---- VMs */
+
+static bool set_tap(struct net *net, const char *name, struct error *err)
+{
+    struct rtnl_link *link = NULL;
+    struct rtnl_link *change = rtnl_link_alloc();
+    int code = rtnl_link_get_kernel(net->socket, 0, name, &link);
+    const char *type = code == 0 ? rtnl_link_get_type(link) : NULL;
+    bool is_tap = type != NULL && strcmp(type, "tun") == 0;
+    rtnl_link_set_group(change, net->group);
+    rtnl_link_set_flags(change, IFF_UP);
+    if (is_tap)
+        code = rtnl_link_change(net->socket, link, change, 0);
+    rtnl_link_put(change);
+    rtnl_link_put(link);
+    if (code == 0 && !is_tap)
+        return error_set(err, ERROR_CONFLICT, "there is an interface %s already, and it is no tap", name);
+    return code == 0 || fail(err, code, "cannot set a tap up");
+}
+
+/* A guest that DHCP tells of the whole subnet asks who has an address in it: the host has, for all but the guest's own. With
+ * IPv6 the guest has its address alone, and a gateway that is on every link.
+ */
+static bool set_vm_end(struct net *net, const struct end *end, const char *name, struct error *err)
+{
+    set_host_end(net, name);
+    write_link_sysctl(name, "ipv4", "proxy_arp", "1");
+    AUTO_FREE char *delay = mem_printf("/proc/sys/net/ipv4/neigh/%s/proxy_delay", name);
+    write_sysctl(delay, "0");
+    return net->subnet6 == NULL || add_address(end->socket, end->index, VM_GATEWAY6, 64, err);
+}
+
+bool link_vm(struct net *net, const struct net_pod *pod, struct error *err)
+{
+    char name[IFNAMSIZ];
+    struct end end = { .socket = net->socket };
+    struct nl_addr *mac = NULL;
+    link_name(pod->uid, name);
+    bool good = (link_index(net->socket, name) != 0 || tap_make(name, err)) && set_tap(net, name, err) &&
+                find_end(&end, name, err) && set_vm_end(net, &end, name, err);
+    int code = nl_addr_parse(json_get_text(net_pod_vm(pod), "mac"), AF_LLC, &mac);
+    if (good && code != 0)
+        good = fail(err, code, "cannot read a VM's MAC");
+    for (int v6 = 0; v6 <= 1 && good; v6++) {
+        const char *address = net_pod_address(pod, v6 != 0);
+        good = address == NULL || lead_there(net, &end, address, mac, err);
+    }
+    nl_addr_put(mac);
+    rtnl_link_put(end.link);
+    return good;
+}
+
 bool link_remove(struct net *net, const char *uid, struct error *err)
 {
     char name[IFNAMSIZ];
@@ -350,7 +411,7 @@ bool link_remove(struct net *net, const char *uid, struct error *err)
     if (code == 0)
         code = rtnl_link_delete(net->socket, link);
     rtnl_link_put(link);
-    return code == 0 || code == -NLE_OBJ_NOTFOUND || code == -NLE_NODEV || fail(err, code, "cannot remove a veth pair");
+    return code == 0 || code == -NLE_OBJ_NOTFOUND || code == -NLE_NODEV || fail(err, code, "cannot remove a pod's link");
 }
 
 static bool is_known(const struct net *net, const char *name)
@@ -372,7 +433,7 @@ void link_sweep(struct net *net)
     for (struct nl_object *object = nl_cache_get_first(links); object != NULL; object = nl_cache_get_next(object)) {
         struct rtnl_link *link = (struct rtnl_link *)object;
         const char *name = rtnl_link_get_name(link);
-        bool ours = strncmp(name, HOST_PREFIX, sizeof(HOST_PREFIX) - 1) == 0 && rtnl_link_get_group(link) == net->group;
+        bool ours = strncmp(name, LINK_PREFIX, sizeof(LINK_PREFIX) - 1) == 0 && rtnl_link_get_group(link) == net->group;
         if (ours && !is_known(net, name) && rtnl_link_delete(net->socket, link) == 0)
             log_info("%s belonged to no pod any more: removed", name);
     }

@@ -20,6 +20,7 @@
 #include "base/userns.h"
 #include "base/sandbox.h"
 #include "net/check.h"
+#include "net/dhcp.h"
 #include "net/firewall.h"
 #include "net/names.h"
 #include "net/pod.h"
@@ -31,7 +32,7 @@
 #define CAP(name) (1ull << (name))
 
 /* Its own: links, addresses and rules (NET_ADMIN), namespaces and their mounts (SYS_ADMIN). What it starts: dnsmasq, which
- * becomes nobody, reads its file in our folder and binds port 53; CNI's plugins, some of which open raw sockets.
+ * becomes nobody, reads its files in our folder and binds port 53, or 67; CNI's plugins, some of which open raw sockets.
  */
 #define KEPT_CAPS                                                                                                       \
     (CAP(CAP_NET_ADMIN) | CAP(CAP_SYS_ADMIN) | CAP(CAP_SETUID) | CAP(CAP_SETGID) | CAP(CAP_KILL) |                        \
@@ -112,6 +113,14 @@ static uint32_t group_of(const char *bridge)
     return 0x5a000000u | (hash & 0xffffffu);
 }
 
+static void make_servers(struct net *net)
+{
+    net->names = names_new(net);
+    net->dhcp = dhcp_new(net);
+    if (net->dhcp != NULL)
+        dhcp_set(net->dhcp); /* guests may have been waiting */
+}
+
 static bool open_net(struct net *net, const struct json *head, struct error *err)
 {
     const char *bridge = json_get_text(head, "bridge"), *folder = json_get_text(head, "netnsDir");
@@ -132,7 +141,7 @@ static bool open_net(struct net *net, const struct json *head, struct error *err
     if (!file_make_dirs(net->netns_dir, FOLDER_MODE, err) || !file_make_dirs(net->state_dir, FOLDER_MODE, err) ||
         !state_read_all(net, err) || !link_bridge(net, err) || !firewall_rebuild(net, err))
         return false;
-    net->names = names_new(net);
+    make_servers(net);
     net->watch = watch_new(net);
     return true;
 }
@@ -323,6 +332,14 @@ static bool take(struct net *net, struct frame_reader *reader, int *code)
     return false;
 }
 
+static void look_at_children(const struct net *net)
+{
+    if (net->names != NULL)
+        names_look(net->names);
+    if (net->dhcp != NULL)
+        dhcp_look(net->dhcp);
+}
+
 static int serve(struct net *net, struct frame_reader *reader, const sigset_t *waiting)
 {
     const struct timespec rest = { .tv_sec = MEM_REST_MS / 1000, .tv_nsec = MEM_REST_MS % 1000 * 1000000L };
@@ -337,8 +354,8 @@ static int serve(struct net *net, struct frame_reader *reader, const sigset_t *w
         if (count == 0)
             mem_rest();
         rested = rested || count == 0;
-        if (count < 0 && errno == EINTR && net->names != NULL)
-            names_look(net->names);
+        if (count < 0 && errno == EINTR)
+            look_at_children(net);
         if (count > 0 && ready[1].revents != 0)
             heal(net);
         if (count > 0 && ready[0].revents != 0 && !take(net, reader, &code))
@@ -384,6 +401,7 @@ int main(void)
     }
     int code = serve(&net, frame_reader_new(), &waiting);
     names_free(net.names);
+    dhcp_free(net.dhcp);
     watch_free(net.watch);
     return code;
 }

@@ -28,3 +28,8 @@ const char *net_pod_address(const struct net_pod *pod, bool v6)
             return json_text(address);
     return NULL;
 }
+
+const struct json *net_pod_vm(const struct net_pod *pod)
+{
+    return json_get(pod->attached, "vm");
+}

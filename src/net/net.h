@@ -12,10 +12,10 @@
 
 struct nl_sock;
 
-/* A pod as it was attached: what is in its file, and nothing else is needed to take it away. */
+/* A pod, or a VM, as it was attached: what is in its file, and nothing else is needed to take it away. */
 struct net_pod {
     char *uid;
-    struct json *attached; /* {"addresses","hostPorts","networks","results"} */
+    struct json *attached; /* {"addresses","hostPorts","networks","results"}; of a VM also "vm" */
     struct net_pod *next;
 };
 
@@ -39,6 +39,7 @@ struct net {
     struct json *services;  /* as said last; NULL: none */
     struct json *records, *coming; /* of names and services that are said in parts */
     struct names *names;    /* NULL: nobody answers for names */
+    struct dhcp *dhcp;      /* NULL: VMs have to be told their addresses in another way */
     struct watch *watch;    /* NULL: the kernel does not tell */
 };
 
@@ -47,6 +48,7 @@ struct net_pod *net_pod(const struct net *net, const char *uid); /* NULL */
 void net_gateway(const struct net *net, bool v6, char out[INET6_ADDRSTRLEN]);
 /* The pod's own; NULL: it has none of this family. */
 const char *net_pod_address(const struct net_pod *pod, bool v6);
+const struct json *net_pod_vm(const struct net_pod *pod); /* {"mac","hostname","searches"}; NULL: it is no VM */
 
 /* ---- netns.c: a namespace with its loopback up, bound to a file. */
 char *netns_path(const struct net *net, const char *uid);
@@ -55,7 +57,11 @@ MUST_CHECK bool netns_make(const char *path, const char *uid, const struct json 
 /* A netlink socket that lives in it. -1 on error. */
 struct nl_sock *netns_socket(const char *path, struct error *err);
 
+/* ---- tap.c: a persistent tap, which QEMU opens by its name. There is none of this name yet. */
+MUST_CHECK bool tap_make(const char *name, struct error *err);
+
 /* ---- link.c: rtnetlink. */
+#define LINK_PREFIX "dv"
 struct nl_sock *link_socket(struct error *err);
 /* "dv" and the first 12 digits of the uid: an interface's name has 15 bytes. */
 void link_name(const char *uid, char out[IFNAMSIZ]);
@@ -64,10 +70,12 @@ int link_index(struct nl_sock *socket, const char *name); /* 0: there is none */
 MUST_CHECK bool link_bridge(struct net *net, struct error *err);
 /* A veth pair: eth0 in the namespace with the pod's addresses and a default route, and routes to it here. Idempotent. */
 MUST_CHECK bool link_pod(struct net *net, const struct net_pod *pod, struct error *err);
+/* A tap, and routes to the VM behind it. Idempotent. */
+MUST_CHECK bool link_vm(struct net *net, const struct net_pod *pod, struct error *err);
 MUST_CHECK bool link_remove(struct net *net, const char *uid, struct error *err);
 /* Those of Davit's that belong to no pod that is known. */
 void link_sweep(struct net *net);
-/* Bytes through a pod's own end. False: there is none. */
+/* Bytes as the pod sees them. False: there is none. */
 bool link_stats(struct net *net, const char *uid, int64_t *received, int64_t *sent);
 
 /* ---- state.c: a file a pod, in a tmpfs; written before anything is made, removed behind it. */

@@ -15,6 +15,7 @@
 #include "base/userns.h"
 #include "net/check.h"
 #include "net/conntrack.h"
+#include "net/dhcp.h"
 #include "net/firewall.h"
 #include "net/names.h"
 
@@ -57,6 +58,15 @@ static bool ports_are_free(const struct net *net, const char *uid, const struct 
     return true;
 }
 
+/* By its MAC alone a VM is told its address. */
+static bool mac_is_free(const struct net *net, const char *uid, const struct json *vm, struct error *err)
+{
+    for (const struct net_pod *pod = net->pods; pod != NULL; pod = pod->next)
+        if (vm != NULL && net_pod_vm(pod) != NULL && strcmp(pod->uid, uid) != 0 && same_text(net_pod_vm(pod), vm, "mac"))
+            return error_set(err, ERROR_CONFLICT, "the MAC %s is held by %s", json_get_text(vm, "mac"), pod->uid);
+    return true;
+}
+
 static struct json *attached_of(const struct json *head, const struct json *before)
 {
     static const char *const keys[] = { "addresses", "hostPorts", "networks" };
@@ -64,6 +74,8 @@ static struct json *attached_of(const struct json *head, const struct json *befo
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (json_type(json_get(head, keys[i])) == JSON_ARRAY)
             json_set(attached, keys[i], json_copy(json_get(head, keys[i])));
+    if (json_get(head, "vm") != NULL)
+        json_set(attached, "vm", json_copy(json_get(head, "vm")));
     const struct json *results = json_get(before, "results");
     json_set(attached, "results", results != NULL ? json_copy(results) : json_new_array());
     return attached;
@@ -135,12 +147,20 @@ static void del_networks(struct net *net, const struct net_pod *pod)
 
 /* ---- a pod's whole */
 
-static bool make(struct net *net, const struct net_pod *pod, const struct json *users, bool fresh, const char **reason, struct error *err)
+/* A VM is told its address, a pod has it. */
+static bool make_link(struct net *net, const struct net_pod *pod, const struct json *users, struct error *err)
 {
     AUTO_FREE char *path = netns_path(net, pod->uid);
+    return net_pod_vm(pod) != NULL ? link_vm(net, pod, err) : netns_make(path, pod->uid, users, err) && link_pod(net, pod, err);
+}
+
+static bool make(struct net *net, const struct net_pod *pod, const struct json *users, bool fresh, const char **reason, struct error *err)
+{
     *reason = "NetworkError";
-    if (!state_write(net, pod, err) || !netns_make(path, pod->uid, users, err) || !link_pod(net, pod, err) || !firewall_add(net, pod, err))
+    if (!state_write(net, pod, err) || !make_link(net, pod, users, err) || !firewall_add(net, pod, err))
         return false;
+    if (net_pod_vm(pod) != NULL && net->dhcp != NULL)
+        dhcp_set(net->dhcp);
     if (net->names != NULL)
         names_need(net->names);
     *reason = "CniFailed";
@@ -176,10 +196,13 @@ static bool undo(struct net *net, const char *uid, struct error *err)
     }
     if (!link_remove(net, uid, err) || !namespace_remove(path, err) || !state_remove(net, uid, err))
         return false;
-    if (pod != NULL) {
-        LL_DELETE(net->pods, pod);
-        pod_free(pod);
-    }
+    if (pod == NULL)
+        return true;
+    bool told = net_pod_vm(pod) != NULL && net->dhcp != NULL;
+    LL_DELETE(net->pods, pod);
+    pod_free(pod);
+    if (told)
+        dhcp_set(net->dhcp);
     return true;
 }
 
@@ -192,6 +215,9 @@ const struct json *pod_attach(struct net *net, const struct json *head, const ch
         return NULL;
     *reason = "HostPortConflict";
     if (!ports_are_free(net, uid, json_get(head, "hostPorts"), err))
+        return NULL;
+    *reason = "MacConflict";
+    if (!mac_is_free(net, uid, json_get(head, "vm"), err))
         return NULL;
     struct net_pod *pod = net_pod(net, uid);
     bool fresh = pod == NULL;

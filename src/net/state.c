@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <glob.h>
 #include <string.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -51,6 +52,18 @@ static void read_one(struct net *net, const char *uid)
     LL_PREPEND(net->pods, pod);
 }
 
+/* Beside the folder of namespaces lie the files of what davit-net starts: the same of them. */
+static void remove_halves(const struct net *net)
+{
+    AUTO_FREE char *pattern = mem_printf("%s.*.??????", net->netns_dir);
+    glob_t found;
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        unlink(found.gl_pathv[i]);
+    globfree(&found);
+}
+
 /* Those with a namespace and no file were cut off on their way: they are known too, so that they can be removed. */
 bool state_read_all(struct net *net, struct error *err)
 {
@@ -66,5 +79,6 @@ bool state_read_all(struct net *net, struct error *err)
                 unlinkat(dirfd(folder), entry->d_name, 0); /* half of a file, as file_write_atomic leaves it when killed */
         closedir(folder);
     }
+    remove_halves(net);
     return true;
 }

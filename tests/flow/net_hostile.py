@@ -2,54 +2,15 @@
 """davit-net, driven over its socket by whoever davitd never is: garbage, heads over their caps, a namespace full of others'
 rules and interfaces. net_hostile.py DAVIT-NET FOLDER WHAT. Run in a network namespace of its own; says what went wrong, exits 1."""
 
-import json
 import os
 import socket
 import struct
-import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from net_kit import FOLDER, OPEN, PROGRAM, TABLE, UID, ask, attach, main, opened, run, service, table
 from peer_parent import Peer
-
-PROGRAM, FOLDER, WHAT = sys.argv[1:4]
-BRIDGE, TABLE = "brhostile", "brhostile"
-UID = "%08x-0000-4000-8000-000000000000"
-OPEN = {"op": "open", "bridge": BRIDGE, "subnet": "10.199.0.0/22", "services": "10.199.3.0/24", "netnsDir": FOLDER + "/netns",
-        "cniDir": FOLDER + "/cni"}
-
-
-def run(*words):
-    return subprocess.run(words, capture_output=True, text=True)
-
-
-def opened(**more):
-    peer = Peer(PROGRAM)
-    peer.say({**OPEN, **more})
-    head, _ = peer.hear()
-    assert head["op"] == "opened" and head["ok"], head
-    return peer
-
-
-def ask(peer, head, **more):
-    peer.say({**head, "id": 7, **more})
-    answer, _ = peer.hear()
-    assert answer["op"] == "result" and answer["id"] == 7, answer
-    return answer
-
-
-def attach(peer, number, **more):
-    return ask(peer, {"op": "attach", "uid": UID % number, "addresses": ["10.199.0.%d" % (number + 2)]}, **more)
-
-
-def service(number, targets, **more):
-    return {"id": "default/s%d/TCP/80" % number, "protocol": "TCP", "addresses": ["10.199.3.%d" % number], "port": 80,
-            "targets": [{"address": a, "port": 8080} for a in targets], **more}
-
-
-def table():
-    return run("nft", "list", "table", "inet", TABLE).stdout
 
 
 BAD_ATTACHES = [
@@ -253,9 +214,4 @@ def speed():
     peer.end()
 
 
-try:
-    globals()[WHAT]()
-finally:
-    run("ip", "link", "del", BRIDGE)
-    run("nft", "delete", "table", "inet", TABLE)
-    run("nft", "delete", "table", "inet", "other")
+main(globals())

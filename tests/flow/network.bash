@@ -119,3 +119,13 @@ finds() { # POD NAME ADDRESSES
 answers_of() {
     for _ in {1..20}; do "$@"; done | sort -u | tr '\n' ' '
 }
+
+# net_alone SCRIPT WHAT: davit-net without davitd, in a network namespace of its own; and of processes, so that nothing stays.
+net_alone() {
+    mkdir -p "$DIR/alone/cni"
+    run unshare -n -m -p -f --kill-child --mount-proc --propagation private python3 "$BATS_TEST_DIRNAME/$1" \
+        "$STAGE/usr/libexec/davit/davit-net" "$DIR/alone" "$2"
+    echo "$output"
+    rm -rf "$DIR/alone"
+    [ "$status" = 0 ]
+}
