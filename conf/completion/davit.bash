@@ -17,7 +17,7 @@ _davit()
     esac
     local words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='apply get describe delete logs exec cp restart ping top image version --help'
+        words='apply get describe delete logs exec cp restart ping top image vm version --help'
     elif [[ $word == -* ]]; then
         case $verb in
             delete) words="-f --file --node --group -n --namespace --purge --wait --wait=false $broker --help" ;;
@@ -31,6 +31,7 @@ _davit()
             restart) words="-n --namespace --node --control $broker --help" ;;
             ping) words="--node --control $broker --help" ;;
             image) words='--name --control -o --output --help' ;;
+            vm) words='--name --control --help' ;;
             version) words="--client --node $broker --help" ;;
         esac
     elif [ "$COMP_CWORD" -eq 2 ]; then
@@ -39,6 +40,7 @@ _davit()
             describe|delete) words='pod service deployment daemonset statefulset job cronjob app configmap secret persistentvolumeclaim' ;;
             top) words='pods node' ;;
             image) words='import pull ls inspect rm prune' ;;
+            vm) words='import' ;;
         esac
     fi
     if [[ $verb == cp && $COMP_CWORD -gt 1 && $word != -* ]]; then

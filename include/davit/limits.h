@@ -128,6 +128,14 @@
 #define LIMIT_ARCHIVE_LAYERS 512           /* different ones */
 #define LIMIT_ARCHIVE_JSON_BYTES (12 * 1024 * 1024) /* manifests and configurations of an archive, together */
 #define LIMIT_UNPACK_MEMORY_BYTES (48 * 1024 * 1024) /* of a davit-unpack: a zstd window of 32 MB, or an archive's JSON */
+#define LIMIT_DISK_BYTES (2ULL * 1024 * 1024 * 1024 * 1024) /* of a virtual machine's, as its guest sees it, and as a file; holes are none */
+#define LIMIT_DISK_SERVED_BYTES (1LL * 1024 * 1024 * 1024 * 1024) /* of a file that an URL serves */
+#define LIMIT_DISK_MEMORY_BYTES (128 * 1024 * 1024) /* of a davit-unpack that reads one: xz -9 wants 65 MB */
+#define LIMIT_CONVERT_MEMORY_BYTES (2ULL * 1024 * 1024 * 1024) /* address space of a qemu-img */
+#define LIMIT_CONVERT_MS (4 * 3600 * 1000) /* of its time */
+/* A CD that is made of files for a virtual machine. Over a cap: refused. */
+#define LIMIT_ISO_BYTES (32 * 1024 * 1024) /* of all files */
+#define LIMIT_ISO_ENTRIES 4096
 #define LIMIT_PULLS 4                      /* images at a time; one more waits */
 #define LIMIT_PULL_RECORDS 1024            /* names of which a pull is remembered; one more: those that no pod has are forgotten */
 #define LIMIT_IMAGE_INDEXES 2              /* an index in an index */

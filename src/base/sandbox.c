@@ -37,6 +37,15 @@ static bool identity_find(const char *user, struct identity *identity, struct er
     return true;
 }
 
+bool sandbox_user(const char *user, uid_t *uid, struct error *err)
+{
+    struct identity identity = {0};
+
+    bool found = identity_find(user, &identity, err);
+    *uid = identity.uid;
+    return found;
+}
+
 static bool root_change(const char *dir, struct error *err)
 {
     if (chroot(dir) != 0 || chdir("/") != 0)

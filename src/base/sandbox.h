@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 
@@ -27,5 +28,8 @@ struct sandbox {
  * may stand half way.
  */
 MUST_CHECK bool sandbox_enter(const struct sandbox *sandbox, struct error *err);
+
+/* Whom a sandbox of this user becomes. */
+MUST_CHECK bool sandbox_user(const char *user, uid_t *uid, struct error *err);
 
 #endif

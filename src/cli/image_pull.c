@@ -28,11 +28,13 @@ static void on_progress(void *ctx, const struct json *progress)
 enum exit_code image_pull(const struct options *options, const char *reference, struct error *err)
 {
     AUTO_JSON struct json *request = json_new_texts("op", "image-pull", "reference", reference, NULL);
-    image_progress_line("asking the registry");
+    image_progress_line(strstr(reference, "://") != NULL ? "asking the server" : "asking the registry");
     AUTO_JSON struct json *result = control_call(options->control, request, -1, on_progress, NULL, err);
     image_progress_end();
     if (result == NULL)
         return exit_code_of(err);
+    if (json_get_text(result, "warning") != NULL)
+        (void)fprintf(stderr, "davit: warning: %s\n", json_get_text(result, "warning"));
     JSON_EACH(image, json_get(result, "images")) {
         char id[IMAGE_ID_BYTES];
         const char *name = json_get_text(image, "reference");

@@ -57,6 +57,8 @@ static const struct verb VERBS[] = {
     {"image", "import FILE|pull REF|ls|inspect REF|rm REF...|prune", "the images of this device, through davitd's control socket",
      "  davit image import demo.tar --name demo:1\n  davit image pull busybox:1.36\n  davit image ls\n  davit image rm busybox:1.35",
      FLAG_CONTROL | FLAG_NAME | FLAG_OUTPUT, verb_image},
+    {"vm", "import FILE", "disks of virtual machines on this device, through davitd's control socket",
+     "  davit vm import winxp.vmdk --name line3/winxp:1\n  davit vm import debian.qcow2", FLAG_CONTROL | FLAG_NAME, verb_vm},
     {"version", "", "of this program, and of the nodes' agents", "  davit version --client",
      FLAG_BROKER | FLAG_NODE | FLAG_CLIENT, verb_version},
 };

@@ -43,14 +43,11 @@ static int open_archive(const char *file, struct error *err)
     return mount;
 }
 
-static enum exit_code image_import(const struct options *options, const char *file, struct error *err)
+enum exit_code image_hand_over(const struct options *options, const char *op, int fd, const char *name, struct error *err)
 {
-    AUTO_CLOSE int fd = open_archive(file, err);
-    AUTO_JSON struct json *request = json_new_texts("op", "image-import", NULL);
-    if (fd < 0)
-        return EXIT_CODE_FAILED;
-    if (options->name != NULL)
-        json_add_text(json_set_array(request, "references"), options->name);
+    AUTO_JSON struct json *request = json_new_texts("op", op, NULL);
+    if (name != NULL)
+        json_add_text(json_set_array(request, "references"), name);
     AUTO_JSON struct json *result = control_call(options->control, request, fd, on_import_progress, NULL, err);
     image_progress_end();
     if (result == NULL)
@@ -62,6 +59,12 @@ static enum exit_code image_import(const struct options *options, const char *fi
                image_id_text(json_get_text(image, "id"), id));
     }
     return EXIT_CODE_OK;
+}
+
+static enum exit_code image_import(const struct options *options, const char *file, struct error *err)
+{
+    AUTO_CLOSE int fd = open_archive(file, err);
+    return fd >= 0 ? image_hand_over(options, "image-import", fd, options->name, err) : EXIT_CODE_FAILED;
 }
 
 /* `created` is a time in RFC 3339 or in milliseconds. */

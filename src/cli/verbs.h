@@ -18,6 +18,7 @@ enum exit_code verb_logs(const struct options *options, struct error *err);
 enum exit_code verb_top(const struct options *options, struct error *err);
 enum exit_code verb_ping(const struct options *options, struct error *err);
 enum exit_code verb_restart(const struct options *options, struct error *err);
+enum exit_code verb_vm(const struct options *options, struct error *err);
 enum exit_code verb_version(const struct options *options, struct error *err);
 
 /* The exit code that says what `err` says. */

@@ -116,6 +116,19 @@ static void import_image(struct client *client, struct frame *frame)
     client->importer = importer_start(client->control->daemon, fd, json_get(frame->head, "references"), on_answer, client);
 }
 
+static void import_disk(struct client *client, struct frame *frame)
+{
+    AUTO_CLOSE int fd = frame_take_fd(frame, 0);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0 || S_ISDIR(st.st_mode))
+        fail(client, "Invalid", "disk-import needs the disk's file descriptor");
+    else if (json_size(json_get(frame->head, "references")) == 0)
+        fail(client, "Invalid", "a disk has no name of its own: say what it is to be called");
+    else
+        client->importer = importer_start_disk(client->control->daemon, fd, json_get(frame->head, "references"), on_answer,
+                                               client);
+}
+
 static void pull_image(struct client *client, struct frame *frame)
 {
     struct daemon *daemon = client->control->daemon;
@@ -214,6 +227,7 @@ static const struct {
 } requests[] = {
     { "version", say_version },
     { "image-import", import_image },
+    { "disk-import", import_disk },
     { "image-pull", pull_image },
     { "log", open_log },
     { "request", ask_request },

@@ -168,7 +168,7 @@ void core_net_up(struct core *core);
 void core_net_frame(struct core *core, const struct frame_view *frame);
 void core_net_down(struct core *core, const char *why);
 void core_pull_progress(struct core *core, const char *reference, const struct pull_progress *progress);
-/* `reason` NULL: it is there as image `id`, and on the disk. */
+/* `reason` NULL: it is there as image `id`, and on the disk; `message` may warn all the same. */
 void core_pull_ended(struct core *core, const char *reference, const char *id, const char *reason, const char *message);
 /* `problem` NULL: it is not there any more. */
 void core_claim_purged(struct core *core, const char *namespace, const char *name, const char *problem);

@@ -9,13 +9,17 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/placing.h"
+#include "core/puller.h"
 #include "davit/limits.h"
+#include "image/disk.h"
 #include "image/reference.h"
 
 struct importer {
     struct daemon *daemon;
     struct peer *unpack;
     char *staging;
+    bool disk;              /* what is imported is one */
+    const char *converts;   /* it is being converted from this format; NULL: not (yet) */
     struct json *references; /* asked for; an array, or NULL */
     struct json *layers;     /* the frames "layer" */
     struct json *images;     /* the frames "image" */
@@ -140,13 +144,70 @@ static void finish(struct importer *importer)
 
 /* ---- davit-unpack */
 
+static void start_unpack(struct importer *importer, int fd);
+
+static void ask_for_disk(struct importer *importer, struct json *head)
+{
+    json_set_text(head, "op", importer->converts != NULL ? "convert" : "disk");
+    json_set_text(head, "format", importer->converts);
+    json_set_boolean(head, "imports", true);
+    json_set_integer(head, "maxBytes", puller_disk_room(importer->daemon->puller));
+}
+
 static void on_up(void *ctx)
 {
     struct importer *importer = ctx;
     struct json *head = json_new_texts("op", "import", "staging", importer->staging, NULL);
     json_set_integer(head, "maxBytes", (int64_t)LIMIT_LAYER_BYTES);
     json_set_integer(head, "maxEntries", LIMIT_LAYER_ENTRIES);
+    if (importer->disk)
+        ask_for_disk(importer, head);
     peer_send(importer->unpack, head, NULL, 0);
+}
+
+static void take_layer(struct importer *importer, const struct json *head)
+{
+    json_add(importer->layers, json_copy(head));
+    struct json *progress = json_new_texts("op", "progress", "layer", json_get_text(head, "diffId"), NULL);
+    json_set_integer(progress, "bytes", json_get_integer(head, "bytes", 0));
+    if (importer->answer != NULL)
+        importer->answer(importer->ctx, progress, false);
+    else
+        json_free(progress);
+}
+
+/* What a domain can open becomes what an archive's frames would say; anything else is converted first. */
+static void take_disk(struct importer *importer, const struct json *head)
+{
+    char layer_id[DIGEST_OCI_BYTES], image_id[DIGEST_OCI_BYTES];
+    const char *digest = json_get_text(head, "digest"), *format = json_get_text(head, "format");
+    int64_t bytes = json_get_integer(head, "bytes", 0);
+    if (digest == NULL || !digest_is_valid(digest) || format == NULL)
+        return;
+    importer->converts = importer->converts == NULL ? disk_format_to_convert(format) : NULL;
+    if (importer->converts != NULL)
+        return;
+    disk_layer_id(digest, layer_id);
+    disk_image_id(digest, image_id);
+    AUTO_JSON struct json *layer =
+        json_new_texts("diffId", layer_id, "digest", digest, "dir", json_get_text(head, "dir"), NULL);
+    json_set_integer(layer, "bytes", bytes);
+    take_layer(importer, layer);
+    struct json *image = json_new_texts("id", image_id, NULL);
+    json_set(image, "config", disk_config(digest));
+    json_set_integer(image, "size", bytes);
+    json_add_text(json_set_array(image, "layers"), layer_id);
+    json_add(importer->images, image);
+}
+
+static void take_done(struct importer *importer)
+{
+    if (importer->converts == NULL) {
+        finish(importer);
+        return;
+    }
+    peer_free(mem_steal(&importer->unpack));
+    start_unpack(importer, -1);
 }
 
 static void on_frame(void *ctx, struct frame *frame)
@@ -158,17 +219,13 @@ static void on_frame(void *ctx, struct frame *frame)
     if (op == NULL || importer->rows != NULL)
         return;
     if (strcmp(op, "layer") == 0 && json_size(importer->layers) < LIMIT_IMAGE_LAYERS * 8) {
-        json_add(importer->layers, json_copy(frame->head));
-        struct json *progress = json_new_texts("op", "progress", "layer", json_get_text(frame->head, "diffId"), NULL);
-        json_set_integer(progress, "bytes", json_get_integer(frame->head, "bytes", 0));
-        if (importer->answer != NULL)
-            importer->answer(importer->ctx, progress, false);
-        else
-            json_free(progress);
+        take_layer(importer, frame->head);
+    } else if (strcmp(op, "disk") == 0 && importer->disk) {
+        take_disk(importer, frame->head);
     } else if (strcmp(op, "image") == 0 && json_size(importer->images) < LIMIT_ARCHIVE_IMAGES) {
         json_add(importer->images, json_copy(frame->head));
     } else if (strcmp(op, "done") == 0) {
-        finish(importer);
+        take_done(importer);
     } else {
         importer_fail(importer, reason != NULL ? reason : "UnpackFailed",
                       message != NULL ? message : "davit-unpack did not say why");
@@ -182,12 +239,22 @@ static void on_down(void *ctx, const struct error *why)
         importer_fail(importer, "UnpackFailed", why->message);
 }
 
-struct importer *importer_start(struct daemon *daemon, int fd, const struct json *references, importer_answer answer,
-                                void *ctx)
+static void start_unpack(struct importer *importer, int fd)
+{
+    AUTO_FREE char *program = mem_printf("%s/davit-unpack", importer->daemon->config->libexec_dir);
+    const char *const argv[] = { program, NULL };
+    struct peer_options options = { .name = "davit-unpack", .argv = argv, .stdin_fd = fd, .once = true,
+                                    .on_up = on_up, .on_frame = on_frame, .on_down = on_down };
+    importer->unpack = peer_new(importer->daemon->loop, &options, importer);
+}
+
+static struct importer *start(struct daemon *daemon, bool disk, int fd, const struct json *references,
+                              importer_answer answer, void *ctx)
 {
     static unsigned long serial;
     struct importer *importer = mem_alloc(sizeof(*importer));
     importer->daemon = daemon;
+    importer->disk = disk;
     importer->answer = answer;
     importer->ctx = ctx;
     importer->references = references != NULL ? json_copy(references) : NULL;
@@ -198,10 +265,18 @@ struct importer *importer_start(struct daemon *daemon, int fd, const struct json
     struct error err;
     if (!file_make_dirs(importer->staging, 0700, &err))
         log_error("%s", err.message); /* davit-unpack finds no folder then, and says so to whoever waits */
-    AUTO_FREE char *program = mem_printf("%s/davit-unpack", daemon->config->libexec_dir);
-    const char *const argv[] = { program, NULL };
-    struct peer_options options = { .name = "davit-unpack", .argv = argv, .stdin_fd = fd, .once = true,
-                                    .on_up = on_up, .on_frame = on_frame, .on_down = on_down };
-    importer->unpack = peer_new(daemon->loop, &options, importer);
+    start_unpack(importer, fd);
     return importer;
+}
+
+struct importer *importer_start(struct daemon *daemon, int fd, const struct json *references, importer_answer answer,
+                                void *ctx)
+{
+    return start(daemon, false, fd, references, answer, ctx);
+}
+
+struct importer *importer_start_disk(struct daemon *daemon, int fd, const struct json *references, importer_answer answer,
+                                     void *ctx)
+{
+    return start(daemon, true, fd, references, answer, ctx);
 }

@@ -86,8 +86,11 @@ static void take_manifest(struct pull_job *job, const struct frame *frame)
         job_fail(job, reason_of(&err), "%s: the manifest %s: %s", job->manifest_from, job->manifest_digest, err.message);
         return;
     }
+    snprintf(job->id, sizeof(job->id), "%s", job->manifest.config.digest);
     if (job->manifest.kind == MANIFEST_INDEX)
         follow_index(job);
+    else if (job->manifest.kind == MANIFEST_DISK)
+        pull_disk_begin_artifact(job);
     else if (images_by_id(&job->puller->daemon->core->images, job->manifest.config.digest) != NULL)
         pull_layers_none(job);
     else

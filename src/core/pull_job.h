@@ -12,6 +12,7 @@
 
 #define PULL_ENDPOINT_BYTES 256
 #define PULL_REASON_BYTES 64
+#define PULL_NOTE_BYTES 256
 #define PULL_RATE_SAMPLES 6 /* one a second: the rate is that of the last 5 s */
 
 /* ---- a layer that is not here yet, for all jobs that need it */
@@ -24,7 +25,7 @@ enum layer_state {
 
 struct pull_layer {
     struct puller *puller;
-    char diff_id[DIGEST_OCI_BYTES];
+    char diff_id[DIGEST_OCI_BYTES]; /* of a disk, which has none yet, its source */
     size_t users; /* jobs */
     enum layer_state state;
     struct pull_job *owner; /* who brings it; NULL: nobody, or its job is over */
@@ -41,6 +42,8 @@ struct pull_layer {
     char endpoint[PULL_ENDPOINT_BYTES]; /* for people */
     char reason[PULL_REASON_BYTES];     /* davit-unpack's, that waits for davit-fetch's word; "" none */
     char message[ERROR_MESSAGE_BYTES];
+    char disk[DIGEST_OCI_BYTES];        /* of a disk that is whole: of its file, and of what was served */
+    char served[DIGEST_OCI_BYTES];
     UT_hash_handle hh;
 };
 
@@ -65,12 +68,15 @@ struct pull_job {
     int64_t last_id;     /* of what davit-fetch was asked */
     int64_t asked_id;    /* manifest or configuration */
     enum job_stage stage;
+    bool disk;           /* the image is one disk: its only layer is that, and it has no configuration at the source */
     unsigned depth;      /* of indexes */
     uint64_t due_ms;     /* boot */
     char manifest_digest[DIGEST_OCI_BYTES]; /* "" not known yet: a tag */
     int64_t manifest_size;                  /* -1: nobody says */
     char manifest_from[PULL_ENDPOINT_BYTES];
     struct manifest manifest;
+    char id[DIGEST_OCI_BYTES]; /* the image's; of a disk, once it is here */
+    char note[PULL_NOTE_BYTES]; /* what is to be said of a good end; "" nothing */
     struct image_config_content content;
     struct job_layer *layers; /* lowest first, each diff-id once */
     size_t layer_count;
@@ -111,6 +117,9 @@ void job_succeed(struct pull_job *job);
 MUST_CHECK struct json *pull_open(const struct config *config, const struct reference *reference,
                                   const struct json *auths, int *fds, size_t *fd_count, struct error *err);
 
+/* A disk by its URL without TLS; false: *err says why it is not asked for. */
+MUST_CHECK bool pull_disk_may(const struct config *config, const struct reference *reference, struct error *err);
+
 /* pull_image.c: manifest and configuration. */
 void pull_image_begin(struct pull_job *job);
 /* `got` or `failed` for what pull_image asked. */
@@ -118,6 +127,7 @@ void pull_image_answer(struct pull_job *job, const struct frame *frame);
 
 /* pull_layer.c */
 void pull_layers_begin(struct pull_job *job);
+void pull_layers_begin_disk(struct pull_job *job, const char *key, const struct descriptor *blob);
 void pull_layers_none(struct pull_job *job); /* the image is here: its name is all that is placed */
 /* Starts what may start, in all jobs; those that are complete go on. */
 void pull_layers_pump(struct puller *puller);
@@ -133,7 +143,17 @@ void layer_stop(struct pull_layer *layer);
 /* davit-fetch's word on its transfer. */
 void layer_fetch_answer(struct pull_layer *layer, const struct frame *frame);
 
+/* pull_disk.c: where a layer is a disk. */
+void pull_disk_begin(struct pull_job *job);          /* by its URL */
+void pull_disk_begin_artifact(struct pull_job *job); /* by its manifest */
+struct json *pull_disk_unpack_head(const struct pull_layer *layer);
+struct json *pull_disk_fetch_head(const struct pull_job *job); /* of a URL */
+/* davit-unpack's last word but `done`. */
+MUST_CHECK bool pull_disk_came(struct pull_layer *layer, const struct json *head);
+void pull_disk_name(struct pull_job *job); /* it is whole: which image is it? */
+
 /* pull_place.c */
+int64_t pull_used_bytes(const struct puller *puller);
 /* Of the quota and the disk: what may a layer take, unpacked? False: the job has failed. */
 MUST_CHECK bool pull_make_room(struct pull_job *job); /* what nothing needs goes for it */
 int64_t pull_room(const struct puller *puller);

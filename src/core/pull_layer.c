@@ -63,6 +63,16 @@ void pull_layers_begin(struct pull_job *job)
         pull_layers_pump(job->puller);
 }
 
+void pull_layers_begin_disk(struct pull_job *job, const char *key, const struct descriptor *blob)
+{
+    job->layers = mem_array(1, sizeof(job->layers[0]));
+    list_layer(job, key, blob);
+    job->layers[0].layer = layer_use(job->puller, key);
+    job->stage = JOB_LAYERS;
+    if (pull_make_room(job))
+        pull_layers_pump(job->puller);
+}
+
 void pull_layers_none(struct pull_job *job)
 {
     job->stage = JOB_LAYERS;

@@ -114,6 +114,14 @@ static bool is_insecure(const struct config *config, const char *host)
     return false;
 }
 
+bool pull_disk_may(const struct config *config, const struct reference *reference, struct error *err)
+{
+    if (!reference_is_plain(reference) || reference->checksum[0] != '\0' || is_insecure(config, reference->domain))
+        return true;
+    return error_set(err, ERROR_INVALID, "without TLS and without a checksum anybody on the way could give another disk: write "
+                     "#sha256=HEX behind the URL, use https://, or name %s in [images] insecure_registries=", reference->domain);
+}
+
 /* `host` is by what certificates, credentials and insecure_registries= know it. */
 static bool add_endpoint(struct opening *opening, const char *url, const char *host, struct error *err)
 {
@@ -123,7 +131,8 @@ static bool add_endpoint(struct opening *opening, const char *url, const char *h
     struct json *endpoint = json_add_object(opening->endpoints);
     json_set_text(endpoint, "url", url);
     json_set_boolean(endpoint, "insecure", is_insecure(opening->config, host));
-    add_credentials(opening, host, endpoint);
+    if (!reference_is_plain(opening->reference) || is_insecure(opening->config, host))
+        add_credentials(opening, host, endpoint);
     return add_certificates(opening, host, endpoint, err);
 }
 
@@ -135,9 +144,19 @@ static bool add_mirror(struct opening *opening, const char *url, struct error *e
     return add_endpoint(opening, url, host, err);
 }
 
+/* Where a disk is, is in its URL: a mirror of a registry is none of it. */
+static bool add_server(struct opening *opening, struct error *err)
+{
+    const struct reference *reference = opening->reference;
+    AUTO_FREE char *url = mem_printf("%s://%s", reference_is_plain(reference) ? "http" : "https", reference->domain);
+    return add_endpoint(opening, url, reference->domain, err);
+}
+
 static bool add_endpoints(struct opening *opening, struct error *err)
 {
     const char *domain = opening->reference->domain;
+    if (opening->reference->url[0] != '\0')
+        return add_server(opening, err);
     JSON_EACH(url, json_get(opening->config->images.mirrors, domain)) {
         if (!add_mirror(opening, json_text(url), err))
             return false;

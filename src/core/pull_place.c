@@ -13,7 +13,7 @@
 
 /* ---- room */
 
-static int64_t used_bytes(const struct puller *puller)
+int64_t pull_used_bytes(const struct puller *puller)
 {
     int64_t used = collect_total(puller->daemon->core);
     for (const struct pull_layer *layer = puller->layers; layer != NULL; layer = layer->hh.next)
@@ -30,11 +30,11 @@ bool pull_make_room(struct pull_job *job)
     if (statvfs(state_dir, &disk) != 0 || missing.layers == 0)
         return true;
     int64_t quota = placing_quota(job->puller->daemon), free_bytes = (int64_t)(disk.f_bavail * disk.f_frsize);
-    if (used_bytes(job->puller) > quota - missing.total)
+    if (pull_used_bytes(job->puller) > quota - missing.total)
         collect(job->puller->daemon->core, quota - missing.total, NULL);
     else if (free_bytes < missing.total) /* not soon enough for this pull, but for the next try */
         collect(job->puller->daemon->core, collect_total(job->puller->daemon->core) - missing.total, NULL);
-    int64_t used = used_bytes(job->puller);
+    int64_t used = pull_used_bytes(job->puller);
     if (free_bytes < missing.total)
         job_fail(job, "NoSpace",
                  "its layers have %" PRId64 " bytes as they are stored, and %" PRIu64 " are free in %s: make room there",
@@ -48,7 +48,7 @@ bool pull_make_room(struct pull_job *job)
 
 int64_t pull_room(const struct puller *puller)
 {
-    int64_t left = placing_quota(puller->daemon) - used_bytes(puller);
+    int64_t left = placing_quota(puller->daemon) - pull_used_bytes(puller);
     if (left >= (int64_t)LIMIT_LAYER_BYTES)
         return (int64_t)LIMIT_LAYER_BYTES;
     return left > 0 ? left : 1; /* 0 is no limit */
@@ -71,7 +71,7 @@ static void add_image(const struct pull_job *job, struct placing *placing, const
 {
     AUTO_FREE char *config_text = json_print(config);
     AUTO_FREE char *layers_text = json_print(layers);
-    placing_add_image(placing, &(struct image_row){ .id = job->manifest.config.digest,
+    placing_add_image(placing, &(struct image_row){ .id = job->id,
                                                     .manifest = job->manifest_digest, .config = config_text,
                                                     .layers = layers_text, .size_bytes = size_bytes,
                                                     .created_ms = clock_wall_ms() });
@@ -90,7 +90,7 @@ static void add_layers(const struct pull_job *job, struct placing *placing)
         if (here != NULL || layer == NULL)
             continue;
         AUTO_FREE char *from = mem_printf("%s/0", layer->staging);
-        placing_add_layer(placing, layer->diff_id, from, layer->bytes);
+        placing_add_layer(placing, job->layers[i].diff_id, from, layer->bytes);
     }
     add_image(job, placing, job->content.report, layers, size_bytes);
 }
@@ -98,12 +98,14 @@ static void add_layers(const struct pull_job *job, struct placing *placing)
 void pull_place(struct pull_job *job)
 {
     struct placing *placing = placing_new(job->puller->daemon);
-    const struct image *known = images_by_id(&job->puller->daemon->core->images, job->manifest.config.digest);
+    if (job->disk)
+        pull_disk_name(job);
+    const struct image *known = images_by_id(&job->puller->daemon->core->images, job->id);
     job->stage = JOB_PLACING;
     job->puller->placing = job;
     peer_free(mem_steal(&job->fetch)); /* with the credentials it was told */
     if (known == NULL)
         add_layers(job, placing);
-    placing_add_name(placing, &(struct image_name_row){ .reference = job->name, .id = job->manifest.config.digest });
+    placing_add_name(placing, &(struct image_name_row){ .reference = job->name, .id = job->id });
     placing_run(placing, placed, job);
 }

@@ -48,7 +48,10 @@ static void fail_owner(struct pull_layer *layer, const char *reason, const char 
 {
     struct pull_job *job = layer->owner;
     const char *name = layer->diff_id + strlen("sha256:");
-    if (strcmp(reason, "TooLarge") == 0 && layer->max_bytes < (int64_t)LIMIT_LAYER_BYTES)
+    if (job->disk)
+        job_fail(job, reason, "%s: %s%s", job->reference.url[0] != '\0' ? "the disk" : job->layers[0].blob.digest, message,
+                 strcmp(reason, "NoSpace") == 0 ? ": davit image prune makes room, or raise [images] quota=" : "");
+    else if (strcmp(reason, "TooLarge") == 0 && layer->max_bytes < (int64_t)LIMIT_LAYER_BYTES)
         job_fail(job, "OverQuota",
                  "layer %zu of %zu (sha256:%.12s): unpacked it needs more than the %" PRId64 " bytes that are left of "
                  "the quota for images: davit image prune, or raise [images] quota=", layer->owner_at + 1,
@@ -92,12 +95,27 @@ static void unpack_failed(struct pull_layer *layer, const char *reason, const ch
         cancel_fetch(layer);
 }
 
+/* Of a URL it is known only now; what has to go for it goes, in time for the next try at least. */
+static void note_total(const struct pull_layer *layer, const struct json *head)
+{
+    struct pull_job *job = layer->owner;
+    struct descriptor *blob = &job->layers[layer->owner_at].blob;
+    int64_t total = json_get_integer(head, "total", 0);
+    bool news = total > blob->size;
+    if (job->reference.url[0] == '\0')
+        return;
+    blob->size = total > layer->stored_bytes ? total : layer->stored_bytes;
+    if (news && !pull_make_room(job))
+        log_debug("%s: there is no room for it", job->name);
+}
+
 void layer_fetch_answer(struct pull_layer *layer, const struct frame *frame)
 {
     const char *op = json_get_text(frame->head, "op"), *endpoint = json_get_text(frame->head, "endpoint");
     const char *reason = json_get_text(frame->head, "reason"), *message = json_get_text(frame->head, "message");
     if (strcmp(op, "progress") == 0) {
         layer->stored_bytes = json_get_integer(frame->head, "bytes", layer->stored_bytes);
+        note_total(layer, frame->head);
         return;
     }
     layer->fetched = true;
@@ -122,6 +140,10 @@ static void on_up(void *ctx)
 {
     struct pull_layer *layer = ctx;
     const struct job_layer *wanted = &layer->owner->layers[layer->owner_at];
+    if (layer->owner->disk) {
+        peer_send(layer->unpack, pull_disk_unpack_head(layer), NULL, 0);
+        return;
+    }
     struct json *head = json_new_texts("op", "layer", "staging", layer->staging, "digest", wanted->blob.digest, "diffId",
                                        layer->diff_id, NULL);
     json_set_integer(head, "size", wanted->blob.size);
@@ -140,6 +162,8 @@ static void on_frame(void *ctx, struct frame *frame)
         return;
     if (strcmp(op, "layer") == 0) {
         layer->bytes = json_get_integer(frame->head, "bytes", 0);
+    } else if (strcmp(op, "disk") == 0 && pull_disk_came(layer, frame->head)) {
+        log_debug("%s is a disk of %" PRId64 " bytes", layer->disk, layer->bytes);
     } else if (strcmp(op, "need-lowers") == 0) {
         layer->wants_lowers = true;
         pull_layers_pump(layer->puller);
@@ -172,10 +196,12 @@ static void start_unpack(struct pull_layer *layer, int stdin_fd)
 static void start_fetch(struct pull_job *job, struct pull_layer *layer, int fd)
 {
     const struct job_layer *wanted = &job->layers[layer->owner_at];
-    struct json *head = json_new_texts("op", "blob", "repository", job->reference.path, "digest", wanted->blob.digest, NULL);
+    struct json *head = job->reference.url[0] != '\0' ? pull_disk_fetch_head(job)
+                        : json_new_texts("op", "blob", "repository", job->reference.path, "digest", wanted->blob.digest, NULL);
     layer->fetch_id = ++job->last_id;
     json_set_integer(head, "id", layer->fetch_id);
-    json_set_integer(head, "size", wanted->blob.size);
+    if (job->reference.url[0] == '\0')
+        json_set_integer(head, "size", wanted->blob.size);
     json_set_integer(head, "from", wanted->from);
     peer_send_fds(job->fetch, head, NULL, 0, &fd, 1);
 }
@@ -203,7 +229,7 @@ void layer_start(struct pull_job *job, size_t at)
     layer->state = LAYER_COMING;
     layer->owner = job;
     layer->owner_at = at;
-    layer->max_bytes = pull_room(puller);
+    layer->max_bytes = job->disk ? puller_disk_room(puller) : pull_room(puller);
     start_unpack(layer, reading);
     start_fetch(job, layer, writing);
 }

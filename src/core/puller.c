@@ -102,16 +102,19 @@ static void tell_end(struct pull_job *job)
         char familiar[REFERENCE_TEXT_BYTES];
         struct json *images = json_set_array(answer, "images");
         json_add(images, json_new_texts("reference", reference_familiar(&job->reference, familiar), "id",
-                                        job->manifest.config.digest, NULL));
-        log_info("pulled %s: %s", job->name, job->manifest.config.digest);
+                                        job->id, NULL));
+        json_set_text(answer, "warning", job->note[0] != '\0' ? job->note : NULL);
+        log_info("pulled %s: %s", job->name, job->id);
+        if (job->note[0] != '\0')
+            log_warn("%s: %s", job->name, job->note);
     } else {
         json_set_text(answer, "reason", job->reason);
         json_set_text(answer, "message", job->message);
         log_warn("pulling %s: %s: %s", job->name, job->reason, job->message);
     }
     tell_watches(job, answer, true);
-    core_pull_ended(job->puller->daemon->core, job->name, good ? job->manifest.config.digest : NULL,
-                    good ? NULL : job->reason, good ? NULL : job->message);
+    core_pull_ended(job->puller->daemon->core, job->name, good ? job->id : NULL,
+                    good ? NULL : job->reason, !good ? job->message : job->note[0] != '\0' ? job->note : NULL);
 }
 
 /* ---- davit-fetch */
@@ -129,7 +132,10 @@ static void on_fetch_up(void *ctx)
     } else {
         job->endpoints = json_size(json_get(head, "endpoints"));
         peer_send_fds(job->fetch, head, NULL, 0, fds, fd_count);
-        pull_image_begin(job);
+        if (job->reference.url[0] != '\0')
+            pull_disk_begin(job);
+        else
+            pull_image_begin(job);
     }
     for (size_t i = 0; i < fd_count; i++)
         close(fds[i]);
@@ -191,7 +197,7 @@ void puller_start(struct puller *puller, const char *reference, const struct jso
     job->due_ms = clock_boot_ms() + (uint64_t)puller->daemon->config->images.deadline_s * 1000;
     snprintf(job->name, sizeof(job->name), "%s", reference);
     kick(puller);
-    if (reference_parse(reference, &job->reference, &err))
+    if (reference_parse(reference, &job->reference, &err) && pull_disk_may(puller->daemon->config, &job->reference, &err))
         start_fetch(job);
     else
         job_fail(job, "InvalidImage", "%s", err.message);

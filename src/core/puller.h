@@ -18,6 +18,9 @@ void puller_free(struct puller *puller); /* the loop does not turn any more */
 void puller_start(struct puller *puller, const char *reference, const struct json *auths);
 void puller_cancel(struct puller *puller, const char *reference);
 
+/* Bytes that one more disk may have on the disk: of the quota, and of what is free. */
+int64_t puller_disk_room(const struct puller *puller);
+
 /* Called with frames of `progress` and `result` shape (docs/wire.md); a result is the last one. `answer` is taken. */
 typedef void (*puller_answer)(void *ctx, struct json *answer_taken, bool last);
 struct pull_watch;

@@ -173,8 +173,11 @@ static bool refuse_name(const char *word, struct container_image *image)
 {
     struct error err;
     struct reference reference;
-    if (reference_parse(word, &reference, &err))
+    bool parsed = reference_parse(word, &reference, &err);
+    if (parsed && reference.url[0] == '\0')
         return false;
+    if (parsed)
+        (void)error_set(&err, ERROR_INVALID, "a URL is a disk, of which no container can be made");
     image->verdict.state = IMAGE_NEVER;
     snprintf(image->reason, sizeof(image->reason), "InvalidImageName");
     snprintf(image->message, sizeof(image->message), "Failed to apply default image tag \"%.120s\": couldn't parse image name "
@@ -387,6 +390,14 @@ static void note_failure(struct core *core, struct pull *pull, const char *reaso
              pull->missing[0] != '\0' ? "; imagePullSecrets that are not here: " : "", pull->missing);
 }
 
+/* Of what came, whoever waited for it may have begun already. */
+static void warn(struct core *core, const struct pull *pull, const char *message)
+{
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        if (is_named(object, pull->reference))
+            core_event(core, object, true, "ImageNotChecked", "%s: %s", pull->reference, message);
+}
+
 static void tell(struct core *core, const struct pull *pull, const char *reason, const char *message)
 {
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
@@ -416,6 +427,8 @@ void core_pull_ended(struct core *core, const char *reference, const char *id, c
         pull->known.retry_ms = 0;
     }
     tell(core, pull, reason, message);
+    if (reason == NULL && message != NULL)
+        warn(core, pull, message);
     /* One of those that waited for a place goes on. */
     core_touch_all(core);
 }

@@ -17,6 +17,8 @@ static void fields_free(struct answer *answer)
     free(answer->content_range);
     free(answer->location);
     free(answer->retry_after);
+    free(answer->etag);
+    free(answer->last_modified);
     free(answer->challenges);
 }
 
@@ -118,6 +120,10 @@ static bool field_take(struct answer *answer, const char *name, const char *valu
         keep(&answer->location, value);
     else if (strcasecmp(name, "Retry-After") == 0)
         keep(&answer->retry_after, value);
+    else if (strcasecmp(name, "ETag") == 0)
+        keep(&answer->etag, value);
+    else if (strcasecmp(name, "Last-Modified") == 0)
+        keep(&answer->last_modified, value);
     else if (strcasecmp(name, "WWW-Authenticate") == 0)
         challenge_add(answer, value);
     return true;

@@ -17,6 +17,7 @@ struct answer {
     bool chunked;
     bool encoded;           /* compressed, which nobody asked for */
     char *content_type, *content_range, *location, *retry_after; /* NULL: not there; the first of several */
+    char *etag, *last_modified; /* likewise */
     char *challenges;       /* every WWW-Authenticate, joined by ", " */
     size_t bytes, lines;    /* of all heads together */
     bool inside;            /* between a status line and the empty line */

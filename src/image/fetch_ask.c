@@ -27,10 +27,17 @@ static enum http_take drain(struct job *job, size_t len)
     return job->drained <= DRAIN_BYTES ? HTTP_TAKEN : HTTP_REFUSED;
 }
 
+static int64_t cap_of(const struct job *job)
+{
+    if (job->size >= 0)
+        return job->size;
+    return job->file != NULL ? job->most : LIMIT_IMAGE_MANIFEST_BYTES;
+}
+
 /* What is there already, of a registry that knows no ranges, is passed over. */
 static enum http_take store(struct job *job, const char *data, size_t len)
 {
-    int64_t cap = job->size >= 0 ? job->size : LIMIT_IMAGE_MANIFEST_BYTES;
+    int64_t cap = cap_of(job);
     size_t old = (int64_t)len < job->skip ? len : (size_t)job->skip;
     if ((int64_t)(len - old) > cap - job->sink.taken) {
         job_note(job, job->size >= 0 ? "WrongSize" : "TooLarge", AGAIN_NEVER, "it has more than %lld bytes", (long long)cap);
@@ -80,8 +87,9 @@ static bool registry_url(const struct job *job, struct url *url, struct error *e
 {
     const struct place *place = job_place(job);
     AUTO_FREE char *origin = url_origin(&place->base);
-    AUTO_FREE char *text = mem_printf("%s/v2/%s%s/%s/%s", origin, place->endpoint->prefix, job->repository,
-                                      job->kind == JOB_MANIFEST ? "manifests" : "blobs", job->reference);
+    AUTO_FREE char *text = job->file != NULL ? mem_printf("%s%s", origin, job->file)
+                           : mem_printf("%s/v2/%s%s/%s/%s", origin, place->endpoint->prefix, job->repository,
+                                        job->kind == JOB_MANIFEST ? "manifests" : "blobs", job->reference);
     return url_parse(text, url, err);
 }
 
@@ -100,7 +108,7 @@ void job_ask(struct job *job)
         .url = &job->target,
         .accept = job->kind == JOB_MANIFEST ? MANIFEST_TYPES : NULL,
         .authorization = job->left ? NULL : auth_header(job),
-        .range_start = job->kind == JOB_STREAM ? job->start : 0,
+        .range_start = job->kind == JOB_STREAM && job->size >= 0 ? job->start : 0,
         .verify = !place->endpoint->insecure,
         .ca = place->endpoint->ca,
         .fresh = job->tries > 0,

@@ -146,8 +146,35 @@ static bool place_read(struct job *job, const struct json *head, struct error *e
     return true;
 }
 
+/* A path and a query of visible ASCII; libcurl reads the whole URL once more. */
+static bool file_is_safe(const char *text)
+{
+    for (const char *at = text; *at != '\0'; at++)
+        if (*at <= ' ' || *at > '~' || *at == '#')
+            return false;
+    return text[0] == '/' && strlen(text) < LIMIT_FETCH_URL_BYTES;
+}
+
+static bool file_read_head(struct job *job, const struct json *head, struct error *err)
+{
+    const char *file = json_get_text(head, "file");
+    if (!file_is_safe(file))
+        return error_set(err, ERROR_INVALID, "file is no path");
+    if (job->kind != JOB_STREAM)
+        return error_set(err, ERROR_INVALID, "a file needs a descriptor");
+    job->file = mem_strdup(file);
+    job->repository = mem_strdup("");
+    job->reference = mem_strdup("");
+    job->size = -1;
+    job->most = json_get_integer(head, "most", 0);
+    job->checked = json_get_boolean(head, "checked", false);
+    return place_read(job, head, err);
+}
+
 static bool job_read(struct job *job, const struct json *head, struct error *err)
 {
+    if (json_get_text(head, "file") != NULL)
+        return file_read_head(job, head, err);
     const char *repository = json_get_text(head, "repository");
     const char *reference = json_get_text(head, job->kind == JOB_MANIFEST ? "reference" : "digest");
     if (repository == NULL || !word_is_safe(repository, "/"))
@@ -194,6 +221,8 @@ void job_free(struct job *job)
     challenge_free(&job->challenge);
     free(job->repository);
     free(job->reference);
+    free(job->file);
+    free(job->mark);
     free(job->media_type);
     free(job);
 }

@@ -1,4 +1,4 @@
-/* One manifest or blob: from the question to `got` or `failed`, over endpoints, redirects, tokens and further tries.
+/* One manifest, blob or file: from the question to `got` or `failed`, over endpoints, redirects, tokens and further tries.
  *
  *     job ─► ask ─► judge ─► got
  *      ▲      │       │
@@ -80,6 +80,10 @@ struct job {
     char *reference;               /* a tag or a digest */
     char digest[DIGEST_OCI_BYTES]; /* what it must have; "": asked by its tag */
     int64_t size;                  /* -1: not known */
+    char *file;                    /* path and query of a file that is no registry's; NULL: it is one's */
+    int64_t most;                  /* bytes that a file may have */
+    bool checked;                  /* somebody knows the file's checksum: wrong bytes will not be taken for right ones */
+    char *mark;                    /* the file's ETag or Last-Modified; NULL: it has none */
     struct sink sink;
     enum job_phase phase;
     uint64_t said_ms; /* the last progress */

@@ -13,6 +13,36 @@ static bool is_redirect(int status)
     return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
+static bool refuse_large(struct job *job, const char *what, int64_t bytes, int64_t most)
+{
+    if (bytes <= most)
+        return true;
+    job_note(job, "TooLarge", AGAIN_NEVER, "a %s of %lld bytes: %lld are the most", what, (long long)bytes, (long long)most);
+    return false;
+}
+
+/* A blob is its digest; a file may be another one the next time it is asked for. */
+static bool is_same_file(struct job *job, const struct answer *answer)
+{
+    const char *mark = answer->etag != NULL ? answer->etag : answer->last_modified;
+    if (job->file == NULL)
+        return true;
+    if (job->start == 0) {
+        job->size = -1;
+        free(job->mark);
+        job->mark = mark != NULL ? mem_strdup(mark) : NULL;
+        return true;
+    }
+    if (mark == NULL && job->mark == NULL && job->checked)
+        return true;
+    if (mark != NULL && job->mark != NULL && strcmp(mark, job->mark) == 0)
+        return true;
+    job_note(job, "BadAnswer", AGAIN_NEVER, mark != NULL && job->mark != NULL
+                 ? "it changed while it was fetched"
+                 : "it broke off, and nothing says that what comes now is the same file: name its checksum");
+    return false;
+}
+
 /* A whole body. With a range asked for it is a registry that knows none: what is there already is passed over. */
 static enum verdict judge_whole(struct job *job, const struct answer *answer)
 {
@@ -21,11 +51,13 @@ static enum verdict judge_whole(struct job *job, const struct answer *answer)
                  (long long)job->size);
         return VERDICT_STOP;
     }
-    if (job->size < 0 && answer->content_length > LIMIT_IMAGE_MANIFEST_BYTES) {
-        job_note(job, "TooLarge", AGAIN_NEVER, "a manifest of %lld bytes: %d are the most", (long long)answer->content_length,
-                 LIMIT_IMAGE_MANIFEST_BYTES);
+    if (job->file == NULL && job->size < 0 &&
+        !refuse_large(job, "manifest", answer->content_length, LIMIT_IMAGE_MANIFEST_BYTES))
         return VERDICT_STOP;
-    }
+    if (job->file != NULL && !refuse_large(job, "file", answer->content_length, job->most))
+        return VERDICT_STOP;
+    if (job->file != NULL && job->start == 0)
+        job->size = answer->content_length;
     job->skip = job->start;
     return VERDICT_TAKE;
 }
@@ -46,14 +78,22 @@ enum verdict judge_head(struct job *job, const struct answer *answer)
         job_note(job, "BadAnswer", AGAIN_NEVER, "it came compressed by HTTP, which was not asked for");
         return VERDICT_STOP;
     }
+    if (!is_same_file(job, answer))
+        return VERDICT_STOP;
     free(job->media_type);
     job->media_type = mem_strdup(answer->content_type);
     return answer->status == 200 ? judge_whole(job, answer) : judge_rest(job, answer);
 }
 
 /* Without a length said, a connection that closed early looks like an end. */
-static void judge_body(struct job *job)
+static void judge_body(struct job *job, const struct answer *answer)
 {
+    if (job->file != NULL && job->size < 0 && !answer->chunked && !job->checked) {
+        job_note(job, "BadAnswer", AGAIN_NEVER,
+                 "the server does not say how long it is, so nobody knows whether all of it came: name its checksum");
+        job_fail(job);
+        return;
+    }
     if (job->size < 0 || job->sink.taken == job->size) {
         job_arrived(job);
         return;
@@ -105,7 +145,7 @@ static void judge_denied(struct job *job, const struct answer *answer)
 static void judge_missing(struct job *job, const struct answer *answer)
 {
     if (answer->status == 404)
-        job_note(job, "NotFound", AGAIN_NEVER, job->kind == JOB_MANIFEST
+        job_note(job, "NotFound", AGAIN_NEVER, job->file != NULL ? "404: there is no such file" : job->kind == JOB_MANIFEST
                      ? "404: there is no such image or tag, or it is private and wants an imagePullSecret"
                      : "404: it is not there");
     else
@@ -120,7 +160,7 @@ static void judge_busy(struct job *job, const struct answer *answer)
     bool many = answer->status == 429;
     uint64_t wait_ms = answer_retry_after_ms(answer, clock_wall_ms());
     job_note(job, many ? "TooManyRequests" : "ServerError", AGAIN_AT_LAST, "%d%s", answer->status,
-             many ? ": too many requests; credentials may allow more" : ": the registry is in trouble");
+             many ? ": too many requests; credentials may allow more" : ": the server is in trouble");
     job->failure.retry_after_ms = wait_ms;
     job_fail(job);
 }
@@ -129,7 +169,7 @@ void judge_status(struct job *job, const struct answer *answer)
 {
     int status = answer->status;
     if (status == 200 || status == 206) {
-        judge_body(job);
+        judge_body(job, answer);
     } else if (is_redirect(status)) {
         follow(job, answer);
     } else if (status == 401 || ((status == 403 || status == 404) && !job->left && auth_has_more(job))) {
@@ -139,7 +179,7 @@ void judge_status(struct job *job, const struct answer *answer)
     } else if (status == 408 || status == 429 || status >= 500) {
         judge_busy(job, answer);
     } else {
-        job_note(job, "BadAnswer", AGAIN_NEVER, "the answer was %d, which no registry gives", status);
+        job_note(job, "BadAnswer", AGAIN_NEVER, "the answer was %d, which is none to this question", status);
         job_fail(job);
     }
 }

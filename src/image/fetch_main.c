@@ -40,6 +40,7 @@ static bool do_manifest(struct fetch *fetch, struct frame *frame, struct error *
     return do_job(fetch, frame, JOB_MANIFEST, err);
 }
 
+/* A blob of a registry, or any file of a server. */
 static bool do_blob(struct fetch *fetch, struct frame *frame, struct error *err)
 {
     return do_job(fetch, frame, frame->fd_count > 0 ? JOB_STREAM : JOB_BLOB, err);
@@ -63,6 +64,7 @@ static const struct {
 } ops[] = {
     {"manifest", do_manifest},
     {"blob", do_blob},
+    {"file", do_blob},
     {"cancel", do_cancel},
 };
 

@@ -23,6 +23,8 @@ void say_progress(const struct job *job)
 {
     struct json *head = json_new_texts("op", "progress", NULL);
     json_set_integer(head, "bytes", job->sink.taken);
+    if (job->file != NULL && job->size >= 0)
+        json_set_integer(head, "total", job->size);
     say(head, job, NULL, 0);
 }
 
@@ -42,9 +44,13 @@ void say_failed(const struct job *job)
     const struct place *place = &job->fetch->places[job->place];
     AUTO_STRBUF struct strbuf text;
     strbuf_init(&text, LIMIT_FETCH_MESSAGE_BYTES);
-    strbuf_printf(&text, "%s: %s %s%s%s: %s", place->endpoint->origin, job->kind == JOB_MANIFEST ? "manifest" : "blob",
-                  job->repository, job->kind != JOB_MANIFEST || job->digest[0] != '\0' ? "@" : ":", job->reference,
-                  job->failure.text);
+    if (job->file != NULL) /* a query may be a password */
+        strbuf_printf(&text, "%s%.*s: %s", place->endpoint->origin, (int)strcspn(job->file, "?"), job->file,
+                      job->failure.text);
+    else
+        strbuf_printf(&text, "%s: %s %s%s%s: %s", place->endpoint->origin, job->kind == JOB_MANIFEST ? "manifest" : "blob",
+                      job->repository, job->kind != JOB_MANIFEST || job->digest[0] != '\0' ? "@" : ":", job->reference,
+                      job->failure.text);
     if (job->before.len > 0)
         strbuf_printf(&text, " (before it %s)", job->before.data);
     AUTO_FREE char *message = strbuf_steal(&text);

@@ -4,18 +4,11 @@
 #ifndef IMAGE_LAYER_H
 #define IMAGE_LAYER_H
 
-#include "base/digest.h"
+#include "image/plain.h"
 #include "image/tree.h"
 
 struct archive;
 struct archive_entry;
-
-/* Where the stored bytes come from. */
-struct layer_source {
-    /* The next bytes, good until the next call; *len 0 at the end. */
-    bool (*read)(void *ctx, const void **data, size_t *len, struct error *err);
-    void *ctx;
-};
 
 struct layer_limits {
     uint64_t bytes;   /* on the disk */
@@ -34,7 +27,7 @@ struct layer_sum {
  * it) and `diff_id`. Bytes that cannot be unpacked are read to their end: where they are others than `digest` says, that
  * is the error, and another source of them may help. The errors say what is wrong with which path.
  */
-MUST_CHECK bool layer_unpack(const struct layer_source *source, const char *digest, const char *diff_id,
+MUST_CHECK bool layer_unpack(const struct plain_source *source, const char *digest, const char *diff_id,
                              struct tree *tree, const struct layer_limits *limits, struct layer_sum *sum,
                              struct error *err);
 

@@ -161,6 +161,36 @@ static bool read_index(const struct json *document, const struct machine *machin
 
 /* ---- an image's manifest */
 
+static bool is_disk_type(const char *type)
+{
+    static const char *const words[] = { "qcow2", "raw", "disk" };
+    if (type == NULL || strstr(type, "tar") != NULL)
+        return false;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcasestr(type, words[i]) != NULL)
+            return true;
+    return strncmp(type, "application/octet-stream", strlen("application/octet-stream")) == 0;
+}
+
+/* An artifact whose only layer is the disk itself, perhaps compressed; who made it says so of one of them, or of all. */
+static bool is_disk(const struct json *document)
+{
+    const struct json *layer = json_first(json_get(document, "layers"));
+    const char *type = json_get_text(layer, "mediaType");
+    if (json_size(json_get(document, "layers")) != 1 || type == NULL || strstr(type, "tar") != NULL)
+        return false;
+    return is_disk_type(type) || is_disk_type(json_get_text(document, "artifactType"));
+}
+
+static bool read_disk(const struct json *document, struct manifest *out, struct error *err)
+{
+    out->kind = MANIFEST_DISK;
+    out->layers = mem_array(1, sizeof(out->layers[0]));
+    out->layer_count = 1;
+    return descriptor_read(json_first(json_get(document, "layers")), &out->layers[0], err) &&
+           check_size(&out->layers[0], "disk", LIMIT_DISK_SERVED_BYTES, err);
+}
+
 static bool check_layer(const struct descriptor *layer, struct error *err)
 {
     char shown[PATH_SHOW_BYTES];
@@ -199,12 +229,19 @@ static bool read_image(const struct json *document, struct manifest *out, struct
     return true;
 }
 
+static bool read_kind(const struct json *document, const struct machine *machine, struct manifest *out, struct error *err)
+{
+    if (out->kind == MANIFEST_INDEX)
+        return read_index(document, machine, out, err);
+    return is_disk(document) ? read_disk(document, out, err) : read_image(document, out, err);
+}
+
 bool manifest_read(const struct json *document, const char *media_type, const struct machine *machine,
                    struct manifest *out, struct error *err)
 {
     *out = (struct manifest){0};
     if (check_schema(document, err) && check_kind(document, media_type, out, err) &&
-        (out->kind == MANIFEST_INDEX ? read_index(document, machine, out, err) : read_image(document, out, err)))
+        read_kind(document, machine, out, err))
         return true;
     manifest_free(out);
     return false;

@@ -19,13 +19,13 @@ struct descriptor {
     int64_t size;
 };
 
-enum manifest_kind { MANIFEST_INDEX, MANIFEST_IMAGE };
+enum manifest_kind { MANIFEST_INDEX, MANIFEST_IMAGE, MANIFEST_DISK };
 
 struct manifest {
     enum manifest_kind kind;
     struct descriptor chosen;  /* index: what fits this machine best, the first of equals */
-    struct descriptor config;  /* image */
-    struct descriptor *layers; /* lowest first, as many as the manifest names */
+    struct descriptor config;  /* image; of a disk it means nothing */
+    struct descriptor *layers; /* lowest first, as many as the manifest names; a disk is the only one */
     size_t layer_count;
 };
 

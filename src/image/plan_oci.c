@@ -77,6 +77,10 @@ static bool read_described(struct plan *plan, const struct descriptor *descripto
         return true;
     if (!manifest_read(document, descriptor->media_type, machine_here(), &manifest, err))
         return error_wrap(err, "the image archive's manifest %s", descriptor->digest);
+    if (manifest.kind == MANIFEST_DISK) {
+        manifest_free(&manifest);
+        return error_set(err, ERROR_UNSUPPORTED, "it is a disk in an archive: davit vm import takes the disk's own file");
+    }
     bool ok = manifest.kind == MANIFEST_INDEX ? read_described(plan, &manifest.chosen, depth + 1, err)
                                               : add_image(plan, &manifest, descriptor->digest, err);
     manifest_free(&manifest);

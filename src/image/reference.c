@@ -9,6 +9,8 @@
 #define DEFAULT_REGISTRY "registry-1.docker.io"
 #define OFFICIAL_PREFIX "library/"
 #define ID_HEX_CHARS 64
+/* Of an image's; a disk's may be longer. */
+#define REFERENCE_IMAGE_BYTES (REFERENCE_NAME_BYTES + REFERENCE_TAG_BYTES + DIGEST_OCI_BYTES + 1)
 
 /* ASCII only: what a locale calls a letter is no part of the grammar. */
 static bool is_lower(char c)
@@ -223,12 +225,73 @@ static bool split_tag(const char *text, size_t *len, struct reference *out, stru
     return true;
 }
 
+/* ---- a disk */
+
+static bool is_url(const char *text)
+{
+    return strncmp(text, "https://", strlen("https://")) == 0 || strncmp(text, "http://", strlen("http://")) == 0;
+}
+
+/* Takes "#sha256=HEX" off: "sha256:hex". */
+static bool split_checksum(const char *text, size_t *len, struct reference *out, struct error *err)
+{
+    const char *hash = memchr(text, '#', *len);
+    if (hash == NULL)
+        return true;
+    size_t count = strlen(hash + 1);
+    if (!copy(out->checksum, sizeof(out->checksum), hash + 1, count))
+        count = 0;
+    for (char *at = out->checksum; *at != '\0'; at++)
+        *at = *at == '=' ? ':' : *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
+    if (count == 0 || strchr(hash, ':') != NULL || !checksum_is_valid(out->checksum))
+        return error_set(err, ERROR_INVALID, "behind the # of a disk's URL comes its checksum: sha256= and 64 hex digits, or "
+                         "sha512= and 128");
+    *len = (size_t)(hash - text);
+    return true;
+}
+
+/* Nothing that one program reads in another way than the next: RFC 3986's characters, no user, no backslash. */
+static bool url_is_spelt_right(const char *url, struct error *err)
+{
+    for (const char *at = url; *at != '\0'; at++)
+        if (!is_alnum(*at) && strchr("-._~:/?[]@!$&'()*+,;=%", *at) == NULL)
+            return error_set(err, ERROR_INVALID, "a disk's URL holds a character that belongs there as %%%02X",
+                             (unsigned)(unsigned char)*at);
+    return true;
+}
+
+static bool split_url(const char *text, size_t len, struct reference *out, struct error *err)
+{
+    if (!copy(out->url, sizeof(out->url), text, len))
+        return error_set(err, ERROR_LIMIT, "a disk's URL has more than %d bytes", REFERENCE_URL_BYTES - 1);
+    char *host = strstr(out->url, "://") + 3;
+    size_t host_len = strcspn(host, "/?");
+    for (size_t i = 0; i < host_len; i++)
+        host[i] = host[i] >= 'A' && host[i] <= 'Z' ? (char)(host[i] - 'A' + 'a') : host[i];
+    if (memchr(host, '@', host_len) != NULL)
+        return error_set(err, ERROR_INVALID, "a disk's URL has a user in it: a name and password belong into auth_file= or "
+                         "an imagePullSecret");
+    if (!copy(out->domain, sizeof(out->domain), host, host_len) || !domain_is_valid(out->domain))
+        return error_set(err, ERROR_INVALID, "a disk's URL has no valid host");
+    if (host[host_len] != '/' || host[host_len + 1] == '\0')
+        return error_set(err, ERROR_INVALID, "a disk's URL names no file on %s", out->domain);
+    return url_is_spelt_right(out->url, err);
+}
+
+bool reference_is_plain(const struct reference *reference)
+{
+    return strncmp(reference->url, "http://", strlen("http://")) == 0;
+}
+
 bool reference_parse(const char *text, struct reference *out, struct error *err)
 {
     size_t len = strnlen(text, REFERENCE_TEXT_BYTES);
     memset(out, 0, sizeof(*out));
-    if (len == REFERENCE_TEXT_BYTES)
-        return error_set(err, ERROR_INVALID, "the image reference is longer than %zu bytes", REFERENCE_TEXT_BYTES - 1);
+    if (len == REFERENCE_TEXT_BYTES || (len > REFERENCE_IMAGE_BYTES && !is_url(text)))
+        return error_set(err, ERROR_INVALID, "the image reference is longer than %zu bytes",
+                         is_url(text) ? REFERENCE_TEXT_BYTES - 1 : REFERENCE_IMAGE_BYTES);
+    if (is_url(text))
+        return split_checksum(text, &len, out, err) && split_url(text, len, out, err);
     return split_digest(text, &len, out, err) && split_tag(text, &len, out, err) &&
            split_name(text, text, len, out, err);
 }
@@ -253,8 +316,22 @@ static const char *format_name(const struct reference *reference, const char *do
     return out;
 }
 
+static const char *format_url(const struct reference *reference, char *out)
+{
+    out[0] = '\0';
+    append(out, reference->url);
+    if (reference->checksum[0] == '\0')
+        return out;
+    append(out, "#");
+    append(out, reference->checksum);
+    *strchr(strchr(out, '#'), ':') = '=';
+    return out;
+}
+
 const char *reference_format(const struct reference *reference, char *out)
 {
+    if (reference->url[0] != '\0')
+        return format_url(reference, out);
     return format_name(reference, reference->domain, reference->path, out);
 }
 
@@ -263,7 +340,7 @@ const char *reference_familiar(const struct reference *reference, char *out)
     const char *path = reference->path;
     const char *slash = strchr(path, '/');
     size_t prefix = strlen(OFFICIAL_PREFIX);
-    if (strcmp(reference->domain, DEFAULT_DOMAIN) != 0)
+    if (reference->url[0] != '\0' || strcmp(reference->domain, DEFAULT_DOMAIN) != 0)
         return reference_format(reference, out);
     if (strncmp(path, OFFICIAL_PREFIX, prefix) == 0 && strchr(path + prefix, '/') == NULL &&
         !name_is_image_id(path + prefix, strlen(path + prefix)))

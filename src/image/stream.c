@@ -21,6 +21,12 @@ struct archive *stream_new(struct error *err)
     return NULL;
 }
 
+bool stream_take_xz(struct archive *archive, struct error *err)
+{
+    return archive_read_support_filter_xz(archive) == ARCHIVE_OK ||
+           error_set(err, ERROR_INTERNAL, "this libarchive was built without xz");
+}
+
 bool stream_fail(struct archive *archive, const char *what, struct error *err)
 {
     int errnum = archive_errno(archive);

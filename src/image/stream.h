@@ -10,6 +10,8 @@ struct archive;
 
 /* A reader for plain, gzip (of several members too) and zstd; formats are the caller's. NULL on error. */
 MUST_CHECK struct archive *stream_new(struct error *err);
+/* And xz, which wants more memory. */
+MUST_CHECK bool stream_take_xz(struct archive *archive, struct error *err);
 /* The reader's error, with `what` in front. Returns false. */
 bool stream_fail(struct archive *archive, const char *what, struct error *err);
 bool stream_is_compressed(struct archive *archive);

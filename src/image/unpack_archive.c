@@ -51,7 +51,7 @@ static bool unpack_into(struct import *import, size_t index, struct tree *tree, 
     const struct plan_layer *layer = &import->plan->layers[index];
     struct layer_sum sum;
     const struct layer_limits limits = unpack_limits(unpack, parent_is_there);
-    const struct layer_source source = {.read = read_entry, .ctx = import->plan->file};
+    const struct plain_source source = {.read = read_entry, .ctx = import->plan->file};
     if (layer->entry->size == 0)
         return error_set(err, ERROR_INVALID, "it is empty");
     if (!imagefile_seek(import->plan->file, layer->entry, err) ||

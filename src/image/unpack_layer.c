@@ -1,22 +1,12 @@
 #include "config.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "image/tree_lower.h"
 #include "image/unpack.h"
-
-#define READ_BYTES (256 * 1024)
-
-/* The stored bytes, from a pipe. */
-struct stored {
-    char *buffer;
-    uint64_t size, read;
-};
+#include "image/unpack_stored.h"
 
 struct asked_lowers {
     struct tree_lowers lowers; /* first: tree_lowers.fetch is given this one */
@@ -24,33 +14,6 @@ struct asked_lowers {
     int *fds;
     size_t come;
 };
-
-/* It may send frames; its end is the end. */
-static bool parent_is_there(void)
-{
-    char byte = 0;
-    ssize_t got = recv(FRAME_CHILD_FD, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
-}
-
-static bool read_stored(void *ctx, const void **data, size_t *len, struct error *err)
-{
-    struct stored *stored = ctx;
-    ssize_t got;
-    do
-        got = read(STDIN_FILENO, stored->buffer, READ_BYTES);
-    while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return error_set_errno(err, errno, "reading the layer");
-    stored->read += (uint64_t)got;
-    if (got == 0 && stored->read < stored->size)
-        return error_set(err, ERROR_INVALID, "it ends after %" PRIu64 " of %" PRIu64 " bytes", stored->read, stored->size);
-    if (stored->read > stored->size)
-        return error_set(err, ERROR_CONFLICT, "it has more than the %" PRIu64 " bytes that its manifest says", stored->size);
-    *data = stored->buffer;
-    *len = (size_t)got;
-    return true;
-}
 
 static bool take_lowers(struct asked_lowers *asked, struct error *err)
 {
@@ -83,10 +46,10 @@ static bool fetch_lowers(struct tree_lowers *lowers, struct error *err)
 static bool unpack_into(struct unpack *unpack, struct tree *tree, const struct json *request, struct error *err)
 {
     const char *digest = json_get_text(request, "digest"), *diff_id = json_get_text(request, "diffId");
-    struct stored stored = { .size = (uint64_t)json_get_integer(request, "size", 0) };
-    AUTO_FREE char *buffer = stored.buffer = mem_alloc(READ_BYTES);
-    const struct layer_source source = { .read = read_stored, .ctx = &stored };
-    const struct layer_limits limits = unpack_limits(unpack, parent_is_there);
+    struct stored stored = { .size = json_get_integer(request, "size", 0) };
+    AUTO_FREE char *buffer = stored.buffer = mem_alloc(STORED_READ_BYTES);
+    const struct plain_source source = { .read = stored_read, .ctx = &stored };
+    const struct layer_limits limits = unpack_limits(unpack, unpack_parent_may_speak);
     struct layer_sum sum;
     if (stored.size == 0)
         return error_set(err, ERROR_INVALID, "it is empty");

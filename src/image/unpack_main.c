@@ -1,4 +1,4 @@
-/* davit-unpack: an image archive, or one layer, on standard input becomes folders. See docs/wire.md. */
+/* davit-unpack: an image archive, one layer, or a disk, on standard input becomes folders. See docs/wire.md. */
 #include "config.h"
 
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/sandbox.h"
+#include "image/iso.h"
 #include "image/unpack.h"
 
 #define CAP(name) (1ULL << (name))
@@ -71,18 +72,19 @@ bool unpack_say_done(struct error *err)
 }
 
 /* A decompressor's window is the archive's choice: what does not fit is an error of this archive. */
-static bool limit_memory(struct error *err)
+static bool limit_memory(rlim_t most, struct error *err)
 {
 #ifndef __SANITIZE_ADDRESS__ /* its shadow is terabytes of this kind */
     struct rlimit limit;
     if (getrlimit(RLIMIT_DATA, &limit) != 0)
         return error_set_errno(err, errno, "reading the limit of memory");
-    if (limit.rlim_max > LIMIT_UNPACK_MEMORY_BYTES)
-        limit.rlim_max = LIMIT_UNPACK_MEMORY_BYTES;
+    if (limit.rlim_max > most)
+        limit.rlim_max = most;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_DATA, &limit) != 0)
         return error_set_errno(err, errno, "setting the limit of memory");
 #endif
+    (void)most;
     (void)err;
     return true;
 }
@@ -102,7 +104,7 @@ struct layer_limits unpack_limits(const struct unpack *unpack, bool (*is_wanted)
     };
 }
 
-static bool prepare(struct unpack *unpack, const struct json *head, struct error *err)
+static bool begin(struct unpack *unpack, const struct json *head, struct error *err)
 {
     const char *staging = json_get_text(head, "staging");
     if (staging == NULL || !file_path_is_safe(staging))
@@ -112,28 +114,79 @@ static bool prepare(struct unpack *unpack, const struct json *head, struct error
     unpack->staging = open(staging, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (unpack->staging < 0)
         return error_set_errno(err, errno, "opening the staging folder %s", staging);
-    const struct sandbox sandbox = {.chroot_dir = staging, .keep_caps = UNPACK_CAPS, .calls = SANDBOX_CALLS_UNPACK};
     umask(0);
-    return limit_memory(err) && sandbox_enter(&sandbox, err);
+    return true;
 }
+
+static bool confine(const struct json *head, rlim_t memory, struct error *err)
+{
+    const char *staging = json_get_text(head, "staging");
+    const struct sandbox sandbox = {.chroot_dir = staging, .keep_caps = UNPACK_CAPS, .calls = SANDBOX_CALLS_UNPACK};
+    return limit_memory(memory, err) && sandbox_enter(&sandbox, err);
+}
+
+static bool do_import(struct unpack *unpack, const struct json *request, struct error *err)
+{
+    return confine(request, LIMIT_UNPACK_MEMORY_BYTES, err) && unpack_archive(unpack, err);
+}
+
+static bool do_layer(struct unpack *unpack, const struct json *request, struct error *err)
+{
+    return confine(request, LIMIT_UNPACK_MEMORY_BYTES, err) && unpack_layer(unpack, request, err);
+}
+
+static bool do_disk(struct unpack *unpack, const struct json *request, struct error *err)
+{
+    return confine(request, LIMIT_DISK_MEMORY_BYTES, err) && unpack_disk(unpack, request, err);
+}
+
+static bool do_convert(struct unpack *unpack, const struct json *request, struct error *err)
+{
+    AUTO_CLOSE int fd = unpack_convert(unpack, request, err);
+    return fd >= 0 && confine(request, LIMIT_UNPACK_MEMORY_BYTES, err) && unpack_report_disk(fd, "1", err);
+}
+
+static const struct {
+    const char *op;
+    bool (*run)(struct unpack *unpack, const struct json *request, struct error *err);
+} ops[] = {
+    { "import", do_import },
+    { "layer", do_layer },
+    { "disk", do_disk },
+    { "convert", do_convert },
+};
 
 static bool run(struct unpack *unpack, const struct json *request, struct error *err)
 {
     const char *op = json_get_text(request, "op");
-    if (op != NULL && strcmp(op, "import") == 0)
-        return prepare(unpack, request, err) && unpack_archive(unpack, err);
-    if (op != NULL && strcmp(op, "layer") == 0)
-        return prepare(unpack, request, err) && unpack_layer(unpack, request, err);
-    return error_set(err, ERROR_INTERNAL, "the first frame is neither an import nor a layer");
+    for (size_t i = 0; op != NULL && i < sizeof(ops) / sizeof(ops[0]); i++)
+        if (strcmp(ops[i].op, op) == 0)
+            return begin(unpack, request, err) && ops[i].run(unpack, request, err);
+    return error_set(err, ERROR_INTERNAL, "the first frame asks for nothing that is known");
 }
 
-int main(void)
+static int make_iso(int argc, char **argv)
+{
+    struct error err = {0};
+    if (argc != 4) {
+        log_error("usage: davit-unpack --iso LABEL OUT <TAR");
+        return 2;
+    }
+    if (iso_make(argv[2], argv[3], &err))
+        return 0;
+    log_error("%s", err.message);
+    return 1;
+}
+
+int main(int argc, char **argv)
 {
     struct unpack unpack = {.staging = -1, .reader = frame_reader_new()};
     struct frame frame;
     struct error err = {0};
     log_init("davit-unpack", LOG_LEVEL_INFO);
     signal(SIGPIPE, SIG_IGN);
+    if (argc > 1 && strcmp(argv[1], "--iso") == 0)
+        return make_iso(argc, argv);
     if (!frame_receive(FRAME_CHILD_FD, unpack.reader, &frame, &err)) {
         log_error("no request on descriptor %d (davit-unpack is started by davitd): %s", FRAME_CHILD_FD, err.message);
         frame_reader_free(unpack.reader);

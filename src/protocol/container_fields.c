@@ -7,7 +7,7 @@
 #include "model/quantity.h"
 #include "protocol/names.h"
 
-#define LIMIT_IMAGE_NAME_BYTES 512
+#define LIMIT_IMAGE_NAME_BYTES 1160 /* a disk by its URL and checksum */
 #define LIMIT_SECONDS (86400 * 366)
 
 static bool is_env_name(const char *text)

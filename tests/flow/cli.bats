@@ -330,6 +330,25 @@ control() {
     grep -q 'an archive' "$DIR/asked"
 }
 
+@test "vm import hands over the open disk, by the name of its file where it gets none" {
+    control
+    echo "a disk" > "$DIR/Win XP (2).vmdk"
+    run -0 davit vm import "$DIR/Win XP (2).vmdk"
+    grep -q '"op": "disk-import"' "$DIR/asked"
+    grep -q '"references": \["win-xp-2:imported"\]' "$DIR/asked"
+    run -0 davit vm import "$DIR/Win XP (2).vmdk" --name line3/xp:1
+    grep -q '"references": \["line3/xp:1"\]' "$DIR/asked"
+    run -1 davit vm import "$DIR/absent.vmdk"
+    contains "cannot open $DIR/absent.vmdk"
+    run -1 davit vm import "$DIR"
+    contains "is a folder"
+    run -2 davit vm import
+    contains "import which disk"
+    run -2 davit vm start
+    contains "vm start: import FILE"
+    run -3 davit vm import "$DIR/Win XP (2).vmdk" --control "$DIR/nobody.sock"
+}
+
 @test "image pull waits for davitd, and has a bar for a person" {
     control
     run -0 davit image pull demo:1

@@ -81,6 +81,30 @@ static void only_a_whole_digest_is_valid(void **state)
     assert_false(digest_is_valid(NULL));
 }
 
+static void checksums_are_of_either_kind(void **state)
+{
+    static const char *const known[] = {
+        "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        "sha512:ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643c"
+        "e80e2a9ac94fa54ca49f",
+    };
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct checksum checksum;
+        char text[CHECKSUM_BYTES];
+        assert_true(checksum_is_valid(known[i]));
+        checksum_init(&checksum, known[i]);
+        checksum_add(&checksum, "a", 1);
+        checksum_add(&checksum, "bc", 2);
+        checksum_text(&checksum, text);
+        assert_string_equal(text, known[i]);
+        text[strlen(text) - 1] = '\0';
+        assert_false(checksum_is_valid(text));
+    }
+    assert_false(checksum_is_valid("sha1:a9993e364706816aba3e25717850c26c9cd0d89d"));
+    assert_false(checksum_is_valid(""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -88,6 +112,7 @@ int main(void)
         cmocka_unit_test(parts_have_the_digest_of_the_whole),
         cmocka_unit_test(texts_do_not_run_together),
         cmocka_unit_test(only_a_whole_digest_is_valid),
+        cmocka_unit_test(checksums_are_of_either_kind),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -377,10 +377,59 @@ static void a_large_configuration_is_refused(void **state)
     strbuf_free(&text);
 }
 
+#define EMPTY "\"config\":" DESCRIPTOR("application/vnd.oci.empty.v1+json", A, "2")
+#define OF_TYPE(type) DESCRIPTOR(type, B, "5")
+
+static void an_artifact_that_is_a_disk_is_one(void **state)
+{
+    static const char *const disks[] = {
+        IMAGE_OF(EMPTY, OF_TYPE("application/octet-stream")),
+        IMAGE_OF(EMPTY, OF_TYPE("application/vnd.vm.qcow2")),
+        IMAGE_OF(EMPTY, OF_TYPE("application/x-qcow2+gzip")),
+        IMAGE_OF(EMPTY, OF_TYPE("application/vnd.cloud.raw+zstd")),
+        IMAGE_OF(EMPTY, OF_TYPE("application/vnd.example.Disk.v1+xz")),
+        IMAGE_OF("\"artifactType\":\"application/vnd.example.vm.disk\"," EMPTY, OF_TYPE("application/vnd.example.content")),
+        IMAGE_OF(CONFIG, OF_TYPE("application/x-qemu-disk")),
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(disks); i++) {
+        struct manifest manifest;
+        struct error err = {0};
+        if (!parse(disks[i], NULL, &manifest, &err))
+            fail_msg("%s: %s", disks[i], err.message);
+        assert_int_equal(manifest.kind, MANIFEST_DISK);
+        assert_int_equal(manifest.layer_count, 1);
+        assert_string_equal(manifest.layers[0].digest, B);
+        assert_int_equal(manifest.layers[0].size, 5);
+        manifest_free(&manifest);
+    }
+}
+
+static void any_other_artifact_is_refused(void **state)
+{
+    static const char *const others[] = {
+        IMAGE_OF(EMPTY, OF_TYPE("application/vnd.cncf.helm.chart.content.v1.tar+gzip")),
+        IMAGE_OF(EMPTY, OF_TYPE("application/wasm")),
+        IMAGE_OF(EMPTY, OF_TYPE("application/octet-stream") "," OF_TYPE("application/octet-stream")),
+        IMAGE_OF(EMPTY, ""),
+        IMAGE_OF(CONFIG, OF_TYPE("application/vnd.disk.tar")),
+        IMAGE_OF(EMPTY, DESCRIPTOR("application/octet-stream", B, "1099511627777")),
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(others); i++) {
+        struct manifest manifest;
+        struct error err = {0};
+        if (parse(others[i], NULL, &manifest, &err))
+            fail_msg("%s was taken", others[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_image_is_read),
+        cmocka_unit_test(an_artifact_that_is_a_disk_is_one),
+        cmocka_unit_test(any_other_artifact_is_refused),
         cmocka_unit_test(what_is_wrong_is_refused),
         cmocka_unit_test(too_much_is_refused),
         cmocka_unit_test(many_platforms_are_named_as_far_as_they_go),

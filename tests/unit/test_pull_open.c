@@ -171,12 +171,50 @@ static void proxies_are_those_of_the_environment(void **state)
     close_all(&opened);
 }
 
+static void a_disk_is_asked_for_where_its_url_says(void **state)
+{
+    (void)state;
+    AUTO_FREE char *conf = mem_printf("auth_file=%s/auth.json\ninsecure_registries=old\nmirror.h=https://m\n", folder);
+    put("auth.json", "{\"auths\":{\"h\":{\"auth\":\"ZmlsZTpwYXNz\"},\"old\":{\"auth\":\"ZmlsZTpwYXNz\"}}}");
+    struct opened opened = open_for(conf, "https://h/a.img", NULL);
+    says(&opened, "endpoints", "[{\"credentials\":[{\"password\":\"pass\",\"username\":\"file\"}],"
+                               "\"insecure\":false,\"url\":\"https://h\"}]");
+    close_all(&opened);
+    opened = open_for(conf, "http://h/a.img", NULL); /* a password does not go over the wire in the open … */
+    says(&opened, "endpoints", "[{\"insecure\":false,\"url\":\"http://h\"}]");
+    close_all(&opened);
+    opened = open_for(conf, "http://old/a.img", NULL); /* … unless somebody said so */
+    says(&opened, "endpoints", "[{\"credentials\":[{\"password\":\"pass\",\"username\":\"file\"}],"
+                               "\"insecure\":true,\"url\":\"http://old\"}]");
+    close_all(&opened);
+}
+
+static void plain_http_wants_a_checksum(void **state)
+{
+    (void)state;
+    static const char sum[] = "#sha256=0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    AUTO_FREE char *checked = mem_printf("http://h/a%s", sum);
+    struct config *config = config_of("insecure_registries=old:80\n");
+    const struct { const char *text; bool may; } table[] = {
+        { "https://h/a", true }, { "http://h/a", false }, { checked, true }, { "http://old:80/a", true }, { "http://old/a", false },
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        struct reference reference;
+        struct error err;
+        assert_true(reference_parse(table[i].text, &reference, &err));
+        assert_int_equal(pull_disk_may(config, &reference, &err), table[i].may);
+    }
+    config_free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mirrors_come_before_the_registry),
         cmocka_unit_test(certificates_are_handed_over_by_the_host),
         cmocka_unit_test(credentials_are_of_the_pods_and_of_the_file),
+        cmocka_unit_test(a_disk_is_asked_for_where_its_url_says),
+        cmocka_unit_test(plain_http_wants_a_checksum),
         cmocka_unit_test(proxies_are_those_of_the_environment),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -79,7 +79,6 @@ static void what_is_outside_the_grammar_is_refused(void **state)
         "busybox@" SHA "@" SHA, "-host/a/b.", "-h.ost/a", "h..ost/a", "host:port/a", "host:/a", "host:123456/a",
         "a.b/C", "a._b", "a___b", ".a", "a.", "_a", "a_", "-a", "a-", "../etc/passwd", "./a", "docker.io/",
         "[fd00::1/a", "[]/a", "[12]/a", "[fd00::1]x/a", "caf\xc3\xa9", "a\nb", " busybox", HEX, HEX ":1",
-        "http://example.org/a",
     };
     for (size_t i = 0; i < COUNT(bad); i++) {
         struct reference reference;
@@ -88,6 +87,76 @@ static void what_is_outside_the_grammar_is_refused(void **state)
             fail_msg("'%s' was accepted", bad[i]);
         assert_int_equal(err.code, ERROR_INVALID);
     }
+}
+
+static void a_url_is_a_disk(void **state)
+{
+    (void)state;
+    static const char *const table[][4] = { /* text, whole, host, checksum */
+        {"https://h/a.img", "https://h/a.img", "h", ""},
+        {"https://HOST.Example:8443/A/b.qcow2?x=1&y=%20#sha256=" HEX, "https://host.example:8443/A/b.qcow2?x=1&y=%20#sha256=" HEX,
+         "host.example:8443", SHA},
+        {"http://[fd00::1]:80/a#sha512=" HEX HEX, "http://[fd00::1]:80/a#sha512=" HEX HEX, "[fd00::1]:80", "sha512:" HEX HEX},
+        {"https://h/a#sha256=0123456789ABCDEF0123456789abcdef0123456789abcdef0123456789abcdef", "https://h/a#sha256=" HEX, "h", SHA},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct reference reference;
+        struct error err = {0};
+        char text[REFERENCE_TEXT_BYTES];
+        if (!reference_parse(table[i][0], &reference, &err))
+            fail_msg("%s: %s", table[i][0], err.message);
+        assert_string_equal(reference_format(&reference, text), table[i][1]);
+        assert_string_equal(reference_familiar(&reference, text), table[i][1]);
+        assert_string_equal(reference.domain, table[i][2]);
+        assert_string_equal(reference.checksum, table[i][3]);
+        assert_string_equal(reference.path, "");
+        assert_string_equal(reference.tag, "");
+        assert_int_equal(reference_is_plain(&reference), table[i][0][4] == ':');
+        assert_true(reference_parse(text, &reference, &err));
+    }
+    struct reference image;
+    struct error err;
+    assert_true(reference_parse("busybox", &image, &err));
+    assert_string_equal(image.url, "");
+    assert_false(reference_is_plain(&image));
+}
+
+static void a_url_that_is_no_disk_is_refused(void **state)
+{
+    (void)state;
+    static const char *const table[][2] = {
+        {"https://", "valid host"}, {"https:///a", "valid host"}, {"https://h", "names no file"}, {"https://h/", "names no file"},
+        {"https://h?a", "names no file"}, {"https://u:p@h/a", "user"}, {"https://u@h/a", "user"}, {"https://-h/a", "valid host"},
+        {"https://h:port/a", "valid host"}, {"https://h/a b", "%20"}, {"https://h/a\nb", "%0A"}, {"https://h/\\a", "%5C"},
+        {"https://h/caf\xc3\xa9", "%C3"}, {"https://h/a#", "checksum"}, {"https://h/a#sha256=12", "checksum"},
+        {"https://h/a#sha256:" HEX, "checksum"}, {"https://h/a#sha1=" HEX, "checksum"}, {"https://h/a#sha256=" HEX "0", "checksum"},
+        {"https://h/a#sha512=" HEX, "checksum"}, {"https://h/a#sha256=" HEX "#b", "checksum"},
+        {"https://h/a#sha512=" HEX HEX HEX, "checksum"}, {"HTTPS://h/a", "valid host"}, {"ftp://h/a", "valid host"},
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct reference reference;
+        struct error err = {0};
+        if (reference_parse(table[i][0], &reference, &err))
+            fail_msg("'%s' was accepted", table[i][0]);
+        if (strstr(err.message, table[i][1]) == NULL)
+            fail_msg("'%s' is not in: %s", table[i][1], err.message);
+    }
+}
+
+static void a_url_has_a_cap(void **state)
+{
+    (void)state;
+    struct reference reference;
+    struct error err;
+    char text[REFERENCE_TEXT_BYTES + 8] = "https://h/";
+    memset(text + strlen(text), 'a', REFERENCE_URL_BYTES - 1 - strlen("https://h/"));
+    text[REFERENCE_URL_BYTES - 1] = '\0';
+    assert_true(reference_parse(text, &reference, &err));
+    memcpy(text + REFERENCE_URL_BYTES - 1, "#sha512=" HEX HEX, sizeof("#sha512=" HEX HEX));
+    assert_true(reference_parse(text, &reference, &err));
+    memcpy(text + REFERENCE_URL_BYTES - 1, "a", 2);
+    assert_false(reference_parse(text, &reference, &err));
+    assert_non_null(strstr(err.message, "more than"));
 }
 
 static void lengths_have_a_cap(void **state)
@@ -129,6 +198,9 @@ int main(void)
         cmocka_unit_test(short_and_long_spellings_mean_the_same),
         cmocka_unit_test(parts_are_taken_apart),
         cmocka_unit_test(what_is_outside_the_grammar_is_refused),
+        cmocka_unit_test(a_url_is_a_disk),
+        cmocka_unit_test(a_url_that_is_no_disk_is_refused),
+        cmocka_unit_test(a_url_has_a_cap),
         cmocka_unit_test(lengths_have_a_cap),
         cmocka_unit_test(a_tag_has_at_most_128_characters),
     };
