@@ -159,6 +159,13 @@
 #define LIMIT_FETCH_RETRY_AFTER_MS (24 * 3600 * 1000) /* a longer one is cut */
 #define LIMIT_FETCH_MESSAGE_BYTES 2048     /* what a failure says; the rest is left out */
 
+/* Virtual machines. Over a cap: refused, and nothing of it is made. */
+#define LIMIT_VM_CPUS 255
+#define LIMIT_VM_DISK_BYTES (64LL * 1024 * 1024 * 1024 * 1024) /* as the guest sees it, of each */
+#define LIMIT_SNAPSHOTS 32 /* of one virtual machine */
+#define LIMIT_VM_SEED_BYTES (8 * 1024 * 1024) /* of the files of one seed, ConfigMap or Secret, together */
+#define LIMIT_DOMAIN_BYTES (256 * 1024)       /* of a domain's XML */
+
 /* Files that are read whole. Over a cap: refused, with the cap named. */
 #define LIMIT_CONFIG_BYTES (256 * 1024)
 #define LIMIT_MANIFEST_BYTES (16 * 1024 * 1024) /* one file of davit -f */

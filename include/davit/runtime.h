@@ -84,6 +84,8 @@ struct davit_runtime_plugin {
     enum davit_result (*exec)(void *ctx, const char *document, struct davit_call *call);
     /* What instances use, and what is in their folders where that is asked. Beside every lane. */
     enum davit_result (*stats)(void *ctx, const char *document, struct davit_call *call);
+    /* Takes, removes, lists or goes back to snapshots of a workload's own disks. */
+    enum davit_result (*snapshot)(void *ctx, const char *document, struct davit_call *call);
 };
 
 /* The symbol a plugin exports. */

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "spawn.h"
+#include "base/spawn.h"
 
 #define SYNC_BYTES 4096
 /* Where only crun was killed, conmon reads an error message from a pipe that crun's child holds as long as it lives. */

@@ -2,7 +2,7 @@
 #ifndef CRUN_DOCUMENT_H
 #define CRUN_DOCUMENT_H
 
-#include "base/json.h"
+#include "base/address.h"
 
 struct document {
     struct json *json;        /* owns everything below but id */
@@ -18,22 +18,9 @@ struct document {
     int userns;               /* the pod's, borrowed from who opened it; -1: the host's */
 };
 
-/* What start, stop, remove and release name. */
-struct address {
-    struct json *json;
-    const char *uid, *container;
-    int64_t attempt;
-    bool force;
-    char *id;
-};
-
 MUST_CHECK bool document_parse(const char *text, struct document *document, struct error *err);
 void document_free(struct document *document);
-/* `whole`: container and attempt must be there. */
-MUST_CHECK bool address_parse(const char *text, bool whole, struct address *address, struct error *err);
-void address_free(struct address *address);
 /* Folders that an overlay can be made of. */
 MUST_CHECK bool document_check_layers(const struct json *layers, struct error *err);
-bool document_uid_is_valid(const char *uid); /* hex digits and dashes, as a UUID has them */
 
 #endif

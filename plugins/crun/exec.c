@@ -9,9 +9,9 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/spawn.h"
 #include "base/strbuf.h"
 #include "exec_files.h"
-#include "spawn.h"
 #include "tree.h"
 
 #define PIPE_BYTES (64 * 1024) /* what a pipe can hold: the rest came behind the end */

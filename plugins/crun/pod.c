@@ -124,7 +124,7 @@ void pod_list(const struct crun *crun, struct json *array)
     struct dirent *entry;
 
     while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        if (document_uid_is_valid(entry->d_name))
+        if (address_uid_is_valid(entry->d_name))
             json_add_text(array, entry->d_name);
     }
     if (folder != NULL)

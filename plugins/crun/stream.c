@@ -13,11 +13,12 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/flow.h"
 #include "base/memory.h"
+#include "base/spawn.h"
 #include "cgroup.h"
 #include "console.h"
 #include "proc.h"
-#include "spawn.h"
 #include "tree.h"
 
 #define HANG_UP_MS 1000u
@@ -33,7 +34,7 @@ struct stream {
     int listen_fd, master; /* of a terminal; -1: none, or not yet */
     int control;           /* -1: none, or closed */
     struct exec_terminal terminal;
-    struct console_flow in, out;
+    struct flow in, out;
     char line[LINE_BYTES];
     size_t line_len;
     uint64_t kill_due_ms;  /* boot; 0: it was not hung up */
@@ -137,8 +138,8 @@ static void prepare_waits(const struct stream *stream, struct pollfd fds[WAITS])
         fds[i] = (struct pollfd){.fd = i < WAIT_IN_FROM ? plain[i] : -1, .events = POLLIN};
     if (stream->master < 0)
         return;
-    console_flow_waits(&stream->in, &fds[WAIT_IN_FROM].fd, &fds[WAIT_IN_TO].fd);
-    console_flow_waits(&stream->out, &fds[WAIT_OUT_FROM].fd, &fds[WAIT_OUT_TO].fd);
+    flow_waits(&stream->in, &fds[WAIT_IN_FROM].fd, &fds[WAIT_IN_TO].fd);
+    flow_waits(&stream->out, &fds[WAIT_OUT_FROM].fd, &fds[WAIT_OUT_TO].fd);
     fds[WAIT_IN_TO].events = fds[WAIT_OUT_TO].events = POLLOUT;
     if (fds[WAIT_OUT_TO].fd < 0) { /* only whether it is still read */
         fds[WAIT_OUT_TO].fd = stream->out.to;
@@ -158,9 +159,9 @@ static void move_bytes(struct stream *stream, const struct pollfd fds[WAITS])
     if (stream->master < 0)
         return;
     if (fds[WAIT_IN_FROM].revents != 0 || fds[WAIT_IN_TO].revents != 0)
-        console_flow_move(&stream->in);
+        flow_move(&stream->in);
     if (fds[WAIT_OUT_FROM].revents != 0 || fds[WAIT_OUT_TO].revents != 0)
-        console_flow_move(&stream->out);
+        flow_move(&stream->out);
     if (stream->out.broken || (fds[WAIT_OUT_TO].revents & (POLLERR | POLLHUP)) != 0)
         hang_up(stream); /* nobody looks at the terminal any more */
 }
@@ -197,7 +198,7 @@ static void tell_last_words(struct stream *stream)
     struct pollfd fds[2] = {{.events = POLLOUT}, {.events = 0}};
 
     while (stream->master >= 0 && !stream->out.broken && left > 0) {
-        console_flow_move(&stream->out);
+        flow_move(&stream->out);
         left -= stream->out.len < left ? stream->out.len : left;
         if (stream->out.used == stream->out.len) {
             if (stream->out.from < 0 || poll(&(struct pollfd){.fd = stream->out.from, .events = POLLIN}, 1, 0) <= 0)

@@ -6,7 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "spawn.h"
+#include "base/spawn.h"
 
 #define SYSTEMCTL "/usr/bin/systemctl"
 

@@ -45,6 +45,7 @@ static enum davit_result run_unknown(const struct davit_runtime_plugin *plugin, 
 RUN_IF_THERE(update)
 RUN_IF_THERE(exec)
 RUN_IF_THERE(stats)
+RUN_IF_THERE(snapshot)
 
 static enum davit_result run_unknown(const struct davit_runtime_plugin *plugin, void *ctx, const char *document,
                                      struct davit_call *call)
@@ -62,7 +63,7 @@ static const struct {
 } operations[] = {
     {"list", run_list}, {"create", run_create}, {"start", run_start},     {"stop", run_stop},
     {"remove", run_remove}, {"release", run_release}, {"update", run_update}, {"exec", run_exec},
-    {"stats", run_stats}, {"unknown", run_unknown},
+    {"stats", run_stats}, {"snapshot", run_snapshot}, {"unknown", run_unknown},
 };
 
 static void choose_operation(struct davit_call *call, const char *name)

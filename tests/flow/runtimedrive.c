@@ -6,6 +6,9 @@
  *     sleep MS                              reads as long
  *     raw TEXT                              sends what is no frame
  *     mark | lap NAME                       takes the time; prints {"lap":NAME,"us":…} since then
+ *     seen FILE TEXT                        reads until the file holds it
+ *     join FILE NAME LANE DEADLINE_MS DOCUMENT   a call with streams: stdout goes to the file
+ *     say TEXT | hangup                     a line to the last one's stdin; closes its control
  *     kill                                  SIGKILL to the host, and waits for it
  *     freeze                                SIGSTOP to the host
  *     restart                               starts another one, without ending the first if it lives
@@ -13,6 +16,7 @@
  */
 #include "config.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -29,6 +33,8 @@
 
 #define PATIENCE_MS 60000
 #define READ_BYTES 65536
+#define LOOK_MS 50
+#define JOINED_MODE 0600
 
 struct drive {
     char **argv;
@@ -39,6 +45,7 @@ struct drive {
     int64_t last_id;
     size_t open_results;
     uint64_t marked_us;
+    int said, control; /* our ends of the last call with streams; -1: none */
 };
 
 static uint64_t now_us(void)
@@ -55,13 +62,18 @@ static _Noreturn void give_up(const char *why)
     exit(3);
 }
 
-static void send_head(struct drive *drive, struct json *head, const char *body)
+static void send_with(struct drive *drive, struct json *head, const char *body, const int *fds, size_t fd_count)
 {
     struct error err;
 
-    if (!frame_send(drive->fd, head, body, body == NULL ? 0 : strlen(body), NULL, 0, &err))
+    if (!frame_send(drive->fd, head, body, body == NULL ? 0 : strlen(body), fds, fd_count, &err))
         fprintf(stderr, "runtimedrive: %s\n", err.message);
     json_free(head);
+}
+
+static void send_head(struct drive *drive, struct json *head, const char *body)
+{
+    send_with(drive, head, body, NULL, 0);
 }
 
 static void start(struct drive *drive)
@@ -130,9 +142,10 @@ static bool read_until(struct drive *drive, int64_t wanted_id, const char *wante
     }
 }
 
-static void call(struct drive *drive, char *rest)
+/* The head of a call; *rest is then its document. */
+static struct json *call_head(struct drive *drive, char **rest)
 {
-    const char *name = strsep(&rest, " "), *lane = strsep(&rest, " "), *deadline = strsep(&rest, " ");
+    const char *name = strsep(rest, " "), *lane = strsep(rest, " "), *deadline = strsep(rest, " ");
     struct json *head = json_new_texts("op", "call", "call", name, NULL);
 
     if (lane == NULL || deadline == NULL)
@@ -142,7 +155,50 @@ static void call(struct drive *drive, char *rest)
     json_set_integer(head, "id", ++drive->last_id);
     json_set_integer(head, "deadlineMs", strtol(deadline, NULL, 10));
     drive->open_results++;
+    return head;
+}
+
+static void call(struct drive *drive, char *rest)
+{
+    struct json *head = call_head(drive, &rest);
+
     send_head(drive, head, rest);
+}
+
+static void do_join(struct drive *drive, char *rest)
+{
+    static const char *const names[] = {"stdin", "stdout", "control"};
+    const char *path = strsep(&rest, " ");
+    struct json *head = call_head(drive, &rest), *array = json_set_array(head, "fds");
+    int in[2], control[2];
+
+    fd_close_at(&drive->said);
+    fd_close_at(&drive->control);
+    if (pipe2(in, O_CLOEXEC) != 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, control) != 0)
+        give_up("no pipe");
+    int fds[] = {in[0], open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, JOINED_MODE), control[1]};
+    for (size_t i = 0; i < 3; i++)
+        json_add_text(array, names[i]);
+    send_with(drive, head, rest, fds, 3);
+    for (size_t i = 0; i < 3; i++)
+        close(fds[i]);
+    drive->said = in[1];
+    drive->control = control[0];
+}
+
+static void do_say(struct drive *drive, char *rest)
+{
+    AUTO_FREE char *line = mem_printf("%s\n", rest);
+
+    if (write(drive->said, line, strlen(line)) < 0)
+        give_up("nobody listens to what is said");
+}
+
+static void do_hangup(struct drive *drive, char *rest)
+{
+    (void)rest;
+    fd_close_at(&drive->control);
+    drive->control = -1;
 }
 
 static int end(struct drive *drive)
@@ -167,6 +223,27 @@ static void do_until(struct drive *drive, char *rest)
 {
     if (!read_until(drive, 0, rest, false, PATIENCE_MS))
         give_up("a text that was waited for has not come");
+}
+
+static bool holds(const char *path, const char *text)
+{
+    AUTO_FREE char *data = NULL;
+    struct error ignored; /* it is not there yet */
+    size_t len;
+
+    return file_read(path, LIMIT_DOCUMENT_BYTES, &data, &len, &ignored) && memmem(data, len, text, strlen(text)) != NULL;
+}
+
+static void do_seen(struct drive *drive, char *rest)
+{
+    const char *path = strsep(&rest, " ");
+    uint64_t until_ms = clock_boot_ms() + PATIENCE_MS;
+
+    while (!holds(path, rest)) {
+        if (clock_boot_ms() > until_ms)
+            give_up("a file never held what was waited for");
+        read_until(drive, 0, NULL, false, LOOK_MS);
+    }
 }
 
 static void do_sleep(struct drive *drive, char *rest)
@@ -216,7 +293,8 @@ static const struct {
     void (*run)(struct drive *drive, char *rest);
 } commands[] = {
     {"call", call}, {"wait", do_wait}, {"until", do_until}, {"sleep", do_sleep}, {"raw", do_raw},
-    {"mark", do_mark}, {"lap", do_lap}, {"kill", do_kill}, {"freeze", do_freeze}, {"restart", do_restart},
+    {"mark", do_mark}, {"lap", do_lap}, {"seen", do_seen}, {"join", do_join},
+    {"say", do_say}, {"hangup", do_hangup}, {"kill", do_kill}, {"freeze", do_freeze}, {"restart", do_restart},
 };
 
 static void do_line(struct drive *drive, char *line)
@@ -236,7 +314,7 @@ static void do_line(struct drive *drive, char *line)
 
 int main(int argc, char **argv)
 {
-    struct drive drive = {.argv = argv};
+    struct drive drive = {.argv = argv, .said = -1, .control = -1};
     char *line = NULL;
     size_t size = 0, len;
     ssize_t got;

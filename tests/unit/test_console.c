@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/flow.h"
 #include "plugins/crun/console.h"
 #include "plugins/crun/tree.h"
 #include "unit.h"
@@ -38,14 +39,14 @@ static void bytes_wait_for_a_reader_and_none_is_lost(void **state)
     make_pipe(in);
     make_pipe(out);
     assert_true(fcntl(out[1], F_SETPIPE_SZ, 4096) >= 0);
-    struct console_flow flow = { .from = in[0], .to = out[1] };
+    struct flow flow = { .from = in[0], .to = out[1] };
     for (size_t i = 0; i < sizeof(data); i++)
         data[i] = (char)(i % 251);
     for (int turn = 0; turn < 20; turn++) {
         put += write(in[1], data, sizeof(data)) > 0 ? sizeof(data) : 0;
-        console_flow_move(&flow);
+        flow_move(&flow);
     }
-    console_flow_waits(&flow, &from, &to);
+    flow_waits(&flow, &from, &to);
     assert_int_equal(from, -1); /* full: it waits for the reader alone */
     assert_int_equal(to, out[1]);
     close(in[1]);
@@ -54,7 +55,7 @@ static void bytes_wait_for_a_reader_and_none_is_lost(void **state)
         for (ssize_t i = 0; i < some; i++)
             assert_int_equal(seen[i], data[(got + (size_t)i) % sizeof(data)]);
         got += some > 0 ? (size_t)some : 0;
-        console_flow_move(&flow);
+        flow_move(&flow);
     }
     assert_int_equal(got, put);
     assert_int_equal(flow.from, -1);
@@ -71,11 +72,11 @@ static void a_reader_that_went_is_noticed_and_the_rest_is_thrown_away(void **sta
     signal(SIGPIPE, SIG_IGN);
     make_pipe(in);
     make_pipe(out);
-    struct console_flow flow = { .from = in[0], .to = out[1] };
+    struct flow flow = { .from = in[0], .to = out[1] };
     close(out[0]);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(write(in[1], "abc", 3), 3);
-        console_flow_move(&flow);
+        flow_move(&flow);
     }
     assert_true(flow.broken);
     assert_int_equal(flow.to, -1);

@@ -1,6 +1,6 @@
 /* Starts a program with an explicit environment and nothing inherited but what is named here. */
-#ifndef CRUN_SPAWN_H
-#define CRUN_SPAWN_H
+#ifndef BASE_SPAWN_H
+#define BASE_SPAWN_H
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -8,6 +8,7 @@
 #include "base/error.h"
 
 #define SPAWN_EXTRA_FD 3
+#define SPAWN_SAID (-2)
 
 struct spawn {
     const char *const *argv; /* argv[0] is an absolute path */
@@ -16,7 +17,8 @@ struct spawn {
     int cgroup_fd;           /* born into this cgroup (v2); -1: the parent's */
     int out_fd;              /* stdout; -1: /dev/null */
     bool err_to_out;         /* stderr goes there too; else it is kept for spawn_said */
-    const int *stdio;        /* NULL, or stdin, stdout and stderr in the place of the two before; -1: /dev/null */
+    const int *stdio;        /* NULL, or stdin, stdout and stderr in the place of the two before; -1: /dev/null, and
+                              * SPAWN_SAID for stderr: kept for spawn_said */
     pid_t pid;
     int pidfd;
     int said_fd;             /* what it wrote to stderr */

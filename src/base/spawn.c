@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "spawn.h"
+#include "base/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +49,8 @@ static void set_stdio(const struct spawn *spawn)
     int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     int in_fd = move_away(spawn->stdio != NULL ? spawn->stdio[0] : -1, null_fd);
     int out_fd = move_away(spawn->stdio != NULL ? spawn->stdio[1] : spawn->out_fd, null_fd);
-    int said_fd = spawn->err_to_out ? out_fd : move_away(spawn->stdio != NULL ? spawn->stdio[2] : spawn->said_fd, null_fd);
+    bool own_err = spawn->stdio != NULL && spawn->stdio[2] != SPAWN_SAID;
+    int said_fd = spawn->err_to_out ? out_fd : move_away(own_err ? spawn->stdio[2] : spawn->said_fd, null_fd);
 
     dup2(in_fd, STDIN_FILENO);
     dup2(out_fd, STDOUT_FILENO);
