@@ -12,23 +12,26 @@ _davit()
         -o|--output)
             mapfile -t COMPREPLY < <(compgen -W 'json yaml name wide' -- "$word")
             return ;;
-        --broker|--root|--node|--group|-n|--namespace|--username|--name|--sort-by|-c|--container|--tail|--since|--limit-bytes)
+        --broker|--root|--node|--group|-n|--namespace|--username|--name|--sort-by|-c|--container|--tail|--since|--limit-bytes|--port|--delete)
             return ;;
     esac
     local words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='apply get describe delete logs exec cp restart ping top image vm version --help'
+        words='apply get describe delete logs exec cp restart start stop console vnc snapshot rollback ping top image vm version --help'
     elif [[ $word == -* ]]; then
         case $verb in
             delete) words="-f --file --node --group -n --namespace --purge --wait --wait=false $broker --help" ;;
             apply) words="-f --file --node --group -n --namespace --wait --wait=false $broker --help" ;;
             get) words="--node -n --namespace -A --all-namespaces -o --output -w --watch $broker --help" ;;
             describe) words="--node -n --namespace $broker --help" ;;
-            top) words="pods node -n --namespace -A --all-namespaces --containers --sort-by -o --output --node --control $broker --help" ;;
+            top) words="pods vms node -n --namespace -A --all-namespaces --containers --sort-by -o --output --node --control $broker --help" ;;
             logs) words="-f --follow -c --container -p --previous --tail --since --timestamps --limit-bytes -n --namespace --node --control $broker --help" ;;
             exec) words="-i --stdin -t --tty -c --container -n --namespace --node --control $broker -- --help" ;;
             cp) words="-c --container -n --namespace --node --control $broker --help" ;;
-            restart) words="-n --namespace --node --control $broker --help" ;;
+            restart|start|console) words="-n --namespace --node --control $broker --help" ;;
+            stop|rollback) words="--force -n --namespace --node --control $broker --help" ;;
+            vnc) words="--port -n --namespace --node --control $broker --help" ;;
+            snapshot) words="--list --delete -o --output -n --namespace --node --control $broker --help" ;;
             ping) words="--node --control $broker --help" ;;
             image) words='--name --control -o --output --help' ;;
             vm) words='--name --control --help' ;;
@@ -36,9 +39,10 @@ _davit()
         esac
     elif [ "$COMP_CWORD" -eq 2 ]; then
         case $verb in
-            get) words='pods services nodes events deployments daemonsets statefulsets jobs cronjobs apps configmaps secrets persistentvolumeclaims' ;;
-            describe|delete) words='pod service deployment daemonset statefulset job cronjob app configmap secret persistentvolumeclaim' ;;
-            top) words='pods node' ;;
+            get) words='pods vms services nodes events deployments daemonsets statefulsets jobs cronjobs apps configmaps secrets persistentvolumeclaims' ;;
+            describe|delete) words='pod vm service deployment daemonset statefulset job cronjob app configmap secret persistentvolumeclaim' ;;
+            top) words='pods vms node' ;;
+            start|stop|console|vnc|snapshot|rollback) words='vm' ;;
             image) words='import pull ls inspect rm prune' ;;
             vm) words='import' ;;
         esac

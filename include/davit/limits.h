@@ -26,6 +26,9 @@
 
 /* Objects known to one node. One more: refused as TooManyObjects. */
 #define LIMIT_OBJECTS 10000
+/* Virtual machines. More: the document is refused. */
+#define LIMIT_VM_DEVICES 16    /* interfaces, networks, inputs, devices of the host, each */
+#define LIMIT_VM_SEED_TEXT_BYTES (256 * 1024) /* of each text for cloud-init */
 /* Pods of one owner. More: the document is refused. */
 #define LIMIT_REPLICAS 100
 #define LIMIT_COMPLETIONS 1000
@@ -86,6 +89,7 @@
 #define LIMIT_RUNTIME_BESIDES (LIMIT_EXECS + 64) /* and those of probes and hooks; one more is answered as unavailable */
 #define LIMIT_EXEC_MS (365 * 24 * 3600 * 1000LL) /* a terminal stays open as long as somebody holds it */
 #define LIMIT_CALL_MS 120000      /* deadline of a runtime call, unless it names its own */
+#define LIMIT_SNAPSHOT_MS (15 * 60 * 1000) /* to take, remove or restore a snapshot of a virtual machine's disks */
 #define LIMIT_FENCE_MS 5000       /* a successor waits so long for a holder's lock, then ends the holder */
 
 /* Folders whose bytes are counted. Over a cap: counted as far as that, and said to be partial. */
@@ -150,6 +154,7 @@
 #define LIMIT_FETCH_CREDENTIALS 32         /* for one endpoint */
 #define LIMIT_FETCH_CA_BYTES (1024 * 1024)
 #define LIMIT_FETCH_URL_BYTES 8192
+#define LIMIT_IMAGE_URL_BYTES 2048         /* of a disk that a virtual machine names by its URL; longer: refused */
 #define LIMIT_FETCH_HEADERS 256            /* lines of an answer's head, those of 1xx answers before it included */
 #define LIMIT_FETCH_HEADER_BYTES (64 * 1024)
 #define LIMIT_FETCH_TOKEN_BYTES (64 * 1024) /* what a token service answers */

@@ -50,13 +50,13 @@ static bool run(const char *const *argv, uint64_t due_ms, int cancel_fd, struct 
     AUTO_STRBUF struct strbuf output;
     int out[2];
 
+    strbuf_init(&output, OUTPUT_BYTES);
     if (pipe2(out, O_CLOEXEC) != 0)
         return error_set_errno(err, errno, "cannot make a pipe");
     struct spawn spawn = {.argv = argv, .env = spawn_plain_env, .extra_fd = -1, .cgroup_fd = -1, .out_fd = out[1],
                           .err_to_out = true};
     bool good = spawn_start(&spawn, err);
     close(out[1]);
-    strbuf_init(&output, OUTPUT_BYTES);
     if (good) {
         fcntl(out[0], F_SETFL, O_NONBLOCK);
         result->timed_out = !collect(out[0], spawn.pidfd, cancel_fd, due_ms, &output);

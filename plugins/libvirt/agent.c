@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "base/utf8.h"
 #include "connection.h"
 #include "record.h"
 
@@ -45,7 +46,7 @@ struct json *agent_command(virDomainPtr domain, struct json *command_taken, int6
 
 /* ---- commands */
 
-static struct json *exec_question(const struct json *command)
+struct json *agent_exec_question(const struct json *command)
 {
     struct json *question = json_new_texts("execute", "guest-exec", NULL);
     struct json *arguments = json_set_object(question, "arguments");
@@ -59,12 +60,19 @@ static struct json *exec_question(const struct json *command)
     return question;
 }
 
-static struct json *status_question(int64_t pid)
+struct json *agent_status_question(int64_t pid)
 {
     struct json *question = json_new_texts("execute", "guest-exec-status", NULL);
 
     json_set_integer(json_set_object(question, "arguments"), "pid", pid);
     return question;
+}
+
+int64_t agent_exit_code(const struct json *status)
+{
+    int64_t number = json_get_integer(status, "signal", 0);
+
+    return number != 0 ? 128 + number : json_get_integer(status, "exitcode", 1);
 }
 
 static void add_output(struct strbuf *out, const char *text)
@@ -90,20 +98,19 @@ static void answer_exec(struct errand *errand, int64_t exit_code, bool timed_out
 static void answer_end(struct errand *errand, const struct json *status)
 {
     AUTO_STRBUF struct strbuf output;
-    int64_t number = json_get_integer(status, "signal", 0);
 
     strbuf_init(&output, OUTPUT_BYTES + 1);
     strbuf_add(&output, "");
     add_output(&output, json_get_text(status, "out-data"));
     add_output(&output, json_get_text(status, "err-data"));
-    answer_exec(errand, number != 0 ? 128 + number : json_get_integer(status, "exitcode", 1), false, output.data);
+    answer_exec(errand, agent_exit_code(status), false, output.data);
 }
 
 /* True: it has ended, and that is answered; or it failed, and that is. */
 static bool ask_status(struct errand *errand, virDomainPtr domain, int64_t pid, int64_t left_ms)
 {
     struct error err;
-    AUTO_JSON struct json *said = agent_command(domain, status_question(pid), left_ms, &err);
+    AUTO_JSON struct json *said = agent_command(domain, agent_status_question(pid), left_ms, &err);
     const struct json *status = json_get(said, "return");
 
     if (said == NULL) {
@@ -134,7 +141,7 @@ static void run_command(struct errand *errand, virDomainPtr domain, const struct
 {
     uint64_t due_ms = clock_boot_ms() + (uint64_t)timeout_ms;
     struct error err;
-    AUTO_JSON struct json *said = agent_command(domain, exec_question(command), timeout_ms, &err);
+    AUTO_JSON struct json *said = agent_command(domain, agent_exec_question(command), timeout_ms, &err);
     int64_t pid = json_get_integer(json_get(said, "return"), "pid", -1);
 
     if (said == NULL && err.code == ERROR_UNAVAILABLE)
@@ -187,9 +194,10 @@ void agent_came(struct instance *instance, bool there)
     instance->ask_boot_ms = there ? clock_boot_ms() : 0;
 }
 
-static const char *cut(const char *text, char out[TEXT_BYTES])
+/* It stands in statuses, and on people's terminals. */
+static const char *tame(const char *text, char out[TEXT_BYTES])
 {
-    snprintf(out, TEXT_BYTES, "%s", text);
+    utf8_tame(text, out, TEXT_BYTES);
     return out;
 }
 
@@ -201,12 +209,12 @@ static void add_interface(struct json *list, const virDomainInterface *one)
     if (one->naddrs == 0 || json_size(list) >= ADDRESSES_MOST || strcmp(one->name, "lo") == 0)
         return;
     out = json_add_object(list);
-    json_set_text(out, "interface", cut(one->name, text));
+    json_set_text(out, "interface", tame(one->name, text));
     if (one->hwaddr != NULL)
-        json_set_text(out, "mac", cut(one->hwaddr, text));
+        json_set_text(out, "mac", tame(one->hwaddr, text));
     addresses = json_set_array(out, "addresses");
     for (unsigned i = 0; i < one->naddrs && i < ADDRESSES_MOST; i++)
-        json_add_text(addresses, cut(one->addrs[i].addr, text));
+        json_add_text(addresses, tame(one->addrs[i].addr, text));
 }
 
 /* NULL: it does not say. */
@@ -233,7 +241,7 @@ static char *read_os(virDomainPtr domain)
 
     if (virDomainGetGuestInfo(domain, VIR_DOMAIN_GUEST_INFO_OS, &values, &count, 0) == 0 &&
         virTypedParamsGetString(values, count, "os.pretty-name", &name) == 1)
-        out = mem_strdup(cut(name, text));
+        out = mem_strdup(tame(name, text));
     virTypedParamsFree(values, count);
     return out;
 }

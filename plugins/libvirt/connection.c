@@ -18,7 +18,6 @@
 /* Silence of 5 s is asked about, and after 15 s it is lost: a status says so within half a minute. */
 #define KEEPALIVE_S 5
 #define KEEPALIVE_COUNT 2
-#define LOOK_AGAIN_MS 500u
 
 static void *dispatch_events(void *arg)
 {

@@ -32,8 +32,7 @@ static int connect_to(const char *path, struct error *err)
     return fd_steal(&fd);
 }
 
-/* Sizes of windows come that way too, and a serial line has none. True: it is closed. */
-static bool is_closed(int control)
+bool console_is_left(int control)
 {
     char data[CONTROL_BYTES];
     ssize_t got = recv(control, data, sizeof(data), MSG_DONTWAIT);
@@ -58,7 +57,7 @@ static void copy(struct flow *in, struct flow *out, const struct console_ends *e
             fds[i] = (struct pollfd){.fd = all[i], .events = i == WAIT_IN_TO || i == WAIT_OUT_TO ? POLLOUT : POLLIN};
         if (poll(fds, WAITS, -1) <= 0)
             continue;
-        if ((fds[WAIT_CONTROL].revents != 0 && is_closed(ends->control)) || fds[WAIT_CANCEL].revents != 0)
+        if ((fds[WAIT_CONTROL].revents != 0 && console_is_left(ends->control)) || fds[WAIT_CANCEL].revents != 0)
             return;
         if (fds[WAIT_IN_FROM].revents != 0 || fds[WAIT_IN_TO].revents != 0)
             flow_move(in);

@@ -12,6 +12,8 @@ struct console_ends {
     int cancel_fd;  /* readable: it is over; -1: never */
 };
 
+/* Sizes of windows come that way too, and nobody here has one. True: its other end is closed. */
+MUST_CHECK bool console_is_left(int control);
 /* Until control is closed, or the domain ends. */
 MUST_CHECK bool console_join(const char *socket_path, const struct console_ends *ends, struct error *err);
 

@@ -3,8 +3,10 @@
 #include "create.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/address.h"
@@ -17,6 +19,8 @@
 #include "workload.h"
 
 #define XML_MODE 0600
+#define PTS_FIRST 136 /* Linux, devices.txt: the ends of pseudo-terminals, which stand in for a port */
+#define PTS_LAST 143
 #define FIRMWARE "/usr/share/OVMF/"
 
 struct creation {
@@ -159,6 +163,36 @@ static bool prepare_disks(struct creation *creation, const char **reason, struct
     return let_in_disks(creation, err);
 }
 
+static bool is_tty(const char *path)
+{
+    struct stat info;
+    char subsystem[PATH_MAX];
+
+    if (stat(path, &info) != 0 || !S_ISCHR(info.st_mode))
+        return false;
+    if (major(info.st_rdev) >= PTS_FIRST && major(info.st_rdev) <= PTS_LAST)
+        return true;
+    AUTO_FREE char *link = mem_printf("/sys/dev/char/%u:%u/subsystem", major(info.st_rdev), minor(info.st_rdev));
+    ssize_t len = readlink(link, subsystem, sizeof(subsystem) - 1);
+    subsystem[len > 0 ? len : 0] = '\0';
+    const char *slash = strrchr(subsystem, '/');
+    return slash != NULL && strcmp(slash, "/tty") == 0;
+}
+
+/* libvirtd lets QEMU into whatever is named there: a disk, the host's memory. */
+static bool check_serial_ports(const struct json *document, struct error *err)
+{
+    JSON_EACH(port, json_get(json_get(json_get(json_get(document, "vm"), "domain"), "devices"), "serialPorts")) {
+        const char *name = json_get_text(port, "name"), *path = json_get_text(port, "path");
+
+        if (path != NULL && !is_tty(path))
+            return error_set(err, ERROR_INVALID, access(path, F_OK) == 0 ? "serial port %s: %s is none of this device's serial ports"
+                                                                         : "serial port %s: there is no %s on this device now",
+                             name != NULL ? name : "", path);
+    }
+    return true;
+}
+
 static bool make(struct creation *creation, const char **reason, struct error *err)
 {
     struct instance *instance = creation->instance;
@@ -166,6 +200,9 @@ static bool make(struct creation *creation, const char **reason, struct error *e
     AUTO_FREE char *xml_path = mem_printf("%s/domain.xml", folder);
     AUTO_FREE char *xml = NULL;
 
+    *reason = "CreateContainerConfigError";
+    if (!check_serial_ports(creation->document, err))
+        return false;
     *reason = "CreateContainerError";
     if (!make_folder(creation, folder, err) || !workload_prepare_log(instance->log_path, instance->attempt, err) ||
         !prepare_disks(creation, reason, err))

@@ -19,6 +19,8 @@
 #define BLOCK 512
 #define LABEL_BYTES_MAX 32 /* ISO 9660 */
 #define SEED_LABEL "cidata" /* cloud-init, NoCloud */
+#define DRIVE_LABEL "config-2" /* OpenStack's */
+#define DRIVE_FOLDER "openstack/latest/"
 #define FILES_LABEL "cfgdata" /* KubeVirt's */
 #define FILE_MODE 0644
 #define ISO_MODE 0600
@@ -115,8 +117,8 @@ static bool write_iso(const struct disk_job *job, struct strbuf *tar, const char
     return chmod(disk->path, ISO_MODE) == 0 || error_set_errno(err, errno, "cannot set the mode of %s", disk->path);
 }
 
-/* Without it NoCloud takes no seed: what the VM is called, which stays over its restarts. The caller frees. */
-static char *usual_meta_data(const struct disk_job *job)
+/* Without it no seed is taken: what the VM is called, which stays over its restarts. The caller frees. */
+static char *usual_meta_data(const struct disk_job *job, const char *id_key, const char *name_key)
 {
     const struct json *pod = json_get(job->document, "pod");
     const char *hostname = json_get_text(json_get(job->document, "vm"), "hostname");
@@ -124,9 +126,23 @@ static char *usual_meta_data(const struct disk_job *job)
     AUTO_FREE char *id = mem_printf("%s.%s", name == NULL ? "" : name, space == NULL ? "" : space);
     AUTO_JSON struct json *meta = json_new_object();
 
-    json_set_text(meta, "instance-id", id);
-    json_set_text(meta, "local-hostname", hostname == NULL ? name : hostname);
+    json_set_text(meta, id_key, id);
+    json_set_text(meta, name_key, hostname == NULL ? name : hostname);
     return json_print(meta);
+}
+
+/* As OpenStack lays it out, for guests that look for that: Ignition, cloudbase-init. */
+static bool prepare_drive(struct disk_job *job, const char *user, const char *network, struct disk *disk, struct error *err)
+{
+    AUTO_FREE char *meta = usual_meta_data(job, "uuid", "hostname");
+    AUTO_STRBUF struct strbuf tar;
+
+    strbuf_init(&tar, LIMIT_VM_SEED_BYTES);
+    return add_file(&tar, DRIVE_FOLDER "meta_data.json", meta, strlen(meta), FILE_MODE, err) &&
+           add_file(&tar, DRIVE_FOLDER "user_data", user, strlen(user), FILE_MODE, err) &&
+           (network == NULL ||
+            add_file(&tar, DRIVE_FOLDER "network_data.json", network, strlen(network), FILE_MODE, err)) &&
+           write_iso(job, &tar, DRIVE_LABEL, disk, err);
 }
 
 bool disk_prepare_cloud_init(struct disk_job *job, const struct json *volume, struct disk *disk, struct error *err)
@@ -134,14 +150,16 @@ bool disk_prepare_cloud_init(struct disk_job *job, const struct json *volume, st
     const struct json *seed = json_get(volume, "cloudInit");
     const char *user = json_get_text(seed, "userData"), *network = json_get_text(seed, "networkData");
     const char *meta = json_get_text(seed, "metaData");
-    AUTO_FREE char *usual = meta == NULL || meta[0] == '\0' ? usual_meta_data(job) : NULL;
+    AUTO_FREE char *usual = meta == NULL || meta[0] == '\0' ? usual_meta_data(job, "instance-id", "local-hostname") : NULL;
     AUTO_STRBUF struct strbuf tar;
 
+    strbuf_init(&tar, LIMIT_VM_SEED_BYTES);
     if (usual != NULL)
         meta = usual;
     if (user == NULL)
         user = ""; /* it must be there */
-    strbuf_init(&tar, LIMIT_VM_SEED_BYTES);
+    if (json_get_boolean(seed, "configDrive", false))
+        return prepare_drive(job, user, network, disk, err);
     return add_file(&tar, "meta-data", meta, strlen(meta), FILE_MODE, err) &&
            add_file(&tar, "user-data", user, strlen(user), FILE_MODE, err) &&
            (network == NULL || add_file(&tar, "network-config", network, strlen(network), FILE_MODE, err)) &&
@@ -171,7 +189,7 @@ static bool label_is_valid(const char *label)
 bool disk_prepare_files(struct disk_job *job, const struct json *volume, struct disk *disk, struct error *err)
 {
     const struct json *items = json_get(json_get(volume, "files"), "items");
-    const char *label = json_get_text(json_get(volume, "files"), "label");
+    const char *label = json_get_text(volume, "label");
     AUTO_STRBUF struct strbuf tar;
 
     if (label == NULL || label[0] == '\0')

@@ -42,6 +42,12 @@ bool domain_is_label(const char *text)
            strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(text);
 }
 
+bool domain_is_net_name(const char *text)
+{
+    return text != NULL && text[0] != '\0' && strlen(text) <= LIMIT_LABEL_BYTES &&
+           strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") == strlen(text);
+}
+
 bool domain_boot_order(struct domain *domain, const struct json *device, int64_t *order, struct error *err)
 {
     *order = json_get_integer(device, "bootOrder", 0);

@@ -84,7 +84,7 @@ static void write_disk(struct domain *domain, const struct wanted_disk *wanted, 
 
     name_target(counts, wanted->bus, target);
     snprintf(alias, sizeof(alias), DOMAIN_ALIAS_DISK "%s", wanted->name);
-    /* A `lun` is a disk of the SCSI bus here: a file has no commands to pass through. */
+    /* A `lun` is a disk here: a file has no commands to pass through. */
     xml_open(domain->xml, "disk", "type", "file", "device", cdrom ? "cdrom" : "disk", NULL);
     xml_leaf(domain->xml, "driver", "name", "qemu", "type", wanted->disk->format, "cache", wanted->cache, "error_policy",
              "stop", "discard", cdrom || wanted->read_only ? NULL : "unmap", NULL);
@@ -110,20 +110,19 @@ static bool check_bus(const struct domain *domain, const struct wanted_disk *wan
         return error_set(err, ERROR_INVALID, "disk %s: the bus ide has room for %d", wanted->name, IDE_DISKS);
     if (wanted->kind == KIND_CDROM && wanted->bus == BUS_VIRTIO)
         return error_set(err, ERROR_INVALID, "disk %s: a cdrom needs the bus sata, scsi, usb or ide", wanted->name);
-    if (wanted->kind == KIND_LUN && wanted->bus != BUS_SCSI)
-        return error_set(err, ERROR_INVALID, "disk %s: a lun needs the bus scsi", wanted->name);
+    if (wanted->kind == KIND_LUN && wanted->bus != BUS_SCSI && wanted->bus != BUS_SATA)
+        return error_set(err, ERROR_INVALID, "disk %s: a lun needs the bus scsi or sata", wanted->name);
     return wanted->kind == KIND_CDROM || (wanted->bus != BUS_IDE && wanted->bus != BUS_SATA) || !wanted->read_only ||
            error_set(err, ERROR_INVALID, "disk %s is read-only, and the bus %s knows that of cdroms only", wanted->name,
                      bus_words[wanted->bus]);
 }
 
-static enum bus usual_bus(const struct domain *domain, enum kind kind)
+/* KubeVirt: what every guest has a driver for; its only machine is q35. Neither bus knows read-only disks. */
+static enum bus usual_bus(const struct domain *domain, const struct wanted_disk *wanted)
 {
-    if (kind == KIND_LUN)
-        return BUS_SCSI;
-    if (kind == KIND_CDROM)
-        return domain->q35 ? BUS_SATA : BUS_IDE;
-    return BUS_VIRTIO;
+    if (wanted->kind != KIND_CDROM && wanted->read_only)
+        return BUS_VIRTIO;
+    return domain->q35 ? BUS_SATA : BUS_IDE;
 }
 
 static const struct json *find_named(const struct domain *domain, const char *volume)
@@ -162,8 +161,8 @@ static bool read_disk(struct domain *domain, const struct json *from, const stru
         return error_set(err, ERROR_INVALID, "disk %s: cache %s is none of none, writethrough and writeback", out->name,
                          out->cache);
     out->kind = (enum kind)kind;
-    out->bus = bus_text != NULL ? (enum bus)bus : usual_bus(domain, out->kind);
     out->read_only = out->disk->read_only || json_get_boolean(from, "readonly", false);
+    out->bus = bus_text != NULL ? (enum bus)bus : usual_bus(domain, out);
     return check_bus(domain, out, counts, err) && domain_boot_order(domain, from, &out->boot_order, err);
 }
 
@@ -189,13 +188,16 @@ bool domain_write_disks(struct domain *domain, struct error *err)
             return false;
         write_disk(domain, &wanted, &counts);
     }
-    /* KubeVirt: a volume that no disk names is a disk of the bus virtio. */
+    /* KubeVirt: a volume that no disk names is a disk of which nothing is said. */
     for (size_t i = 0; i < domain->disks->count; i++) {
         const struct disk *disk = &domain->disks->disks[i];
 
         if (find_named(domain, disk->volume) != NULL)
             continue;
         wanted = (struct wanted_disk){.name = disk->volume, .disk = disk, .read_only = disk->read_only};
+        wanted.bus = usual_bus(domain, &wanted);
+        if (!check_bus(domain, &wanted, &counts, err))
+            return false;
         write_disk(domain, &wanted, &counts);
     }
     write_controllers(domain, &counts);

@@ -76,8 +76,8 @@ bool domain_write_interfaces(struct domain *domain, struct error *err)
         const struct json *network;
         int64_t boot_order;
 
-        if (!domain_is_label(name))
-            return error_set(err, ERROR_INVALID, "an interface's name must be a DNS label");
+        if (!domain_is_net_name(name))
+            return error_set(err, ERROR_INVALID, "an interface's name must be of letters, digits, - and _");
         if (domain_word(model, models) < 0)
             return error_set(err, ERROR_INVALID, "interface %s: the model %s is not known", name, model);
         if (mac != NULL && !is_mac(mac))

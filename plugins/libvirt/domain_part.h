@@ -20,6 +20,7 @@ struct domain {
 /* By index in the strings of `words`, which end with NULL; `text` NULL: the first. -1: none of them. */
 int domain_word(const char *text, const char *const *words);
 bool domain_is_label(const char *text); /* usable in an alias */
+bool domain_is_net_name(const char *text); /* the same, of an interface */
 /* Of a disk or an interface: 0 for none. Each is there once. */
 MUST_CHECK bool domain_boot_order(struct domain *domain, const struct json *device, int64_t *order, struct error *err);
 

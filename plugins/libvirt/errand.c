@@ -3,6 +3,7 @@
 #include "errand.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +31,9 @@ static void let_go(struct errand *errand)
     json_free(errand->answer);
     fd_close_at(&errand->done_fd);
     fd_close_at(&errand->cancel_fd);
+    fd_close_at(&errand->out_fd);
+    fd_close_at(&errand->error_fd);
+    fd_close_at(&errand->control_fd);
     free(errand);
 }
 
@@ -85,13 +89,29 @@ static bool read_names(struct errand *errand, const char *text, enum errand_name
     return errand->address.json != NULL;
 }
 
-static bool prepare(struct errand *errand, const char *text, enum errand_names names, int cancel_fd, struct error *err)
+/* The call's own descriptors end with the call. */
+static bool keep(int fd, int *own)
+{
+    *own = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+    return fd < 0 || *own >= 0;
+}
+
+static bool keep_all(struct errand *errand, struct davit_call *call)
+{
+    const struct vms *vms = errand->vms;
+
+    return call == NULL || (keep(vms->host->cancel_fd(call), &errand->cancel_fd) &&
+                            keep(vms_call_fd(vms, call, "stdout"), &errand->out_fd) &&
+                            keep(vms_call_fd(vms, call, "stderr"), &errand->error_fd) &&
+                            keep(vms_call_fd(vms, call, "control"), &errand->control_fd));
+}
+
+static bool prepare(struct errand *errand, const char *text, enum errand_names names, struct davit_call *call, struct error *err)
 {
     if (!read_names(errand, text, names, err))
         return false;
     errand->done_fd = eventfd(0, EFD_CLOEXEC);
-    errand->cancel_fd = cancel_fd >= 0 ? dup(cancel_fd) : -1;
-    if (errand->done_fd < 0 || (cancel_fd >= 0 && errand->cancel_fd < 0))
+    if (errand->done_fd < 0 || !keep_all(errand, call))
         return error_set_errno(err, errno, "cannot prepare a question to libvirtd");
     errand->connection = connection_get(errand->vms, err);
     return errand->connection != NULL;
@@ -136,8 +156,9 @@ enum davit_result errand_run(struct vms *vms, struct davit_call *call, const cha
     enum davit_result result = DAVIT_OK;
     struct error err;
 
-    *errand = (struct errand){.vms = vms, .work = work, .holders = 1, .done_fd = -1, .cancel_fd = -1};
-    if (!prepare(errand, text, names, call != NULL ? vms->host->cancel_fd(call) : -1, &err) || !start_thread(errand, &err))
+    *errand = (struct errand){.vms = vms, .work = work, .holders = 1, .done_fd = -1, .cancel_fd = -1,
+                              .out_fd = -1, .error_fd = -1, .control_fd = -1};
+    if (!prepare(errand, text, names, call, &err) || !start_thread(errand, &err))
         result = say_failed(vms, call, &err);
     else if (call != NULL)
         result = wait_for(errand) ? answer(errand, call)

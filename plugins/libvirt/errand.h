@@ -26,6 +26,7 @@ struct errand {
     char message[ERROR_MESSAGE_BYTES];
     struct json *answer;      /* NULL: none */
     int cancel_fd;            /* its own: readable when the call's time is over, and nobody waits any more */
+    int out_fd, error_fd, control_fd; /* its own: the call's streams; -1: it has none */
     int done_fd;
     int holders;              /* the call and the thread, under the lock */
 };

@@ -33,6 +33,7 @@ struct instance {
     bool busy;              /* an errand changes it; the next one waits */
     bool removing;          /* its end is no news any more */
     bool look;              /* the keeper is to look at it */
+    uint64_t look_boot_ms;  /* and not before */
     bool console_taken;
     bool frozen;            /* its file systems, for a snapshot: to be thawed */
 

@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <libvirt/libvirt.h>
 #include <linux/kvm.h>
-#include <stddef.h>
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#endif
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -50,12 +52,31 @@ static void answer_instance(const struct vms *vms, struct davit_call *call, cons
 
 /* ---- open, list */
 
-/* The file may be there without a processor that can. */
+#if defined(__x86_64__) || defined(__i386__)
+#define LEAF_AMD 0x80000001u
+#define AMD_SVM (1u << 2)   /* in ECX of LEAF_AMD */
+#define INTEL_VMX (1u << 5) /* in ECX of leaf 1 */
+
+/* Where a machine is itself a guest that may have none, /dev/kvm can be there and answer, and what it starts hangs. */
+static bool processor_can(void)
+{
+    unsigned eax, ebx, ecx, edx;
+
+    return (__get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & INTEL_VMX) != 0) ||
+           (__get_cpuid(LEAF_AMD, &eax, &ebx, &ecx, &edx) != 0 && (ecx & AMD_SVM) != 0);
+}
+#else
+static bool processor_can(void)
+{
+    return true;
+}
+#endif
+
 static bool has_kvm(void)
 {
     AUTO_CLOSE int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
-    return fd >= 0 && ioctl(fd, KVM_GET_API_VERSION, 0) == KVM_API_VERSION;
+    return processor_can() && fd >= 0 && ioctl(fd, KVM_GET_API_VERSION, 0) == KVM_API_VERSION;
 }
 
 static bool take_folder(const struct json *config, const char *key, char **out, struct error *err)
@@ -301,13 +322,6 @@ static enum davit_result plugin_release(void *ctx, const char *text, struct davi
 
 /* ---- exec, stats, snapshot */
 
-static int call_fd(const struct vms *vms, struct davit_call *call, const char *name)
-{
-    bool known = vms->host->size >= offsetof(struct davit_runtime_host, call_fd) + sizeof(vms->host->call_fd);
-
-    return known ? vms->host->call_fd(call, name) : -1;
-}
-
 /* A serial line has one end, a screen can be looked at by several. True: it is this call's. */
 static bool take_console(struct vms *vms, const struct address *address, bool serial, struct davit_call *call,
                          enum davit_result *result)
@@ -347,8 +361,8 @@ static enum davit_result run_console(struct vms *vms, const struct address *addr
     bool serial = strcmp(which, "serial") == 0;
     AUTO_FREE char *folder = vms_folder(vms, address->id);
     AUTO_FREE char *path = mem_printf("%s/%s", folder, serial ? CREATE_CONSOLE : CREATE_VNC);
-    const struct console_ends ends = {.in = call_fd(vms, call, "stdin"), .out = call_fd(vms, call, "stdout"),
-                                      .control = call_fd(vms, call, "control"), .cancel_fd = vms->host->cancel_fd(call)};
+    const struct console_ends ends = {.in = vms_call_fd(vms, call, "stdin"), .out = vms_call_fd(vms, call, "stdout"),
+                                      .control = vms_call_fd(vms, call, "control"), .cancel_fd = vms->host->cancel_fd(call)};
     enum davit_result result;
     struct error err;
     bool joined;
@@ -378,11 +392,12 @@ static enum davit_result plugin_exec(void *ctx, const char *text, struct davit_c
         result = fail(vms, call, "InvalidDocument", &err);
     else if ((console = json_get_text(address.json, "console")) != NULL)
         result = run_console(vms, &address, console, call);
-    else if (json_get_boolean(address.json, "stream", false))
+    else if (json_get_boolean(address.json, "stdin", false) || json_get_boolean(address.json, "tty", false))
         result = vms->host->fail(call, DAVIT_INVALID, "Unsupported",
-                                 "a command in a virtual machine has no streams: use its console, or ssh");
+                                 "a command in a virtual machine has no input and no terminal: use davit console, or ssh");
     else
-        result = errand_run(vms, call, text, ERRAND_NAMES_ATTEMPT, agent_exec);
+        result = errand_run(vms, call, text, ERRAND_NAMES_ATTEMPT,
+                            json_get_boolean(address.json, "stream", false) ? agent_stream : agent_exec);
     address_free(&address);
     return result;
 }

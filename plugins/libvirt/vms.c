@@ -3,6 +3,7 @@
 #include "vms.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #include "base/memory.h"
@@ -12,6 +13,13 @@
 char *vms_folder(const struct vms *vms, const char *id)
 {
     return mem_printf("%s/vms/%s", vms->run_dir, id);
+}
+
+int vms_call_fd(const struct vms *vms, struct davit_call *call, const char *name)
+{
+    bool known = vms->host->size >= offsetof(struct davit_runtime_host, call_fd) + sizeof(vms->host->call_fd);
+
+    return known ? vms->host->call_fd(call, name) : -1;
 }
 
 void vms_log(const struct vms *vms, int level, const char *format, ...)

@@ -46,12 +46,14 @@ struct vms {
     gid_t qemu_gid;
     char version[96];
     size_t errands;             /* under way */
+    size_t streams;             /* of them: commands that somebody follows */
     bool told_lost;
     bool open;                  /* from here on changes are told */
 };
 
 char *vms_folder(const struct vms *vms, const char *id); /* of an attempt; the caller frees */
 void vms_log(const struct vms *vms, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int vms_call_fd(const struct vms *vms, struct davit_call *call, const char *name); /* -1: none came */
 /* Tells the core `{"event":EVENT}`, and where it is given `message`. Lock held. */
 void vms_tell(const struct vms *vms, const char *event, const char *message);
 /* Where disk.h's functions work for an attempt. *run_dir is the caller's to free. */

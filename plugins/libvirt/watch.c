@@ -2,6 +2,7 @@
 
 #include "watch.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "agent.h"
@@ -226,7 +227,25 @@ static void take_stranger(struct vms *vms, const struct sighting *seen)
 struct sightings {
     struct sighting *items;
     size_t count;
+    char (*unknown)[DOMAIN_NAME_BYTES]; /* there, and libvirtd cannot tell of them now */
+    size_t unknown_count;
 };
+
+/* False: the connection is lost. */
+static bool see(virDomainPtr domain, struct sightings *out, struct error *err)
+{
+    const char *name = virDomainGetName(domain);
+
+    if (strncmp(name, PREFIX, strlen(PREFIX)) != 0)
+        return true;
+    if (sighting_of(domain, &out->items[out->count], err))
+        out->count++;
+    else if (err->code == ERROR_UNAVAILABLE)
+        return false;
+    else if (err->code != ERROR_NOT_FOUND)
+        snprintf(out->unknown[out->unknown_count++], DOMAIN_NAME_BYTES, "%s", name);
+    return true;
+}
 
 static bool see_all(virConnectPtr line, struct sightings *out, struct error *err)
 {
@@ -238,14 +257,9 @@ static bool see_all(virConnectPtr line, struct sightings *out, struct error *err
     if (count < 0)
         return connection_error(line, err, "cannot list domains");
     out->items = mem_array((size_t)count + 1, sizeof(*out->items));
+    out->unknown = mem_array((size_t)count + 1, sizeof(*out->unknown));
     for (int i = 0; i < count; i++) {
-        struct error one;
-        bool ours = strncmp(virDomainGetName(domains[i]), PREFIX, strlen(PREFIX)) == 0;
-
-        if (good && ours && sighting_of(domains[i], &out->items[out->count], &one))
-            out->count++;
-        else if (good && ours && one.code == ERROR_UNAVAILABLE)
-            good = error_set(err, one.code, "%s", one.message);
+        good = good && see(domains[i], out, err);
         virDomainFree(domains[i]);
     }
     free(domains);
@@ -257,6 +271,16 @@ static void free_all(struct sightings *seen)
     for (size_t i = 0; i < seen->count; i++)
         sighting_free(&seen->items[i]);
     free(seen->items);
+    free(seen->unknown);
+}
+
+static bool is_unknown(const struct sightings *seen, const char *domain)
+{
+    for (size_t i = 0; i < seen->unknown_count; i++) {
+        if (strcmp(seen->unknown[i], domain) == 0)
+            return true;
+    }
+    return false;
 }
 
 static const struct sighting *find_sighting(const struct sightings *seen, const char *id)
@@ -279,6 +303,8 @@ bool watch_all(struct vms *vms, virConnectPtr line, struct error *err)
 
         if (found != NULL && one->state != INSTANCE_EXITED)
             take_running(vms, one, found);
+        else if (is_unknown(&seen, one->domain)) /* it may run: what is taken for gone is never looked at again */
+            one->look = true;
         else if (found == NULL)
             take_gone(vms, one);
     }
@@ -311,7 +337,7 @@ static bool see_one(virConnectPtr line, const char *name, struct sighting *out)
 }
 
 /* Lock held on the way in and out, and not between. */
-static bool look_at(struct vms *vms, virConnectPtr line, const char *id, const char *name)
+static void look_at(struct vms *vms, virConnectPtr line, const char *id, const char *name)
 {
     struct sighting seen;
     struct instance *instance;
@@ -325,22 +351,31 @@ static bool look_at(struct vms *vms, virConnectPtr line, const char *id, const c
         take_running(vms, instance, &seen);
     else if (instance != NULL && known)
         take_gone(vms, instance);
-    else if (instance != NULL)
+    else if (instance != NULL) {
         instance->look = true;
+        instance->look_boot_ms = clock_boot_ms() + LOOK_AGAIN_MS;
+    }
     sighting_free(&seen);
-    return known;
 }
 
 int watch_look(struct vms *vms, virConnectPtr line)
 {
     struct instance *instance = vms->instances;
+    uint64_t now = clock_boot_ms();
+    bool later = false; /* one that libvirtd cannot tell of holds up no other */
 
-    while (instance != NULL && !instance->look)
+    while (instance != NULL && (!instance->look || instance->look_boot_ms > now)) {
+        later = later || instance->look;
         instance = instance->next;
-    if (instance == NULL)
-        return agent_ask_due(vms);
+    }
+    if (instance == NULL) {
+        int wait_ms = agent_ask_due(vms);
+
+        return later && (wait_ms < 0 || wait_ms > LOOK_AGAIN_MS) ? LOOK_AGAIN_MS : wait_ms;
+    }
     AUTO_FREE char *id = mem_strdup(instance->id);
     AUTO_FREE char *name = mem_strdup(instance->domain);
     instance->look = false;
-    return look_at(vms, line, id, name) ? 0 : LOOK_AGAIN_MS;
+    look_at(vms, line, id, name);
+    return 0;
 }

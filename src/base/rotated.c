@@ -88,6 +88,24 @@ size_t rotated_open(const char *path, int fds[ROTATED_FILES])
     return count;
 }
 
+size_t rotated_open_shifted(const char *path, int fds[ROTATED_FILES])
+{
+    int newest_first[ROTATED_FILES];
+    size_t count = 0;
+    /* The newest first: what is shifted meanwhile is found twice, and never missed. */
+    for (int number = -1; number < ROTATED_FILES - 1; number++) {
+        AUTO_FREE char *name = number < 0 ? mem_strdup(path) : mem_printf("%s.%d", path, number);
+        AUTO_CLOSE int fd = open_one(name);
+        if (fd < 0 && number >= 0)
+            break;
+        if (fd >= 0 && (count == 0 || !is_same(fd, newest_first[count - 1])))
+            newest_first[count++] = fd_steal(&fd);
+    }
+    for (size_t i = 0; i < count; i++)
+        fds[i] = newest_first[count - 1 - i];
+    return count;
+}
+
 bool rotated_put_aside(const char *path, size_t keep, struct error *err)
 {
     struct numbers numbers = list(path);

@@ -16,6 +16,8 @@
 
 /* Opens what there is for reading, oldest first, the newest ROTATED_FILES of them. Returns how many; the caller closes. */
 size_t rotated_open(const char *path, int fds[ROTATED_FILES]);
+/* The same of one that virtlogd rotates: PATH.0 is the newest that was put aside, and each has a higher number later. */
+size_t rotated_open_shifted(const char *path, int fds[ROTATED_FILES]);
 /* PATH becomes the newest of those put aside, of which the newest `keep` stay. */
 MUST_CHECK bool rotated_put_aside(const char *path, size_t keep, struct error *err);
 void rotated_remove(const char *path); /* PATH and all that was put aside */

@@ -2,6 +2,8 @@
 
 #include "base/utf8.h"
 
+#include <string.h>
+
 /* The first byte decides the length, and the range of the second; the others are 80..BF. */
 static const struct {
     unsigned char first_low, first_high, second_low, second_high, length;
@@ -45,6 +47,32 @@ bool utf8_is_valid(const char *text, size_t len)
         at += bytes;
     }
     return true;
+}
+
+static bool is_control(const unsigned char *at, size_t len)
+{
+    return len == 1 ? at[0] < 0x20 || at[0] == 0x7f : len == 2 && at[0] == 0xc2 && at[1] < 0xa0;
+}
+
+void utf8_tame(const char *text, char *out, size_t size)
+{
+    size_t left = strlen(text), len = 0;
+
+    while (left > 0) {
+        size_t bytes = utf8_char_bytes(text, left);
+        bool tame = bytes != 0 && !is_control((const unsigned char *)text, bytes);
+        bytes = bytes != 0 ? bytes : 1;
+        if (len + bytes >= size)
+            break;
+        if (tame)
+            memcpy(out + len, text, bytes);
+        else
+            out[len] = '?';
+        len += tame ? bytes : 1;
+        text += bytes;
+        left -= bytes;
+    }
+    out[len] = '\0';
 }
 
 size_t utf8_encode(unsigned long code, char out[4])

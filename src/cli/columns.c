@@ -241,6 +241,13 @@ static const struct column of_pods[] = {{"READY", cell_ready, COLUMN_ALWAYS, fal
                                         {"IP", cell_address, COLUMN_WIDE, false},
                                         {"IMAGE", cell_image, COLUMN_LAST, false},
                                         END};
+static const struct column of_machines[] = {AGE,
+                                            {"STATUS", cell_status, COLUMN_ALWAYS, false},
+                                            {"READY", cell_is_ready, COLUMN_ALWAYS, false},
+                                            {"RESTARTS", cell_restarts, COLUMN_WIDE, true},
+                                            {"IP", cell_address, COLUMN_WIDE, false},
+                                            {"IMAGE", cell_image, COLUMN_LAST, false},
+                                            END};
 static const struct column of_deployments[] = {{"READY", cell_ready, COLUMN_ALWAYS, false},
                                                {"UP-TO-DATE", cell_updated, COLUMN_ALWAYS, false},
                                                {"AVAILABLE", cell_available, COLUMN_ALWAYS, false},
@@ -297,7 +304,7 @@ const struct column *columns_of(const char *resource)
         const struct column *columns;
     } kinds[] = {{"pods", of_pods},           {"deployments", of_deployments}, {"statefulsets", of_sets}, {"apps", of_apps},
                  {"daemonsets", of_daemons}, {"jobs", of_jobs},               {"cronjobs", of_crons},
-                 {"services", of_services}, {"persistentvolumeclaims", of_claims}};
+                 {"services", of_services}, {"persistentvolumeclaims", of_claims}, {"virtualmachines", of_machines}};
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i].resource, resource) == 0)
             return kinds[i].columns;

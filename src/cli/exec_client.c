@@ -20,6 +20,7 @@
 #include "wire/frame.h"
 
 #define PIPE_BYTES (64 * 1024) /* what a pipe holds, unless somebody makes it larger */
+#define ESCAPE 0x1d /* Ctrl-], as virsh and telnet have it */
 #define STREAMS 3 /* stdin, stdout, stderr, by these numbers */
 
 /* Bytes between a stream of this process and a pipe of the command's. */
@@ -39,6 +40,7 @@ struct session {
     sigset_t waiting, before;
     struct json *result;
     bool begun;
+    bool over; /* on this side */
 };
 
 static bool is_pipe(int fd)
@@ -75,6 +77,10 @@ static struct json *request_new(const struct exec_client *client)
     int columns, rows;
     struct json *request = json_new_texts("op", "exec", "namespace", client->options->ns, "pod", client->pod, NULL);
     json_set_text(request, "container", client->options->container);
+    if (client->console != NULL) {
+        json_set_text(request, "console", client->console);
+        return request;
+    }
     struct json *command = json_set_array(request, "command");
     for (size_t i = 0; i < client->word_count; i++)
         json_add_text(command, client->command[i]);
@@ -132,6 +138,8 @@ static bool take_frame(struct session *session, struct frame *frame, struct erro
     session->begun = true;
     if (!session->client->quiet)
         choice_tell(session->client->options, frame->head);
+    if (session->client->greeting != NULL)
+        (void)fputs(session->client->greeting, stderr);
     return !session->client->tty || terminal_make_raw(session->client->in, err);
 }
 
@@ -193,6 +201,38 @@ static bool flow_is_full(const struct flow *flow)
     return flow->used < flow->len;
 }
 
+bool exec_client_cut(const struct exec_client *client, const char *data, size_t *len)
+{
+    const char *escape = client->greeting != NULL && client->tty ? memchr(data, ESCAPE, *len) : NULL;
+    *len = escape != NULL ? (size_t)(escape - data) : *len;
+    return escape != NULL;
+}
+
+void exec_client_leave(const struct exec_client *client, int *exit_code)
+{
+    *exit_code = EXIT_CODE_OK;
+    if (client->tty)
+        (void)fputc('\n', stderr); /* the cursor is wherever the guest left it */
+    if (client->left != NULL)
+        *client->left = true;
+}
+
+static void move(struct session *session, int index)
+{
+    struct flow *flow = &session->flows[index];
+    const struct exec_client *client = session->client;
+    bool is_input = index == STDIN_FILENO, ours_ended = false;
+    if (!flow_is_full(flow) && flow_take(flow) && is_input)
+        session->over = exec_client_cut(client, flow->data, &flow->len);
+    else if (is_input)
+        ours_ended = flow->from < 0;
+    if (flow_is_full(flow)) {
+        flow_give(flow);
+        ours_ended = ours_ended || (!is_input && flow->to < 0);
+    }
+    session->over = session->over || (client->ends_with_input && ours_ended);
+}
+
 static void tell_size(const struct session *session)
 {
     int columns, rows;
@@ -208,17 +248,16 @@ static bool turn(struct session *session, struct error *err)
     struct pollfd fds[1 + STREAMS] = {{.fd = session->socket, .events = POLLIN}};
     for (int i = 0; i < STREAMS; i++) {
         const struct flow *flow = &session->flows[i];
-        bool may = session->begun || i != STDIN_FILENO; /* what is refused has read nothing */
+        /* What is refused has read nothing; and who is greeted is greeted first. */
+        bool may = session->begun || (i != STDIN_FILENO && session->client->greeting == NULL);
         fds[1 + i].fd = !may ? -1 : flow_is_full(flow) ? flow->to : flow->from;
         fds[1 + i].events = flow_is_full(flow) ? POLLOUT : POLLIN;
     }
     if (ppoll(fds, 1 + STREAMS, NULL, &session->waiting) < 0)
         return true; /* SIGWINCH */
     for (int i = 0; i < STREAMS; i++) {
-        if (fds[1 + i].revents == 0)
-            continue;
-        if (flow_is_full(&session->flows[i]) || flow_take(&session->flows[i]))
-            flow_give(&session->flows[i]);
+        if (fds[1 + i].revents != 0)
+            move(session, i);
     }
     return fds[0].revents == 0 || hear(session, err);
 }
@@ -256,7 +295,7 @@ static bool converse(struct session *session, int *exit_code, struct error *err)
 {
     if (!control_connect(session->client->options->control, &session->socket, err) || !begin(session, err))
         return false;
-    while (session->result == NULL) {
+    while (session->result == NULL && !session->over) {
         const volatile sig_atomic_t *cancelled = session->client->cancelled;
         if (cancelled != NULL && *cancelled != 0)
             return error_set(err, ERROR_INTERNAL, "interrupted");
@@ -266,6 +305,10 @@ static bool converse(struct session *session, int *exit_code, struct error *err)
     }
     drain(session);
     terminal_restore(); /* before a word is said on it */
+    if (session->over) {
+        exec_client_leave(session->client, exit_code);
+        return true;
+    }
     if (session->result == NULL || !control_check_result(session->result, err))
         return false;
     *exit_code = (int)json_get_integer(session->result, "exitCode", EXIT_CODE_FAILED);

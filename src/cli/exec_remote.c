@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,43 +20,55 @@ struct running {
     struct json *last;
     bool begun;
     bool input_over;
+    bool over; /* on this side */
     struct error failed; /* the terminal could not be made raw */
 };
 
-static void write_all(int fd, const char *data, size_t len)
+/* False: nobody reads any more. */
+static bool write_all(int fd, const char *data, size_t len)
 {
     while (fd >= 0 && len > 0) {
         ssize_t put = write(fd, data, len);
         if (put < 0 && errno == EINTR)
             continue;
         if (put <= 0)
-            return; /* nobody reads any more */
+            return false;
         data += put;
         len -= (size_t)put;
     }
+    return true;
+}
+
+static void print_chunk(struct running *running, const struct json *chunk)
+{
+    const struct exec_client *client = running->client;
+    const char *text = json_get_text(chunk, "text"), *base64 = json_get_text(chunk, "base64");
+    const char *stream = json_get_text(chunk, "stream");
+    bool is_error = stream != NULL && strcmp(stream, "stderr") == 0;
+    AUTO_FREE char *bytes = NULL;
+    size_t len = text != NULL ? strlen(text) : 0;
+    if (text == NULL && base64 != NULL && base64_decode(base64, strlen(base64), &bytes, &len))
+        text = bytes;
+    if (text != NULL && !write_all(is_error ? client->err : client->out, text, len) && client->ends_with_input)
+        running->over = true;
 }
 
 static void take_chunk(void *ctx, const struct json *chunk)
 {
     struct running *running = ctx;
     const struct exec_client *client = running->client;
-    const char *text = json_get_text(chunk, "text"), *base64 = json_get_text(chunk, "base64");
-    const char *stream = json_get_text(chunk, "stream");
-    AUTO_FREE char *bytes = NULL;
-    size_t len = text != NULL ? strlen(text) : 0;
-    if (text == NULL && base64 != NULL && base64_decode(base64, strlen(base64), &bytes, &len))
-        text = bytes;
-    if (text != NULL)
-        write_all(stream != NULL && strcmp(stream, "stderr") == 0 ? client->err : client->out, text, len);
+    print_chunk(running, chunk);
     if (json_get_boolean(chunk, "last", false))
         running->last = json_copy(chunk);
-    else if (!running->begun) {
-        running->begun = true;
-        if (!client->quiet)
-            choice_tell(client->options, chunk);
-        if (client->tty && terminal_make_raw(client->in, &running->failed))
-            running->failed.code = ERROR_NONE;
-    }
+    if (running->last != NULL || running->begun)
+        return;
+    running->begun = true;
+    if (!client->quiet)
+        choice_tell(client->options, chunk);
+    if (client->greeting != NULL)
+        (void)fputs(client->greeting, stderr);
+    if (client->tty && terminal_make_raw(client->in, &running->failed))
+        running->failed.code = ERROR_NONE;
 }
 
 static struct json *request_of(const struct exec_client *client)
@@ -63,6 +76,10 @@ static struct json *request_of(const struct exec_client *client)
     int columns, rows;
     struct json *args = json_new_texts("object", client->pod, "namespace", client->options->ns, NULL);
     json_set_text(args, "container", client->options->container);
+    if (client->console != NULL) {
+        json_set_boolean(args, "tty", client->tty); /* whose keys its are */
+        return args;
+    }
     struct json *command = json_set_array(args, "command");
     for (size_t i = 0; i < client->word_count; i++)
         json_add_text(command, client->command[i]);
@@ -79,13 +96,15 @@ static bool give_input(struct running *running, struct remote *remote, struct er
 {
     char data[LIMIT_CHUNK_BYTES];
     ssize_t got = read(running->client->in, data, sizeof(data));
-    struct json *input = json_new_object();
-    if (got < 0 && (errno == EINTR || errno == EAGAIN)) {
-        json_free(input);
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
         return true;
-    }
+    size_t len = got > 0 ? (size_t)got : 0;
+    running->over = exec_client_cut(running->client, data, &len) || (got <= 0 && running->client->ends_with_input);
+    if (running->over && len == 0)
+        return true;
+    struct json *input = json_new_object();
     if (got > 0)
-        request_put_bytes(input, "stdin", "stdinBase64", data, (size_t)got);
+        request_put_bytes(input, "stdin", "stdinBase64", data, len);
     else
         json_set_boolean(input, "eof", running->input_over = true);
     return remote_give(remote, input, err);
@@ -103,16 +122,21 @@ static bool give_size(const struct running *running, struct remote *remote, stru
     return remote_give(remote, input, err);
 }
 
+static bool is_over(const struct running *running, const struct remote *remote)
+{
+    return running->over || remote_is_over(remote);
+}
+
 static bool converse(struct running *running, struct remote *remote, struct error *err)
 {
     bool good = true, readable;
     const volatile sig_atomic_t *cancelled = running->client->cancelled;
-    while (good && !remote_is_over(remote)) {
+    while (good && !is_over(running, remote)) {
         if (cancelled != NULL && *cancelled != 0)
             return error_set(err, ERROR_UNAVAILABLE, "it was ended by a signal");
         bool listens = running->client->in >= 0 && !running->input_over && remote_may_give(remote);
         good = remote_turn(remote, listens ? running->client->in : -1, &readable, err) &&
-               (!listens || !readable || remote_is_over(remote) || give_input(running, remote, err)) &&
+               (!listens || !readable || is_over(running, remote) || give_input(running, remote, err)) &&
                give_size(running, remote, err);
         if (good && running->failed.code != ERROR_NONE) {
             *err = running->failed;
@@ -132,12 +156,18 @@ bool exec_remote_run(const struct exec_client *client, int *exit_code, struct er
         terminal_watch_size(false, &waiting, &before);
         (void)sigprocmask(SIG_SETMASK, &waiting, NULL); /* poll is told of it */
     }
-    struct remote *remote = remote_open(client->options, "exec", args, take_chunk, &running, err);
+    const char *verb = client->console == NULL ? "exec" : strcmp(client->console, "vnc") == 0 ? "vnc" : "console";
+    struct remote *remote = remote_open(client->options, verb, args, take_chunk, &running, err);
     bool good = remote != NULL && converse(&running, remote, err);
+    bool left = good && running.over && running.last == NULL; /* before the node says that it was cancelled */
     if (remote != NULL)
         remote_close(remote);
     terminal_restore();
     AUTO_JSON struct json *last = running.last;
+    if (left) {
+        exec_client_leave(client, exit_code);
+        return true;
+    }
     if (!good || !remote_check(last, err))
         return false;
     *exit_code = (int)json_get_integer(last, "exitCode", EXIT_CODE_FAILED);

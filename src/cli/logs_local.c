@@ -37,6 +37,7 @@ static struct json *open_log(struct following *following, struct error *err)
     AUTO_JSON struct json *request = json_new_texts("op", "log", "namespace", following->options->ns, "pod", following->pod, NULL);
     json_set_text(request, "container", following->options->container);
     json_set_boolean(request, "previous", following->options->previous);
+    json_set_boolean(request, "times", following->options->timestamps || following->options->since != NULL);
     if (following->answer != NULL) {
         json_set_text(request, "uid", json_get_text(following->answer, "uid"));
         json_set_text(request, "container", json_get_text(following->answer, "container"));
@@ -102,9 +103,10 @@ enum exit_code logs_local(const struct options *options, const char *pod, const 
     if (answer == NULL)
         return exit_code_of(err);
     following.answer = answer;
+    following.cutter.pick.raw = json_get(answer, "format") != NULL;
     choice_tell(options, answer);
     rotated_skip_before(&following.files, following.cutter.pick.since_ms);
-    if (flags->tail >= 0 && !rotated_seek_tail(&following.files, flags->tail, log_line_ends, err))
+    if (flags->tail >= 0 && !rotated_seek_tail(&following.files, flags->tail, following.cutter.pick.raw ? log_line_is_any : log_line_ends, err))
         return exit_code_of(err);
     (void)drain(&following);
     if (options->follow && json_get_boolean(answer, "running", false))

@@ -37,7 +37,10 @@ enum flag_group {
     FLAG_CONTAINER = 1 << 14,
     FLAG_EXEC = 1 << 15, /* -i, -t */
     FLAG_TOP = 1 << 18, /* --containers, --sort-by */
-    FLAG_PURGE = 1 << 19
+    FLAG_PURGE = 1 << 19,
+    FLAG_FORCE = 1 << 20,
+    FLAG_SNAPSHOT = 1 << 21, /* --list, --delete */
+    FLAG_PORT = 1 << 22
 };
 
 /* Texts belong to argv and the environment; NULL and false where absent. */
@@ -66,6 +69,10 @@ struct options {
     const char *sort_by;
     bool containers;
     bool purge;
+    bool force;
+    bool list;
+    const char *delete_name;
+    const char *port;
     bool follow;
     bool previous;
     bool timestamps;

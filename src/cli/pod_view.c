@@ -156,7 +156,9 @@ void pod_view_of(const struct entry *entry, bool node_is_online, struct pod_view
     int64_t all;
     char containers_word[128], ago[TABLE_AGE_BYTES];
     status_word(entry, containers_word, sizeof(containers_word));
-    const char *word = containers_word[0] != '\0' ? containers_word : word_of(entry);
+    const char *word = json_get_text(json_get(entry->status, "status"), "printableStatus"); /* of a virtual machine */
+    if (word == NULL)
+        word = containers_word[0] != '\0' ? containers_word : word_of(entry);
     bool is_refused = status_refusal(entry->status) != NULL && strcmp(word, "Refused") != 0;
     count_ready(entry, &ready, &all);
     (void)snprintf(view->ready, sizeof(view->ready), "%lld/%lld", (long long)ready, (long long)all);
@@ -167,6 +169,8 @@ void pod_view_of(const struct entry *entry, bool node_is_online, struct pod_view
         (void)snprintf(view->restarts, sizeof(view->restarts), "%lld (%s ago)", (long long)view->restart_count,
                        table_age(restarted, clock_wall_ms(), ago));
     view->address = json_get_text(json_get(entry->status, "status"), "podIP");
+    if (view->address == NULL)
+        view->address = json_get_text(entry->state, "address");
     (void)snprintf(view->status, sizeof(view->status), "%.100s%s%s%s", word, is_refused && *word != '\0' ? "," : "",
                    is_refused ? "Refused" : "", node_is_online ? "" : ",Offline");
     view->since_ms = since_of(entry);

@@ -43,12 +43,13 @@ struct remote {
     int64_t got, told;    /* chunks received, and acknowledged */
     bool fresh;           /* one came */
     bool missing;         /* a later one came */
-    bool over, offline;
+    bool over, offline, online;
     uint64_t heard_ms, nudged_ms;
     struct json *inputs;  /* array: not taken yet, oldest first */
     int64_t input_seq, input_taken;
     struct json *answer;  /* of one that is no stream */
     bool stream;
+    bool listens; /* to signals, in the place of their end */
 };
 
 bool remote_is_meant(const struct options *options)
@@ -96,7 +97,8 @@ static void on_message(void *ctx, const struct session_message *message)
     struct error ignored; /* what is no JSON is not from the node */
     AUTO_JSON struct json *json = json_parse(message->payload, message->len, &ignored);
     if (json != NULL && strcmp(message->topic, remote->presence) == 0) {
-        remote->offline = !json_get_boolean(json, "online", true);
+        remote->online = json_get_boolean(json, "online", true);
+        remote->offline = !remote->online;
         return;
     }
     if (json == NULL || message->retained || strcmp(message->topic, remote->reply) != 0)
@@ -183,16 +185,18 @@ bool remote_check(const struct json *answer, struct error *err)
                      reason != NULL ? reason : "no", message != NULL ? message : "it gives no message");
 }
 
-static struct json *ask_broker(const struct options *options, const char *verb, const struct json *args, struct error *err)
+static struct json *ask_broker(const struct options *options, const char *verb, const struct json *args, uint64_t wait_ms,
+                               struct error *err)
 {
     struct json *answer = NULL;
     if (!check_name(options, err))
         return NULL;
     struct remote *remote = remote_new(options, verb);
     bool good = begin(remote, args, err);
+    uint64_t asked_ms = remote->heard_ms;
     while (good && !remote->over) {
         good = session_until(remote->session, &remote->over, remote->offline ? 1 : TURN_MS, err) || err->code == ERROR_TIMEOUT;
-        if (good && !remote->over && (remote->offline || clock_boot_ms() > remote->heard_ms + ANSWER_MS))
+        if (good && !remote->over && (remote->offline || clock_boot_ms() > asked_ms + (remote->online ? wait_ms : ANSWER_MS)))
             good = silent(remote, err);
     }
     if (good && remote_check(remote->answer, err))
@@ -203,8 +207,14 @@ static struct json *ask_broker(const struct options *options, const char *verb, 
 
 struct json *remote_ask(const struct options *options, const char *verb, const struct json *args, struct error *err)
 {
+    return remote_ask_for(options, verb, args, ANSWER_MS, err);
+}
+
+struct json *remote_ask_for(const struct options *options, const char *verb, const struct json *args, uint64_t wait_ms,
+                            struct error *err)
+{
     if (remote_is_meant(options))
-        return ask_broker(options, verb, args, err);
+        return ask_broker(options, verb, args, wait_ms, err);
     AUTO_JSON struct json *request = json_copy(args);
     json_set_text(request, "op", "request");
     json_set_text(request, "verb", verb);
@@ -222,6 +232,7 @@ struct remote *remote_open(const struct options *options, const char *verb, cons
     remote->stream = true;
     if (!json_get_boolean(args, "tty", false)) { /* a terminal's keys are the command's */
         const struct sigaction action = { .sa_handler = on_interrupt };
+        remote->listens = true;
         (void)sigaction(SIGINT, &action, NULL);
         (void)sigaction(SIGTERM, &action, NULL);
     }
@@ -286,14 +297,19 @@ static void cancel(struct remote *remote)
     (void)heard; /* nothing comes of it: it was as good as could be had */
 }
 
+static void end_by_signal(void)
+{
+    int number = interrupted;
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+}
+
 bool remote_turn(struct remote *remote, int fd, bool *readable, struct error *err)
 {
     if (interrupted != 0) {
-        int number = interrupted;
         cancel(remote);
         session_close(mem_steal(&remote->session));
-        (void)signal(number, SIG_DFL);
-        (void)raise(number);
+        end_by_signal();
     }
     *readable = false;
     *err = (struct error){ 0 };
@@ -332,6 +348,12 @@ void remote_close(struct remote *remote)
     if (remote->stream && !remote->over && remote->got > 0)
         cancel(remote);
     session_close(remote->session);
+    if (remote->listens) {
+        (void)signal(SIGINT, SIG_DFL);
+        (void)signal(SIGTERM, SIG_DFL);
+        if (interrupted != 0) /* one that came behind the last turn */
+            end_by_signal();
+    }
     json_free(remote->id);
     json_free(remote->inputs);
     json_free(remote->answer);

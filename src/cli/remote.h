@@ -14,6 +14,10 @@ bool remote_is_meant(const struct options *options);
 MUST_CHECK struct json *remote_ask(const struct options *options, const char *verb, const struct json *args,
                                    struct error *err);
 
+/* The same of what takes its time: an answer may come so much later from a node that is there. */
+MUST_CHECK struct json *remote_ask_for(const struct options *options, const char *verb, const struct json *args,
+                                       uint64_t wait_ms, struct error *err);
+
 /* An answer, or a last chunk: whether it is ok. */
 MUST_CHECK bool remote_check(const struct json *answer, struct error *err);
 

@@ -13,6 +13,7 @@
 #include "cli/service_view.h"
 #include "cli/status.h"
 #include "cli/verbs.h"
+#include "cli/vm_view.h"
 #include "protocol/topic.h"
 
 #define INDENT 2
@@ -182,7 +183,7 @@ static void print_object(const struct entry *entry, bool node_is_online)
     if (!node_is_online)
         describe_text(INDENT, "The node is offline: this is what it said last.");
     describe_field(0, "Status", view.status);
-    bool is_pod = strcmp(entry->id.resource, "pods") == 0;
+    bool is_pod = strcmp(entry->id.resource, "pods") == 0, is_vm = strcmp(entry->id.resource, "virtualmachines") == 0;
     if (is_pod)
         describe_field(0, "Ready", view.ready);
     describe_field(0, "Message", json_get_text(entry->state, "message"));
@@ -195,7 +196,9 @@ static void print_object(const struct entry *entry, bool node_is_online)
     describe_field(0, "Source", json_get_text(status, "source"));
     JSON_EACH(shadow, shadows)
         describe_field(0, "Shadows", json_text(shadow));
-    if (!is_pod && json_size(status) > 0) {
+    if (is_vm)
+        describe_vm(status);
+    if (!is_pod && !is_vm && json_size(status) > 0) {
         (void)puts("State:");
         print_numbers(status);
         print_references("Active", json_get(status, "active"));

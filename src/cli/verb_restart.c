@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "cli/remote.h"
 #include "cli/verbs.h"
+#include "cli/vm_word.h"
 #include "protocol/names.h"
 
 enum exit_code verb_restart(const struct options *options, struct error *err)
@@ -14,11 +15,13 @@ enum exit_code verb_restart(const struct options *options, struct error *err)
     if (options->word_count == 0)
         return usage_error(err, "restart what? As: davit restart hello, or davit restart deploy/web");
     for (size_t i = 0; i < options->word_count; i++) {
-        const char *word = options->words[i], *slash = strchr(word, '/');
+        AUTO_FREE char *pair = vm_word_is_pair(options, i) ? mem_printf("vm/%s", options->words[i + 1]) : NULL;
+        const char *word = pair != NULL ? pair : options->words[i], *slash = strchr(word, '/');
+        i += pair != NULL ? 1 : 0;
         AUTO_FREE char *kind = mem_strndup(word, slash != NULL ? (size_t)(slash - word) : 0);
         const struct resource *resource = slash != NULL ? resource_by_word(kind) : resource_by_plural("pods");
         if (resource == NULL || !name_is_subdomain(slash != NULL ? slash + 1 : word))
-            return usage_error(err, "\"%s\" is no pod, deployment or daemonset: as hello, or deploy/web", word);
+            return usage_error(err, "\"%s\" is no pod, virtual machine, deployment or daemonset: as hello, vm/hmi, or deploy/web", word);
         AUTO_JSON struct json *args = json_new_texts("object", word, "namespace", options->ns, NULL);
         AUTO_JSON struct json *answer = remote_ask(options, "restart", args, err);
         if (answer == NULL)

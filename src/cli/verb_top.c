@@ -11,6 +11,7 @@
 #include "cli/remote.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
+#include "protocol/names.h"
 
 #define CELL_BYTES 64
 #define MEBIBYTE 1048576
@@ -171,13 +172,13 @@ static void pods_print(const struct options *options, const struct json *pods, b
     free(rows.list);
 }
 
-static enum exit_code top_pods(const struct options *options, const char *name, enum output output,
-                               const struct json *answer, struct error *err)
+static enum exit_code top_workloads(const struct options *options, const char *resource, const char *name, enum output output,
+                                    const struct json *answer, struct error *err)
 {
     const struct json *pods = json_get(answer, "pods");
     if (json_size(pods) == 0 && name != NULL) {
-        (void)error_set(err, ERROR_NOT_FOUND, "pods \"%s\" not found, or nothing of it runs, in namespace \"%s\"", name,
-                        options->ns);
+        (void)error_set(err, ERROR_NOT_FOUND, "%s \"%s\" not found, or nothing of it runs, in namespace \"%s\"",
+                        resource, name, options->ns);
         return EXIT_CODE_NOT_FOUND;
     }
     if (output == OUTPUT_JSON || output == OUTPUT_YAML)
@@ -185,9 +186,9 @@ static enum exit_code top_pods(const struct options *options, const char *name, 
     else if (json_size(pods) > 0)
         pods_print(options, pods, output == OUTPUT_WIDE);
     else if (options->all_namespaces)
-        (void)fputs("No pods run on this device.\n", stderr);
+        (void)fprintf(stderr, "No %s run on this device.\n", resource);
     else
-        (void)fprintf(stderr, "No pods run in namespace \"%s\".\n", options->ns);
+        (void)fprintf(stderr, "No %s run in namespace \"%s\".\n", resource, options->ns);
     return EXIT_CODE_OK;
 }
 
@@ -235,42 +236,63 @@ static bool is_word_of(const char *word, const char *singular)
     return strncmp(word, singular, len) == 0 && (word[len] == '\0' || strcmp(word + len, "s") == 0);
 }
 
-static struct json *ask(const struct options *options, const char *pod, bool pods, bool wide, struct error *err)
+/* What of the device: NODE is all of it. */
+enum what { PODS, VMS, ALL, NODE };
+
+static const char *const resources[] = { [PODS] = "pods", [VMS] = "virtualmachines" };
+
+static struct json *ask(const struct options *options, const char *name, enum what what, bool wide, struct error *err)
 {
     AUTO_JSON struct json *request = json_new_object();
-    if (pods && !options->all_namespaces)
+    if (what != NODE && !options->all_namespaces)
         json_set_text(request, "namespace", options->ns);
-    json_set_text(request, "pod", pod);
-    json_set_boolean(request, "disk", pods && wide);
+    AUTO_FREE char *object = name != NULL ? mem_printf("%s/%s", resources[what], name) : NULL;
+    json_set_text(request, "object", object);
+    if (what == PODS || what == VMS)
+        json_set_text(request, "resource", resources[what]);
+    json_set_boolean(request, "disk", what != NODE && wide);
     return remote_ask(options, "top", request, err);
 }
 
-/* What is meant: the pods, one of them, or the node. */
-static bool read_words(const struct options *options, bool *pods, const char **name, struct error *err)
+static enum what what_of(const char *type)
 {
-    const char *what = options->word_count > 0 ? options->words[0] : "pods";
-    const char *slash = strchr(what, '/');
-    AUTO_FREE char *type = mem_strndup(what, slash != NULL ? (size_t)(slash - what) : strlen(what));
+    const struct resource *resource = resource_by_word(type);
+    for (size_t i = PODS; resource != NULL && i <= VMS; i++)
+        if (strcmp(resource->plural, resources[i]) == 0)
+            return (enum what)i;
+    return is_word_of(type, "node") || strcmp(type, "no") == 0 ? NODE : ALL;
+}
+
+/* What is meant: pods or virtual machines, one of them, all of both, or the node. */
+static bool read_words(const struct options *options, enum what *what, const char **name, struct error *err)
+{
+    const char *word = options->word_count > 0 ? options->words[0] : "";
+    const char *slash = strchr(word, '/');
     *name = slash != NULL ? slash + 1 : options->word_count > 1 ? options->words[1] : NULL;
-    *pods = is_word_of(type, "pod") || strcmp(type, "po") == 0;
-    if (!*pods && !is_word_of(type, "node") && strcmp(type, "no") != 0)
-        return error_set(err, ERROR_INVALID, "top of what? pods, one POD, or node");
-    if (options->word_count > (slash != NULL ? 1 : 2) || (*name != NULL && (!*pods || options->all_namespaces)))
-        return error_set(err, ERROR_INVALID, "top takes pods, the name of one pod in a namespace, or node");
+    AUTO_FREE char *type = mem_strndup(word, slash != NULL ? (size_t)(slash - word) : strlen(word));
+    *what = what_of(type);
+    if (*what == ALL && options->word_count > 0)
+        return error_set(err, ERROR_INVALID, "top of what? pods, vms, one POD, vm/NAME, or node");
+    if (options->word_count > (slash != NULL ? 1 : 2) || (*name != NULL && (*what == NODE || options->all_namespaces)))
+        return error_set(err, ERROR_INVALID, "top takes pods, vms, the name of one of them in a namespace, or node");
+    if (*name != NULL && !name_is_subdomain(*name))
+        return error_set(err, ERROR_INVALID, "\"%s\" is no name: a-z, 0-9, - and .", *name);
     return true;
 }
 
 enum exit_code verb_top(const struct options *options, struct error *err)
 {
     const char *key = options->sort_by, *name = NULL;
-    bool pods = true;
+    enum what what;
     enum output output;
-    if (!output_parse(options, &output, err) || !read_words(options, &pods, &name, err))
+    if (!output_parse(options, &output, err) || !read_words(options, &what, &name, err))
         return EXIT_CODE_USAGE;
     if (key != NULL && strcmp(key, "cpu") != 0 && strcmp(key, "memory") != 0)
         return usage_error(err, "--sort-by=%s: cpu or memory", key);
-    AUTO_JSON struct json *answer = ask(options, name, pods, output == OUTPUT_WIDE, err);
+    AUTO_JSON struct json *answer = ask(options, name, what, output == OUTPUT_WIDE, err);
     if (answer == NULL)
         return exit_code_of(err);
-    return pods ? top_pods(options, name, output, answer, err) : top_node(output, answer);
+    if (what == NODE)
+        return top_node(output, answer);
+    return top_workloads(options, what == VMS ? "virtualmachines" : "pods", name, output, answer, err);
 }

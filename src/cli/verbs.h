@@ -18,6 +18,12 @@ enum exit_code verb_logs(const struct options *options, struct error *err);
 enum exit_code verb_top(const struct options *options, struct error *err);
 enum exit_code verb_ping(const struct options *options, struct error *err);
 enum exit_code verb_restart(const struct options *options, struct error *err);
+enum exit_code verb_start(const struct options *options, struct error *err);
+enum exit_code verb_stop(const struct options *options, struct error *err);
+enum exit_code verb_console(const struct options *options, struct error *err);
+enum exit_code verb_vnc(const struct options *options, struct error *err);
+enum exit_code verb_snapshot(const struct options *options, struct error *err);
+enum exit_code verb_rollback(const struct options *options, struct error *err);
 enum exit_code verb_vm(const struct options *options, struct error *err);
 enum exit_code verb_version(const struct options *options, struct error *err);
 

@@ -4,6 +4,8 @@
 
 #include "base/memory.h"
 #include "core/after.h"
+#include "core/runtime.h"
+#include "core/vms.h"
 
 #define DISK_LOOK_MS 20000u
 #define RESERVED_LEAST (INT64_C(64) * 1024 * 1024)
@@ -71,7 +73,8 @@ void admission_written(struct core *core, struct object *object, int64_t bytes)
 
 bool admission_asks_written(const struct core *core, const struct pod *pod)
 {
-    return core->admission.look_ms != 0 && admission_wants(pod).disk_bytes > 0;
+    /* A machine's disks are promised whole, and the runtime of pods knows nothing of them. */
+    return core->admission.look_ms != 0 && pod->vm == NULL && admission_wants(pod).disk_bytes > 0;
 }
 
 /* ---- who waits */
@@ -127,8 +130,16 @@ static void make_wait(struct core *core, struct object *object, enum admission_w
 /* Whether it is known what runs of it: else nothing is decided. */
 static bool is_known(const struct core *core, const struct object *object)
 {
-    (void)object;
-    return core->runtime.listed;
+    return runtime_seen(core, object)->listed;
+}
+
+/* This incarnation, in whatever life of davitd or of the machine. */
+static bool began_once(const struct object *object)
+{
+    for (size_t i = 0; i < object->memory_count; i++)
+        if (object->memory[i].begun >= 0)
+            return true;
+    return false;
 }
 
 static bool has_life(const struct run *run)
@@ -139,16 +150,19 @@ static bool has_life(const struct run *run)
     return false;
 }
 
-/* What exists of it. `pod`: what its incarnation is, NULL where that is over; it is counted between two runs, too. */
-static struct pod_wants runs_want(const struct object *object, const struct pod *pod, const struct pod_wants *own)
+/* What exists of it. `pod`: what its incarnation is, NULL where that is over; it is counted between two runs, too. A machine
+ * that was off is not: what it still has was granted to it.
+ */
+static struct pod_wants runs_want(const struct object *object, const struct pod *pod, const struct pod_wants *own,
+                                  const struct pod_wants *granted)
 {
     struct pod_wants sum = nothing;
     for (struct run *run = object->runs; run != NULL; run = run->next) {
         bool wanted = pod != NULL && strcmp(run->uid, object->uid) == 0;
         /* Requests change while it runs: that counts from when it fits. */
-        if (wanted && (run->wants.memory_bytes == POD_UNSET || pod_wants_within(own, &object->admission.granted)))
+        if (wanted && (run->wants.memory_bytes == POD_UNSET || pod_wants_within(own, granted)))
             run->wants = *own;
-        if (run->wants.memory_bytes != POD_UNSET && (wanted || has_life(run)))
+        if (run->wants.memory_bytes != POD_UNSET && ((wanted && !object_is_vm(object)) || has_life(run)))
             sum = pod_wants_sum(&sum, &run->wants);
     }
     return sum;
@@ -179,39 +193,79 @@ static const struct pod *update_of(const struct core *core, const struct object 
     return admission_is_hopeless(&wants, &room) || pulls_ready(core, object, ruling->pod) ? ruling->pod : NULL;
 }
 
-/* The pod that is wanted, as far as it takes something; NULL: it is over, or its turn has not come. */
-static const struct pod *taker(struct core *core, struct object *object, bool begun)
+/* The pod that is wanted, as far as it takes something; NULL: it is over, or its turn has not come. `known`: what runs of it. */
+static const struct pod *taker(struct core *core, struct object *object, bool begun, bool known)
 {
     const struct pod *pod = object->uid[0] != '\0' ? object_wanted(object) : NULL;
+    if (object_is_vm(object) && !begun && !vms_is_to_run(object))
+        return NULL;
     struct pod_wants own = pod != NULL ? admission_wants(pod) : nothing;
-    if (!pod_wants_nothing(&own) && (is_over(object, pod) || (!begun && waits_for_others(core, object))))
+    if (!pod_wants_nothing(&own) && (is_over(object, pod) || (!begun && known && waits_for_others(core, object))))
         return NULL;
     return pod;
 }
 
-static void look(struct core *core, struct object *object)
+/* What it wrote is on the disk also where nothing of it runs: after a start of the machine, and of a machine that is off. */
+static struct pod_wants disk_left(const struct object *object)
+{
+    const struct pod *pod = object->uid[0] != '\0' && began_once(object) ? object_wanted(object) : NULL;
+    bool stays = object_is_vm(object) || (pod != NULL && object_run(object, object->uid) == NULL && !is_over(object, pod));
+    struct pod_wants left = nothing;
+    if (pod != NULL && stays)
+        left.disk_bytes = admission_wants(pod).disk_bytes;
+    return left;
+}
+
+static bool has_begun(const struct object *object)
+{
+    const struct run *run = object->uid[0] != '\0' ? object_run(object, object->uid) : NULL;
+    return run != NULL && (!object_is_vm(object) || has_life(run));
+}
+
+/* What it was granted, as far as that is known: in an earlier life of davitd, where it may run, or has just ended. */
+static struct pod_wants granted_before(const struct object *object, const struct pod_wants *own, bool begun, bool known)
+{
+    if (object->admission.known)
+        return object->admission.granted;
+    const struct run *run = object_run(object, object->uid);
+    bool of_this_boot = !known || (run != NULL && run->count > 0);
+    return !begun && began_once(object) && of_this_boot ? *own : nothing;
+}
+
+static void make_or_stop_wait(struct core *core, struct object *object, const struct pod_wants *own,
+                              const struct pod_wants *next, bool begun)
 {
     const struct pod_wants *granted = &object->admission.granted;
-    if (!is_known(core, object))
-        return;
-    bool begun = object->uid[0] != '\0' && object_run(object, object->uid) != NULL;
-    const struct pod *pod = taker(core, object, begun), *newer = update_of(core, object);
-    struct pod_wants own = pod != NULL ? admission_wants(pod) : nothing;
-    struct pod_wants next = newer != NULL ? admission_wants(newer) : nothing;
-    struct pod_wants now = runs_want(object, pod, &own);
-    struct pod_wants keep = pod_wants_most(&own, &next);
-    if (object->committing || object->saving) /* an update may be on its way that was let */
-        keep = pod_wants_most(&keep, granted);
-    keep = pod_wants_least(&keep, granted);
-    set_granted(core, object, pod_wants_most(&keep, &now));
-    if (!begun && !pod_wants_within(&own, granted))
-        make_wait(core, object, WAITS_TO_START, &own);
-    else if (!pod_wants_within(&next, granted))
-        make_wait(core, object, WAITS_TO_CHANGE, &next);
-    else if (!pod_wants_within(&own, granted))
-        make_wait(core, object, WAITS_TO_GROW, &own);
+    if (!begun && !pod_wants_within(own, granted))
+        make_wait(core, object, WAITS_TO_START, own);
+    else if (!pod_wants_within(next, granted))
+        make_wait(core, object, WAITS_TO_CHANGE, next);
+    else if (!pod_wants_within(own, granted))
+        make_wait(core, object, WAITS_TO_GROW, own);
     else
         stop_waiting(core, object);
+}
+
+static void look(struct core *core, struct object *object)
+{
+    bool begun = has_begun(object), known = is_known(core, object);
+    if (!known && (object->admission.known || !began_once(object)))
+        return;
+    const struct pod *pod = taker(core, object, begun, known), *newer = known ? update_of(core, object) : NULL;
+    struct pod_wants own = pod != NULL ? admission_wants(pod) : nothing;
+    struct pod_wants next = newer != NULL ? admission_wants(newer) : nothing;
+    struct pod_wants before = granted_before(object, &own, begun, known), left = disk_left(object);
+    struct pod_wants now = runs_want(object, pod, &own, &before);
+    struct pod_wants keep = pod_wants_most(&own, &next);
+    if (object->committing || object->saving) /* an update may be on its way that was let */
+        keep = pod_wants_most(&keep, &before);
+    keep = pod_wants_least(&keep, &before);
+    now = pod_wants_most(&now, &left);
+    set_granted(core, object, pod_wants_most(&keep, &now));
+    if (!known) /* until its runtime has told what runs: the other runtime's do not get its room */
+        return;
+    object->admission.known = true;
+    make_or_stop_wait(core, object, &own, &next, begun);
 }
 
 /* ---- who may */

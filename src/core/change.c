@@ -11,6 +11,7 @@
 #include "core/owners.h"
 #include "core/reconcile.h"
 #include "core/restart.h"
+#include "core/runtime.h"
 
 static struct slot_key change_key(const struct change *change)
 {
@@ -83,7 +84,7 @@ static bool is_held(const struct change *change, const struct pod *pod)
         return false;
     if (pulls_ready(change->core, object, pod) && admission_allows(change->core, object, pod))
         return false;
-    bool may_run = !change->core->runtime.listed; /* what runs is not known yet */
+    bool may_run = !runtime_seen(change->core, object)->listed; /* what runs is not known yet */
     return may_run || object_has_begun(object) || (object->runs != NULL && pulls_ready(change->core, object, wanted));
 }
 

@@ -88,7 +88,7 @@ static struct json *find_object(const struct core *core, const struct json *requ
     if (!read_id(request, &id))
         return choice_refuse("NotFound", mem_printf("there is no kind of object that is called \"%s\"", id.resource));
     const struct object *object = objects_find(&core->objects, &id);
-    bool is_pod = strcmp(id.resource, "pods") == 0;
+    bool is_pod = strcmp(id.resource, "pods") == 0 || strcmp(id.resource, "virtualmachines") == 0;
     *found = is_pod ? object : first_pod_of(core, &id);
     if (*found == NULL && object != NULL)
         return choice_refuse("NotFound", mem_printf("%s \"%s\" has no pod on this device", id.resource, id.name));
@@ -107,8 +107,9 @@ bool choice_make(const struct core *core, const struct json *request, struct cho
     choice->container = choose_container(choice->pod, wanted);
     if (choice->container == NULL) {
         const char *usual = json_get_text(choice->pod->annotations, "kubectl.kubernetes.io/default-container");
-        *refusal = choice_refuse("NotFound", mem_printf("container %.63s is not valid for pod %s",
-                                                        wanted != NULL ? wanted : usual, choice->object->id.name));
+        *refusal = choice_refuse("NotFound", mem_printf("container %.63s is not valid for %s %s", wanted != NULL ? wanted : usual,
+                                                        choice->pod->vm != NULL ? "virtual machine" : "pod",
+                                                        choice->object->id.name));
         return false;
     }
     choice->newest = run_newest(object_run(choice->object, choice->object->uid), choice->container->name);

@@ -11,7 +11,7 @@ struct choice {
     const struct instance *newest; /* of the container, in the wanted incarnation; NULL: none was made */
 };
 
-/* {"namespace","pod","container"}: the namespace is "default" where none is given; the pod is NAME, pods/NAME, or an
+/* {"namespace","pod","container"}: the namespace is "default" where none is given; the pod is NAME, pods/NAME, vm/NAME, or an
  * owner's as deploy/NAME: its first pod that runs. Without a container it is the one that the annotation
  * kubectl.kubernetes.io/default-container names, else the first, as kubectl has it. False: *refusal is the caller's,
  * {"ok":false,"reason":"NotFound","message"}.

@@ -178,7 +178,7 @@ void claims_step(struct core *core, struct object *object)
         return;
     }
     AUTO_FREE char *users = users_of(core, &object->id, NULL);
-    if (users[0] != '\0' || !core->runtime.listed || core->env->purge_claim == NULL)
+    if (users[0] != '\0' || !runtime_all_listed(core) || core->env->purge_claim == NULL)
         return;
     facts->purging = true;
     core->env->purge_claim(core->env->ctx, object->id.namespace, object->id.name);

@@ -59,8 +59,8 @@ void claims_look(struct core *core)
                 add_claims(core, pod, &run->instances[i], folders);
     if (json_size(folders) == 0)
         return;
-    core->claims.call = ++core->runtime.last_call;
-    runtime_send(core, core->claims.call, "stats", LIMIT_CALL_MS, document);
+    core->claims.call = ++core->last_call;
+    runtime_send(core, &core->runtime, core->claims.call, "stats", LIMIT_CALL_MS, document);
 }
 
 static void take(struct core *core, struct object *claim, int64_t bytes)

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/runtime.h"
 #include "image/reference.h"
 
 #define TOUCH_MS (24u * 3600 * 1000)
@@ -169,7 +170,7 @@ static void drop_ownerless(struct going *going)
 
 int64_t collect(struct core *core, int64_t most_bytes, struct json *removed)
 {
-    if (!core->runtime.listed || collect_total(core) <= most_bytes)
+    if (!runtime_all_listed(core) || collect_total(core) <= most_bytes)
         return 0;
     struct going *going = going_new(core);
     size_t images = 0;
@@ -224,7 +225,7 @@ bool collect_remove(struct core *core, const char *word, struct json *removed, i
     AUTO_JSON struct json *who = json_new_array();
     if (image == NULL)
         return error_set(err, ERROR_NOT_FOUND, "%.200s is not on this device: see davit image ls", word);
-    if (!core->runtime.listed)
+    if (!runtime_all_listed(core))
         return error_set(err, ERROR_UNAVAILABLE, "what runs is not known yet: try again in a moment");
     if (collect_used(core, image, who))
         return refuse_used(who, word, err);

@@ -57,6 +57,7 @@ static const struct key keys[] = {
     KEY("paths", "libexec_dir", KEY_PATH, libexec_dir),
     KEY("paths", "plugin_dir", KEY_PATH, plugin_dir),
     KEY("runtime.crun", "enabled", KEY_BOOL, crun.enabled),
+    KEY("runtime.libvirt", "enabled", KEY_BOOL, libvirt.enabled),
     KEY("runtime.fake", "enabled", KEY_BOOL, fake.enabled),
     KEY("protocol", "empty_deletes", KEY_BOOL, empty_deletes),
     KEY("security", "host_paths", KEY_PATHS, host_paths),
@@ -84,6 +85,7 @@ static const struct key keys[] = {
 
 /* Keys that go to a plugin as they are. */
 static const char *const crun_options[] = { "cgroup_manager", NULL };
+static const char *const libvirt_options[] = { "uri", "emulated", NULL };
 static const char *const fake_options[] = { "delay_ms", NULL };
 
 static bool set_text(const struct key *key, const char *value, void *to, struct error *err)
@@ -285,6 +287,8 @@ static bool assign(struct config *config, const char *section, const char *name,
     }
     if (strcmp(section, "runtime.crun") == 0 && set_option(&config->crun, crun_options, name, value))
         return true;
+    if (strcmp(section, "runtime.libvirt") == 0 && set_option(&config->libvirt, libvirt_options, name, value))
+        return true;
     if (strcmp(section, "runtime.fake") == 0 && set_option(&config->fake, fake_options, name, value))
         return true;
     if (strcmp(section, "images") == 0 && strncmp(name, "mirror.", 7) == 0 && name[7] != '\0')
@@ -394,6 +398,8 @@ struct config *config_read(const char *path, bool required, struct error *err)
     struct config *config = mem_alloc(sizeof(*config));
     config->labels = json_new_object();
     config->crun.options = json_new_object();
+    config->libvirt.options = json_new_object();
+    config->libvirt.enabled = true;
     config->fake.options = json_new_object();
     config->crun.enabled = true;
     config->reserved_memory_bytes = POD_UNSET;
@@ -446,6 +452,7 @@ void config_free(struct config *config)
     json_free(config->labels);
     json_free(config->images.mirrors);
     json_free(config->crun.options);
+    json_free(config->libvirt.options);
     json_free(config->fake.options);
     free(config);
 }

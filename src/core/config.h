@@ -57,7 +57,7 @@ struct config {
     char *username, *password_file, *ca_file, *cert_file, *key_file; /* NULL: none */
     int64_t keepalive_s;
     char *state_dir, *run_dir, *manifests_dir, *libexec_dir, *plugin_dir;
-    struct runtime_config crun, fake;
+    struct runtime_config crun, libvirt, fake;
     bool empty_deletes;
     int64_t stream_timeout_s; /* a stream ends when its requester acknowledges nothing for so long */
     struct text_list host_paths; /* empty: any but Davit's own */

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "core/collect.h"
+#include "core/runtime.h"
 #include "image/reference.h"
 
 static struct json *answer_new(void)
@@ -130,7 +131,7 @@ struct json *control_images_prune(struct core *core, const struct json *request)
     AUTO_JSON struct json *removed = json_new_array();
     struct error err;
     (void)request;
-    if (!core->runtime.listed) {
+    if (!runtime_all_listed(core)) {
         (void)error_set(&err, ERROR_UNAVAILABLE, "what runs is not known yet: try again in a moment");
         return failure(&err);
     }

@@ -273,6 +273,7 @@ uint64_t core_settle(struct core *core)
         core_wake_at(core, retry);
     uint64_t room = admission_look_again(core);
     settle_steps(core, now);
+    runtime_start_wanted(core);
     requests_settle(core);
     settle_sync(core, now);
     settle_presence(core, now);
@@ -282,7 +283,8 @@ uint64_t core_settle(struct core *core)
         core->purge_due_ms = now + PURGE_EVERY_MS;
         inbox_purge(core);
     }
-    uint64_t next = sooner(core->purge_due_ms, runtime_look(core));
+    uint64_t next = sooner(core->purge_due_ms, runtime_look(core, &core->runtime));
+    next = sooner(next, runtime_look(core, &core->vms));
     next = sooner(next, room);
     next = sooner(next, eviction_settle(core));
     next = sooner(next, stats_settle(core));
@@ -290,53 +292,60 @@ uint64_t core_settle(struct core *core)
     return sooner(next, core->wake_ms);
 }
 
-/* ---- the runtime host */
+/* ---- the runtime hosts */
+
+static void host_down(struct core *core, struct runtime_state *runtime, const char *why)
+{
+    runtime_lost(core, runtime);
+    if (runtime->problem[0] == '\0')
+        snprintf(runtime->problem, sizeof(runtime->problem), "the runtime host ended: %.200s", why);
+}
+
+static void host_frame(struct core *core, struct runtime_state *runtime, const struct frame_view *frame)
+{
+    static const struct {
+        const char *op;
+        void (*take)(struct core *core, struct runtime_state *runtime, const struct frame_view *frame);
+    } ops[] = { { "result", runtime_result }, { "notify", runtime_notified }, { "opened", runtime_opened },
+                { "refused", runtime_refused } };
+    const char *op = json_get_text(frame->head, "op");
+    for (size_t i = 0; op != NULL && i < sizeof(ops) / sizeof(ops[0]); i++)
+        if (strcmp(ops[i].op, op) == 0) {
+            ops[i].take(core, runtime, frame);
+            return;
+        }
+    log_warn("the runtime host said \"%.60s\", which is not understood", op != NULL ? op : "");
+}
 
 void core_runtime_up(struct core *core)
 {
-    runtime_lost(core);
-    core->runtime.up = true;
-    core->runtime.problem[0] = '\0';
-    AUTO_JSON struct json *json = json_new_texts("node", core->config->node, NULL);
-    const struct runtime_config *config = strcmp(core->runtime.name, "fake") == 0 ? &core->config->fake
-                                                                                   : &core->config->crun;
-    AUTO_FREE char *state = mem_printf("%s/%s", core->config->state_dir, core->runtime.name);
-    AUTO_FREE char *run = mem_printf("%s/%s", core->config->run_dir, core->runtime.name);
-    AUTO_FREE char *logs = mem_printf("%s/logs", core->config->state_dir);
-    json_set_text(json, "stateDir", state);
-    json_set_text(json, "runDir", run);
-    json_set_text(json, "logDir", logs);
-    json_set_integer(json, "logMaxBytes", core->config->logs.max_bytes);
-    json_set_integer(json, "logMaxFiles", core->config->logs.max_files);
-    json_set(json, "options", json_copy(config->options));
-    AUTO_FREE char *body = json_print(json);
-    core->env->to_runtime(core->env->ctx, json_new_texts("op", "open", NULL), body, strlen(body));
+    runtime_open(core, &core->runtime);
 }
 
 void core_runtime_down(struct core *core, const char *why)
 {
-    runtime_lost(core);
-    if (core->runtime.problem[0] == '\0')
-        snprintf(core->runtime.problem, sizeof(core->runtime.problem), "the runtime host ended: %.200s", why);
+    host_down(core, &core->runtime, why);
 }
 
 void core_runtime_frame(struct core *core, const struct frame_view *frame)
 {
-    const char *op = json_get_text(frame->head, "op");
-    if (op == NULL) {
-        log_warn("the runtime host sent a frame without an op");
-        return;
-    }
-    if (strcmp(op, "result") == 0)
-        runtime_result(core, frame);
-    else if (strcmp(op, "notify") == 0)
-        runtime_notified(core, frame);
-    else if (strcmp(op, "opened") == 0)
-        runtime_opened(core, frame);
-    else if (strcmp(op, "refused") == 0)
-        runtime_refused(core, frame);
-    else
-        log_warn("the runtime host said \"%.60s\", which is not understood", op);
+    host_frame(core, &core->runtime, frame);
+}
+
+void core_vms_up(struct core *core)
+{
+    runtime_open(core, &core->vms);
+}
+
+void core_vms_down(struct core *core, const char *why)
+{
+    host_down(core, &core->vms, why);
+    runtime_touch(core, &core->vms);
+}
+
+void core_vms_frame(struct core *core, const struct frame_view *frame)
+{
+    host_frame(core, &core->vms, frame);
 }
 
 /* ---- davit-probe, davit-net */
@@ -348,7 +357,7 @@ void core_probe_frame(struct core *core, const struct frame_view *frame)
 
 void core_probe_down(struct core *core)
 {
-    handler_lost(core, false);
+    handler_lost(core, NULL);
 }
 
 void core_net_up(struct core *core)

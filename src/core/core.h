@@ -26,6 +26,10 @@ struct core_env {
     void (*to_runtime)(void *ctx, struct json *head, const void *body, size_t len);
     /* The same with descriptors; they stay the caller's. */
     void (*to_runtime_fds)(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count);
+    /* The same for the runtime of virtual machines. NULL: this device has none. */
+    void (*vms_start)(void *ctx); /* core_vms_up follows, or core_vms_down */
+    void (*to_vms)(void *ctx, struct json *head, const void *body, size_t len);
+    void (*to_vms_fds)(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count);
     void (*to_probe)(void *ctx, struct json *head);
     void (*to_net)(void *ctx, struct json *head); /* NULL: pods have no network but the loopback */
     int64_t cpu_m, memory_bytes, disk_bytes; /* of this machine; the disk: of the state folder's file system */
@@ -101,13 +105,15 @@ struct runtime_call;
 
 struct runtime_state {
     const char *name;     /* "crun" */
+    bool of_vms;
+    bool wanted;          /* something needs it: that of virtual machines is started only then */
+    bool asked;           /* it was started */
     bool up;
     bool listed;          /* what exists is known */
     bool needs_images;
     char version[64];
     char problem[256];
     struct runtime_call *calls;
-    int64_t last_call;
     int64_t list_call;    /* in flight; 0: none */
     uint64_t list_asked;  /* `answers` when it was asked */
     uint64_t answers;     /* counts them */
@@ -133,7 +139,9 @@ struct core {
     struct claims claims;
     struct stats *stats;    /* NULL: nobody has asked yet */
     struct link_state link;
-    struct runtime_state runtime;
+    struct runtime_state runtime; /* of pods */
+    struct runtime_state vms;
+    int64_t last_call;            /* number of a question to any child */
     struct change *changes; /* whose commit failed */
     struct object **dirty; /* objects to be told of */
     size_t dirty_count, dirty_size;
@@ -162,6 +170,9 @@ void core_link_down(struct core *core, const char *why);
 void core_runtime_up(struct core *core);
 void core_runtime_frame(struct core *core, const struct frame_view *frame);
 void core_runtime_down(struct core *core, const char *why);
+void core_vms_up(struct core *core);
+void core_vms_frame(struct core *core, const struct frame_view *frame);
+void core_vms_down(struct core *core, const char *why);
 void core_probe_frame(struct core *core, const struct frame_view *frame);
 void core_probe_down(struct core *core);
 void core_net_up(struct core *core);

@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 #include "core/admission.h"
 #include "core/claims.h"
+#include "core/create_vm.h"
 #include "core/handler.h"
 #include "core/network.h"
 #include "core/policy.h"
@@ -365,11 +366,18 @@ struct json *create_document(const struct core *core, const struct object *objec
     if (!write_volumes(&creating, false, json_set_array(json, "volumes"), refusal) ||
         !write_container(&creating, container, json_set_object(json, "container"), refusal))
         return NULL;
-    const struct image *image = images_find(&core->images, container->image);
+    const struct image *image = container->image != NULL ? images_find(&core->images, container->image) : NULL;
     if (image != NULL)
         json_set(json, "image", image_write(&core->images, image, core->config->state_dir));
     struct json *record = json_set_object(json, "record");
     char settings[SETTINGS_BYTES];
+    if (pod->vm != NULL) {
+        struct json *vm = create_vm(core, object, action->uid, pod, json_get(json, "volumes"), refusal);
+        if (vm == NULL)
+            return NULL;
+        json_set(json, "vm", vm);
+        json_set_text(record, "resource", object->id.resource);
+    }
     create_settings(core, object, pod, action->uid, settings);
     json_set_text(record, "settings", settings);
     write_record(&creating, action, image, record);

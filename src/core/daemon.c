@@ -307,6 +307,13 @@ static struct store *open_store(const struct config *config, char *lost, size_t 
     return store_open(path, STORE_THREADED, clock_boot_id(), err);
 }
 
+/* A plugin that is a package of its own. */
+static bool has_vms(const struct config *config)
+{
+    AUTO_FREE char *plugin = mem_printf("%s/libvirt.so", config->plugin_dir);
+    return config->fake.enabled || (config->libvirt.enabled && access(plugin, R_OK) == 0);
+}
+
 static bool start(struct daemon *daemon, struct error *err)
 {
     char lost[256] = "";
@@ -326,6 +333,9 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .to_link = env_to_link,
                                      .to_runtime = env_to_runtime,
                                      .to_runtime_fds = env_to_runtime_fds,
+                                     .vms_start = has_vms(daemon->config) ? daemon_vms_start : NULL,
+                                     .to_vms = daemon_to_vms,
+                                     .to_vms_fds = daemon_to_vms_fds,
                                      .to_probe = daemon_to_probe,
                                      .to_net = daemon_to_net,
                                      .cpu_m = sysconf(_SC_NPROCESSORS_ONLN) * 1000,
@@ -372,8 +382,9 @@ int daemon_run(struct config *config)
             peer_send(daemon.link, json_new_texts("op", "disconnect", NULL), NULL, 0);
         peer_free(daemon.link);
     }
-    exec_end_all(daemon.core, "Unavailable", "davitd ends, and the command with it");
+    exec_end_all(daemon.core, NULL, "Unavailable", "davitd ends, and the command with it");
     peer_free(daemon.runtime);
+    peer_free(daemon.vms);
     peer_free(daemon.probe);
     peer_free(daemon.net);
     control_free(daemon.control);

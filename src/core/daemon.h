@@ -20,6 +20,7 @@ struct daemon {
     struct core *core;
     struct peer *link;
     struct peer *runtime;
+    struct peer *vms;   /* the runtime of virtual machines; NULL until it is needed */
     struct peer *probe; /* NULL until it is needed */
     struct peer *net;   /* NULL: pods have no network but the loopback */
     struct control *control;
@@ -46,6 +47,9 @@ void daemon_settle(struct daemon *daemon);
 void daemon_link_start(struct daemon *daemon);
 
 /* daemon_children.c: of core_env. Each starts its child when it is first needed. */
+void daemon_vms_start(void *ctx);
+void daemon_to_vms(void *ctx, struct json *head, const void *body, size_t len);
+void daemon_to_vms_fds(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count);
 void daemon_to_probe(void *ctx, struct json *head);
 void daemon_to_net(void *ctx, struct json *head);
 

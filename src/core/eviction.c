@@ -58,8 +58,8 @@ uint64_t eviction_settle(struct core *core)
     if (json_size(uids) == 0)
         return 0;
     eviction->asked_ms = now;
-    eviction->call = ++core->runtime.last_call;
-    runtime_send(core, eviction->call, "stats", LIMIT_CALL_MS, document);
+    eviction->call = ++core->last_call;
+    runtime_send(core, &core->runtime, eviction->call, "stats", LIMIT_CALL_MS, document);
     return 0;
 }
 

@@ -23,19 +23,22 @@ extern const char *const exec_fd_names[EXEC_FDS];
 typedef void (*exec_done)(void *ctx, const struct json *result);
 
 /* Begins `request`: {"namespace","pod","container","command":["ls","-l"],"stdin":true,"tty":false,"columns":80,"rows":24};
- * pod and container as in choice.h. The descriptors are taken in every case. Returns its id, above 0; `done` then
+ * pod and container as in choice.h. With "console":"serial" or "vnc" in the place of the command it is that console of a
+ * virtual machine: stdin and stdout are joined to it, until control is closed or the machine ends; one at a time. The descriptors are taken in every case. Returns its id, above 0; `done` then
  * follows exactly once, never before exec_begin has returned, and comes too when the runtime host ends meanwhile, or
  * davitd. *said is the caller's: {"ok":true,"container","containers":[…]}.
  * 0: refused; *said is {"ok":false,"reason","message"} and `done` never comes.
  */
 MUST_CHECK int64_t exec_begin(struct core *core, const struct json *request, int fds[EXEC_FDS], exec_done done, void *ctx,
                               struct json **said);
+/* Its asker has closed EXEC_CONTROL: `done` still comes, but a console is free for the next one. */
+void exec_left(struct core *core, int64_t id);
 /* Nobody waits any more: `done` does not come. It ends nothing; closing the other end of EXEC_CONTROL does. */
 void exec_forget(struct core *core, int64_t id);
 
 /* Of the runtime host. False: it is none of ours. */
 bool exec_answered(struct core *core, const struct frame_view *frame);
-/* Nobody will answer any more: each is done, with this reason and message. */
-void exec_end_all(struct core *core, const char *reason, const char *message);
+/* Nobody will answer any more, of this runtime (NULL: of any): each is done, with this reason and message. */
+void exec_end_all(struct core *core, const struct runtime_state *runtime, const char *reason, const char *message);
 
 #endif

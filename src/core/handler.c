@@ -23,6 +23,7 @@ struct asking {
     int64_t attempt;
     bool is_hook, is_pre_stop;
     enum probe_kind probe;
+    const struct runtime_state *runtime; /* that of its object */
     bool by_runtime;
     uint64_t due_boot_ms; /* a sleep: it is over then */
     struct asking *next;
@@ -55,6 +56,8 @@ struct json *handler_write(const struct container *container, const struct handl
         struct json *grpc = json_set_object(out, "grpc");
         json_set_integer(grpc, "port", handler->grpc->port);
         json_set_text(grpc, "service", handler->grpc->service);
+    } else if (handler->ping != NULL) {
+        json_set_object(out, "exec");
     } else if (handler->sleep != NULL) {
         json_set_integer(json_set_object(out, "sleep"), "seconds", handler->sleep->seconds);
     }
@@ -68,11 +71,14 @@ static void ask_runtime(struct core *core, struct asking *asking, const struct j
     AUTO_JSON struct json *document =
         json_new_texts("uid", asking->uid, "container", asking->container, NULL);
     json_set_integer(document, "attempt", asking->attempt);
-    json_set(document, "command", json_copy(json_get(exec, "command")));
+    if (json_get(exec, "command") != NULL)
+        json_set(document, "command", json_copy(json_get(exec, "command")));
+    else
+        json_set_boolean(document, "ping", true); /* guestAgentPing */
     json_set_boolean(document, "capture", true);
     json_set_integer(document, "timeoutMs", (int64_t)timeout_ms);
     asking->by_runtime = true;
-    runtime_send(core, asking->id, "exec", timeout_ms + ANSWER_SLACK_MS, document);
+    runtime_send(core, asking->runtime, asking->id, "exec", timeout_ms + ANSWER_SLACK_MS, document);
 }
 
 static void ask_probe(struct core *core, struct asking *asking, const char *kind, const struct json *what, bool host_network,
@@ -122,8 +128,9 @@ void handler_begin(struct core *core, struct object *object, const struct pod_ac
         return;
     uint64_t now = core_boot_ms(core);
     struct asking *asking = mem_alloc(sizeof(*asking));
-    asking->id = ++core->runtime.last_call;
+    asking->id = ++core->last_call;
     asking->object = object->id;
+    asking->runtime = runtime_of(core, object);
     memcpy(asking->uid, action->uid, sizeof(asking->uid));
     memcpy(asking->container, action->container, sizeof(asking->container));
     asking->attempt = action->attempt;
@@ -303,11 +310,11 @@ static void lost(struct core *core, const struct asking *asking)
     core_touch(core, object);
 }
 
-void handler_lost(struct core *core, bool exec)
+void handler_lost(struct core *core, const struct runtime_state *runtime)
 {
     struct asking *asking, *following;
     LL_FOREACH_SAFE(core->askings, asking, following)
-        if (asking->due_boot_ms == 0 && asking->by_runtime == exec) {
+        if (asking->due_boot_ms == 0 && (asking->by_runtime ? asking->runtime : NULL) == runtime) {
             LL_DELETE(core->askings, asking);
             lost(core, asking);
             free(asking);

@@ -14,8 +14,8 @@ bool handler_exec_answered(struct core *core, const struct frame_view *frame);
 void handler_probe_answered(struct core *core, const struct frame_view *frame);
 /* Sleeps that are over. Returns when the next is (boot ms); 0: none. */
 uint64_t handler_settle(struct core *core);
-/* Nobody will answer any more: they are asked again. `exec`: those of the runtime, else of davit-probe. */
-void handler_lost(struct core *core, bool exec);
+/* Nobody will answer any more: they are asked again. Those of this runtime; NULL: of davit-probe. */
+void handler_lost(struct core *core, const struct runtime_state *runtime);
 void handler_free_all(struct core *core);
 
 #endif

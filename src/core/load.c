@@ -237,14 +237,22 @@ static void leave_groups(struct core *core)
         }
 }
 
+static void name_runtimes(struct core *core)
+{
+    bool fake = core->config->fake.enabled;
+    core->runtime.name = fake ? "fake" : "crun";
+    core->vms.name = fake ? "fake" : "libvirt";
+    core->vms.of_vms = true;
+    core->runtime.needs_images = core->vms.needs_images = true;
+}
+
 struct core *core_new(const struct config *config, const struct core_env *env, struct store *store, struct error *err)
 {
     struct core *core = mem_alloc(sizeof(*core));
     core->config = config;
     core->env = env;
     core->store = store;
-    core->runtime.name = config->fake.enabled ? "fake" : "crun";
-    core->runtime.needs_images = true;
+    name_runtimes(core);
     core->started_ms = core_wall_ms(core);
     core->node_dirty = true;
     core_new_uid(core, core->link.session);
@@ -280,7 +288,8 @@ void core_free(struct core *core)
         return;
     change_free_all(core);
     requests_free(core);
-    runtime_lost(core);
+    runtime_lost(core, &core->runtime);
+    runtime_lost(core, &core->vms);
     stats_free(core);
     handler_free_all(core);
     network_free(core);

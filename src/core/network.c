@@ -8,7 +8,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/core.h"
+#include "core/create_vm.h"
 #include "core/policy.h"
+#include "core/runtime.h"
 #include "davit/limits.h"
 #include "model/restart.h"
 
@@ -82,7 +84,22 @@ static void add_networks(const struct pod *pod, struct json *list)
     }
 }
 
-static struct json *attach_head(const struct core *core, const char *uid, const struct pod *pod)
+/* A machine gets its address by DHCP, by the address of its card. */
+static void add_vm(const struct object *object, const struct pod *pod, struct json *head)
+{
+    char mac[VM_MAC_BYTES];
+    AUTO_FREE char *hostname = network_hostname(&object->id, pod);
+    create_vm_mac(object, pod->vm, mac);
+    struct json *vm = json_new_texts("mac", mac, "hostname", hostname != NULL ? hostname : object->id.name, NULL);
+    struct json *searches = json_set_array(vm, "searches");
+    AUTO_FREE char *own = mem_printf("%s.svc.cluster.local", object->id.namespace);
+    json_add_text(searches, own);
+    json_add_text(searches, "svc.cluster.local");
+    json_add_text(searches, "cluster.local");
+    json_set(head, "vm", vm);
+}
+
+static struct json *attach_head(const struct core *core, const struct object *object, const char *uid, const struct pod *pod)
 {
     char *addresses[2];
     size_t count = network_addresses(core, uid, addresses);
@@ -91,7 +108,10 @@ static struct json *attach_head(const struct core *core, const char *uid, const 
     for (size_t i = 0; i < count; i++)
         json_add_text(list, addresses[i]);
     add_ports(pod, json_set_array(head, "hostPorts"));
-    add_networks(pod, json_set_array(head, "networks"));
+    if (pod->vm != NULL)
+        add_vm(object, pod, head);
+    else
+        add_networks(pod, json_set_array(head, "networks"));
     struct json *users = policy_users(core->config, pod);
     if (users != NULL)
         json_set(head, "users", users);
@@ -101,7 +121,7 @@ static struct json *attach_head(const struct core *core, const char *uid, const 
 static void send_question(struct core *core, struct object *object, const char *uid, bool detach, struct json *head)
 {
     struct attaching *one = mem_alloc(sizeof(*one));
-    one->id = ++core->runtime.last_call;
+    one->id = ++core->last_call;
     one->object = object;
     one->detach = detach;
     snprintf(one->uid, sizeof(one->uid), "%s", uid);
@@ -158,7 +178,7 @@ void network_act(struct core *core, struct object *object, const struct pod_acti
     if (detach)
         network_detach(core, object, action->uid);
     else
-        send_question(core, object, action->uid, false, attach_head(core, action->uid, pod));
+        send_question(core, object, action->uid, false, attach_head(core, object, action->uid, pod));
 }
 
 /* ---- the child */
@@ -209,7 +229,7 @@ static void say_keep(struct core *core)
 {
     struct json *keep = json_new_texts("op", "keep", NULL);
     network_uids(core, json_set_array(keep, "uids"));
-    core->network.keep_call = ++core->runtime.last_call;
+    core->network.keep_call = ++core->last_call;
     core->network.keep_due_ms = 0;
     json_set_integer(keep, "id", core->network.keep_call);
     core->env->to_net(core->env->ctx, keep);
@@ -232,19 +252,29 @@ static bool keep_answered(struct core *core, int64_t id, const struct json *head
     return true;
 }
 
+static bool is_asked(const struct core *core, const char *uid)
+{
+    for (const struct attaching *one = core->network.attaching; one != NULL; one = one->next)
+        if (strcmp(one->uid, uid) == 0)
+            return true;
+    return false;
+}
+
 /* What lives keeps its network, whatever was lost on the way: everything is said once more. */
 static void say_everything(struct core *core)
 {
     network_take_over(core, core->network.attached);
+    json_free(mem_steal(&core->network.attached)); /* by the next time it is not true any more */
     say_keep(core);
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
         const struct run *run = object_run(object, object->uid);
         const struct pod *pod = object_wanted(object);
-        if (run == NULL || run->count == 0 || network_view(core, object, pod) == NULL || !network_has(core, object->uid))
+        if (run == NULL || run->count == 0 || network_view(core, object, pod) == NULL || !network_has(core, object->uid) ||
+            is_asked(core, object->uid))
             continue;
         if (run->connected && object->network.state == NETWORK_WANTED)
             object->network.state = NETWORK_READY; /* it runs in it */
-        send_question(core, NULL, object->uid, false, attach_head(core, object->uid, pod));
+        send_question(core, NULL, object->uid, false, attach_head(core, object, object->uid, pod));
     }
 }
 
@@ -440,12 +470,6 @@ void network_tell(struct core *core)
 
 /* ---- giving back */
 
-void network_ended(struct core *core)
-{
-    core->network.sweep_due_ms = core_boot_ms(core);
-    core->network.names_owed = true;
-}
-
 void network_settle(struct core *core)
 {
     struct network *network = &core->network;
@@ -462,7 +486,7 @@ void network_settle(struct core *core)
         say_keep(core);
     if (network->keep_due_ms != 0)
         core_wake_at(core, network->keep_due_ms);
-    if (network->sweep_due_ms == 0)
+    if (network->sweep_due_ms == 0 || !runtime_all_listed(core)) /* what a machine has that nobody has told of stays its own */
         return;
     if (core_boot_ms(core) >= network->sweep_due_ms)
         network->sweep_due_ms = network_sweep(core);

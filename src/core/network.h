@@ -88,6 +88,8 @@ bool network_leave(struct core *core, struct object *object);
 void network_up(struct core *core);
 void network_down(struct core *core, const char *why);
 void network_frame(struct core *core, const struct frame_view *frame);
+/* The runtime of virtual machines tells what it has, which comes late where libvirtd is away: it is said once more. */
+void network_told(struct core *core);
 /* An incarnation ended: its address and its namespace are given back. */
 void network_ended(struct core *core);
 /* What is due: addresses of pods that are gone are given back. */

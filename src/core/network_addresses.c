@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "core/core.h"
+#include "core/runtime.h"
 #include "core/services.h"
 
 #define COMMIT_MS 60000u /* an address whose commit never came is given back after that */
@@ -236,7 +237,18 @@ uint64_t network_sweep(struct core *core)
     return again;
 }
 
+void network_ended(struct core *core)
+{
+    core->network.sweep_due_ms = core_boot_ms(core);
+    core->network.names_owed = true;
+}
+
 /* ---- what is attached already */
+
+void network_told(struct core *core)
+{
+    core->network.owed = core->network.open;
+}
 
 static struct run *run_of(const struct core *core, const char *uid)
 {
@@ -261,9 +273,12 @@ void network_take_over(struct core *core, const struct json *attached)
         const char *uid = json_get_text(pod, "uid"), *text = json_text(json_first(json_get(pod, "addresses")));
         struct run *run = uid != NULL ? run_of(core, uid) : NULL;
         struct in_addr in;
-        if (run == NULL || text == NULL || inet_pton(AF_INET, text, &in) != 1)
+        if ((run == NULL && (uid == NULL || runtime_all_listed(core))) || text == NULL || inet_pton(AF_INET, text, &in) != 1)
             continue;
-        run->connected = true;
+        if (run != NULL)
+            run->connected = true;
+        else /* a machine's, perhaps, of which is not told yet: else it goes then */
+            network_ended(core);
         const struct address *own = find(core, uid);
         if (own != NULL && own->value == ntohl(in.s_addr))
             continue;

@@ -78,11 +78,15 @@ struct object *objects_get(struct objects *objects, const struct object_id *id)
     return object;
 }
 
+static bool is_busy(const struct object *object)
+{
+    return object->committing || object->calling || object->saving || object->behind > 0 || object->arrivals != NULL ||
+           object->admission.waits != WAITS_FOR_NOTHING;
+}
+
 void objects_drop_if_empty(struct objects *objects, struct object *object)
 {
-    bool busy = object->committing || object->calling || object->saving || object->behind > 0 || object->arrivals != NULL ||
-                object->admission.waits != WAITS_FOR_NOTHING;
-    if (busy || object->claim.purge || object->claim.purging || object->dirty || object->refused_stored || object->slot_count > 0 || object->refused || object->uid[0] != '\0' || object->runs != NULL)
+    if (is_busy(object) || object->power != POWER_AS_SAID || object->claim.purge || object->claim.purging || object->dirty || object->refused_stored || object->slot_count > 0 || object->refused || object->uid[0] != '\0' || object->runs != NULL)
         return;
     HASH_DEL(objects->table, object);
     object_free(object);
@@ -267,7 +271,7 @@ void object_renewed(struct object *object)
     pod_free(mem_steal(&object->held));
     memory_clear(object);
     object->end.reason[0] = '\0';
-    object->replaces = false;
+    object->replaces = object->forgotten = false;
     object->verdict.reason[0] = '\0';
     object->admission.written_bytes = 0;
     object->uncounted = false;
@@ -285,4 +289,9 @@ bool object_has_begun(const struct object *object)
         if (object->memory[i].begun >= 0)
             return true;
     return false;
+}
+
+bool object_is_vm(const struct object *object)
+{
+    return strcmp(object->id.resource, "virtualmachines") == 0 || strcmp(object->id.resource, "virtualmachineinstances") == 0;
 }

@@ -6,6 +6,7 @@
 
 #include <uthash.h>
 
+#include "core/power.h"
 #include "model/admission.h"
 #include "model/pod_step.h"
 #include "protocol/document.h"
@@ -58,6 +59,7 @@ struct admission_state {
     struct pod_wants granted;
     struct pod_wants counted;     /* of it: the disk without what it has written */
     int64_t written_bytes;        /* on the disk, as it was counted last */
+    bool known;                   /* what runs of it was told in this life of davitd */
     enum admission_waits waits;
     struct admission_entry asked; /* as it stands in the queue */
     struct pod_wait wait;         /* as judged last */
@@ -100,6 +102,11 @@ struct object {
     struct run *runs;
     struct admission_state admission;
     struct claim_facts claim;
+    /* Of a virtual machine: what a person said beside its document, as it is on the disk (core/power). */
+    enum power power;
+    bool power_force; /* OFF, and at once */
+    enum vm_strategy power_strategy; /* what its document said then */
+    char power_uid[POD_UID_BYTES];   /* this incarnation is to be replaced by another of the same kind; "": none */
     uint64_t ready_boot_ms; /* it says so since; 0: it is not ready */
     /* What it must be ready first: told while it waits; "" : nothing. */
     char waits_for[256];
@@ -118,6 +125,7 @@ struct object {
     uint64_t acted;  /* number of the newest answer of the runtime about it */
     bool saving;     /* a memory, or the end of the incarnation */
     size_t behind;   /* memories on their way to the disk that nothing waits for, but the removal of what they are of */
+    bool forgotten;  /* a virtual machine: its disks have gone */
     bool finishing;  /* its topics are emptied: nothing more is told of this incarnation */
     uint64_t wait_boot_ms; /* the disk failed: not before */
     /* What was told last: digests, so that what is the same is not told twice. */
@@ -165,6 +173,8 @@ bool object_has_begun(const struct object *object);
 /* Makes one memory for each container of a pod, keeping those of the same name. */
 void object_fit_memory(struct object *object, const struct pod *pod);
 struct container_memory *object_memory(struct object *object, const char *container); /* NULL */
+
+bool object_is_vm(const struct object *object);
 
 struct run *object_run(const struct object *object, const char *uid); /* NULL */
 struct run *object_run_make(struct object *object, const char *uid);

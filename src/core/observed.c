@@ -39,6 +39,13 @@ static uint64_t read_ms(const struct json *json, const char *key)
     return value > 0 ? (uint64_t)value : 0;
 }
 
+/* "pods", or what a runtime of virtual machines was told that the object is. */
+static const char *resource_of(const struct runtime_state *runtime, const struct json *json)
+{
+    const char *said = json_get_text(json_get(json, "record"), "resource");
+    return said != NULL && resource_by_plural(said) != NULL ? said : runtime->of_vms ? "virtualmachines" : "pods";
+}
+
 static bool read_instance(const struct json *json, struct instance *seen, struct object_id *id)
 {
     const char *uid = json_get_text(json, "uid");
@@ -59,6 +66,7 @@ static bool read_instance(const struct json *json, struct instance *seen, struct
     seen->pre_stop = (struct json *)json_get(record, "preStop"); /* borrowed: instance_merge copies */
     seen->claims = (struct json *)json_get(record, "claims"); /* likewise */
     seen->volume_images = (struct json *)json_get(record, "volumeImages"); /* likewise */
+    seen->vm = (struct json *)json_get(json, "vm"); /* likewise */
     seen->ending.message = (char *)json_get_text(json, "message"); /* likewise */
     seen->ending.exit_code = json_get_integer(json, "exitCode", 0);
     seen->ending.signal = json_get_integer(json, "signal", 0);
@@ -67,7 +75,6 @@ static bool read_instance(const struct json *json, struct instance *seen, struct
     seen->ending.finished_ms = read_ms(json, "finishedAtMs");
     seen->ending.finished_boot_ms = read_ms(json, "finishedBootMs");
     copy(id->namespace, sizeof(id->namespace), json_get_text(json, "namespace"));
-    copy(id->resource, sizeof(id->resource), "pods");
     copy(id->name, sizeof(id->name), json_get_text(json, "pod"));
     return true;
 }
@@ -92,12 +99,19 @@ static struct object *object_of(struct core *core, const struct object_id *id, c
 static void merge(struct core *core, const struct object *object, struct instance *one, const struct instance *seen)
 {
     bool ran = one->state == INSTANCE_RUNNING;
+    int64_t before = json_get_integer(one->vm, "reboots", -1);
+    bool paused = json_get_boolean(one->vm, "paused", false);
     instance_merge(one, seen);
+    if (before >= 0 && json_get_integer(one->vm, "reboots", 0) > before)
+        core_event(core, object, false, "Rebooted", "the guest started anew by itself");
+    if (!paused && json_get_boolean(one->vm, "paused", false))
+        core_event(core, object, true, "Paused", "the virtual machine stands still: %.200s",
+                   json_get_text(one->vm, "pausedReason") != NULL ? json_get_text(one->vm, "pausedReason") : "its runtime says no more");
     if (ran && one->state == INSTANCE_EXITED && strcmp(one->ending.reason, "OOMKilled") == 0)
         core_event(core, object, true, "OOMKilling", "Memory cgroup out of memory: killed container %s", one->container);
 }
 
-void observed_instance(struct core *core, const struct json *json)
+void observed_instance(struct core *core, struct runtime_state *runtime, const struct json *json)
 {
     struct instance seen = { 0 };
     struct object_id id = { 0 };
@@ -107,6 +121,7 @@ void observed_instance(struct core *core, const struct json *json)
         return;
     }
     const char *uid = json_get_text(json, "uid");
+    copy(id.resource, sizeof(id.resource), resource_of(runtime, json));
     struct object *object = object_of(core, &id, uid);
     if (object == NULL) {
         log_warn("the runtime has an instance of an unknown pod %.60s: it is left alone", uid);
@@ -128,7 +143,7 @@ void observed_instance(struct core *core, const struct json *json)
         object->network.state = NETWORK_READY; /* it runs in it */
     if (one->state == INSTANCE_RUNNING && one->seen_boot_ms == 0) {
         one->seen_boot_ms = core_boot_ms(core);
-        one->adopted = !core->runtime.listed;
+        one->adopted = !runtime->listed;
         object->stale = object->stale || one->adopted;
     }
     core_touch(core, object);
@@ -188,7 +203,7 @@ static void forget_missing(struct core *core, struct object *object, const struc
 /* What only has something to release, no instance any more: it hangs on an object by its uid. Where there is none (the
  * database was lost, or a create was cut off and its document replaced) nobody else would ever release it.
  */
-static void take_pods(struct core *core, const struct json *pods, const struct json *instances)
+static void take_pods(struct core *core, struct runtime_state *runtime, const struct json *pods, const struct json *instances)
 {
     JSON_EACH(pod, pods) {
         const char *uid = json_text(pod);
@@ -197,16 +212,16 @@ static void take_pods(struct core *core, const struct json *pods, const struct j
             object_run_make(object, uid)->shared = true;
         else if (uid != NULL && strlen(uid) < POD_UID_BYTES && !list_names_pod(instances, uid) &&
                  !runtime_calls_for(core, uid))
-            runtime_release(core, uid);
+            runtime_release(core, runtime, uid);
     }
 }
 
-void observed_list(struct core *core, const struct json *answer, uint64_t asked)
+void observed_list(struct core *core, struct runtime_state *runtime, const struct json *answer)
 {
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
-        if (!object->calling && object->acted <= asked)
+        if (runtime_of(core, object) == runtime && !object->calling && object->acted <= runtime->list_asked)
             forget_missing(core, object, answer);
     JSON_EACH(instance, json_get(answer, "instances"))
-        observed_instance(core, instance);
-    take_pods(core, json_get(answer, "pods"), json_get(answer, "instances"));
+        observed_instance(core, runtime, instance);
+    take_pods(core, runtime, json_get(answer, "pods"), json_get(answer, "instances"));
 }

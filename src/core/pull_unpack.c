@@ -125,11 +125,8 @@ void layer_fetch_answer(struct pull_layer *layer, const struct frame *frame)
         snprintf(layer->endpoint, sizeof(layer->endpoint), "%s", endpoint);
     if (layer->state == LAYER_WHOLE)
         return;
-    bool cancelled = reason != NULL && strcmp(reason, "Cancelled") == 0;
-    if (layer->reason[0] != '\0' && (good || cancelled))
+    if (layer->reason[0] != '\0' && (good || (reason != NULL && strcmp(reason, "Cancelled") == 0)))
         settle_failure(layer);
-    else if (cancelled)
-        return; /* davit-unpack is gone: how it ended is the reason, and comes too */
     else if (!good)
         fail_owner(layer, reason != NULL ? reason : "FetchError", message != NULL ? message : "davit-fetch did not say why");
 }

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "core/core.h"
+#include "core/runtime.h"
 #include "image/reference.h"
 #include "protocol/secret_fields.h"
 
@@ -204,16 +205,18 @@ void pulls_look(const struct core *core, const struct object *object, const stru
     memset(&image->verdict, 0, sizeof(image->verdict));
     image->image = container->image;
     image->reason[0] = '\0';
-    if (!core->runtime.needs_images)
+    if (!runtime_seen(core, object)->needs_images)
         return;
-    if (refuse_name(container->image, image))
+    if (container->image != NULL && refuse_name(container->image, image))
         return;
-    struct image_need need = { .policy = policy_of(container->image, container->image_pull_policy),
-                               .strict = core->config->images.strict_pull,
+    struct image_need need = { .strict = core->config->images.strict_pull,
                                .has_run = memory != NULL && memory->begun >= 0, .since_ms = object->since_boot_ms };
     if (memory != NULL && memory->last.finished_boot_ms > need.since_ms)
         need.since_ms = memory->last.finished_boot_ms;
-    look_at(core, container->image, &need, image);
+    if (container->image != NULL) {
+        need.policy = policy_of(container->image, container->image_pull_policy);
+        look_at(core, container->image, &need, image);
+    }
     for (size_t i = 0; i < container->mounts.count && image->verdict.state == IMAGE_READY; i++) {
         const struct image_source *source = pod_mount_image(pod, &mounts[i]);
         if (source == NULL)
@@ -447,7 +450,8 @@ const char *pulls_stale(const struct core *core, const struct pod *pod)
 {
     const char *why = NULL;
     for (size_t i = 0; i < pod_count(pod) && why == NULL; i++)
-        why = stale(core, pod_container(pod, i)->image, pod_container(pod, i)->image_pull_policy);
+        if (pod_container(pod, i)->image != NULL)
+            why = stale(core, pod_container(pod, i)->image, pod_container(pod, i)->image_pull_policy);
     for (size_t i = 0; i < pod->volumes.count && why == NULL; i++)
         if (pod_volume(pod, i)->image != NULL)
             why = stale(core, pod_volume(pod, i)->image->reference, pod_volume(pod, i)->image->pull_policy);

@@ -12,6 +12,7 @@
 #include "core/network.h"
 #include "core/owners.h"
 #include "core/runtime.h"
+#include "core/vms.h"
 #include "model/restart.h"
 #include "protocol/resolve.h"
 
@@ -50,6 +51,7 @@ void reconcile_view(const struct core *core, const struct object *object, struct
     view->end = &object->end;
     view->verdict = &object->verdict;
     view->age_ms = age_ms(core, object);
+    vms_power(object, view);
     for (size_t i = 0; view->pod != NULL && i < pod_count(view->pod); i++)
         pulls_look(core, object, view->pod, i, &object->memory[i], &images[i]);
 }
@@ -71,9 +73,14 @@ static void report_backoff(struct core *core, struct object *object, const struc
 {
     const struct container_memory *memory = object_memory(object, saving->memory.name);
     const struct pod *pod = object_wanted(object);
-    if (memory != NULL && pod != NULL && memory->begun == memory->ended &&
-        container_restarts(pod, (size_t)(memory - object->memory), &memory->last) &&
-        restart_due_boot_ms(memory) > core_boot_ms(core))
+    if (memory == NULL || pod == NULL || memory->begun != memory->ended ||
+        !container_restarts(pod, (size_t)(memory - object->memory), &memory->last) ||
+        restart_due_boot_ms(memory, pod->vm != NULL) <= core_boot_ms(core))
+        return;
+    if (pod->vm != NULL)
+        core_event(core, object, true, "BackOff", "Back-off restarting the virtual machine: davit logs vm/%s shows what it said last",
+                   object->id.name);
+    else
         core_event(core, object, true, "BackOff", "Back-off restarting failed container %s in pod %s_%s(%s)", memory->name,
                    object->id.name, object->id.namespace, object->uid);
 }
@@ -225,7 +232,7 @@ static bool may_step(struct core *core, struct object *object, uint64_t now)
     bool busy = object->calling || object->saving;
     /* Its first incarnation is on its way to the disk: there is no uid yet. */
     bool nameless = object->committing && object->uid[0] == '\0';
-    if (!core->runtime.listed || busy || unreadable || nameless || object_is_orphan(object))
+    if (!vms_may_step(core, object) || busy || unreadable || nameless || object_is_orphan(object))
         return false;
     if (object->wait_boot_ms > now)
         core_wake_object(core, object, object->wait_boot_ms);
@@ -427,14 +434,16 @@ static void step(struct core *core, struct object *object, uint64_t now)
     pod_step(&view, now, core_wall_ms(core), &next);
     if (next.wake_boot_ms != 0)
         core_wake_object(core, object, next.wake_boot_ms);
-    if (view.pod != NULL)
+    if (view.pod != NULL) {
         eviction_watch(core, view.pod);
-    if (view.pod != NULL)
         pull_missing(core, object, view.pod, next.wants_image);
+    }
     if (carry_out(core, object, &next.action, view.pod))
         return;
     bool gone = view.pod == NULL && pod_is_gone(&view) && object->uid[0] != '\0' && !object->committing;
-    if ((gone || pod_is_over(&view)) && network_leave(core, object))
+    if ((gone || vms_leaves(object, &view)) && network_leave(core, object))
+        return;
+    if (gone && vms_forget(core, object))
         return;
     if (view.pod != NULL && object->stale)
         bring_up_to_date(core, object, view.pod, now);
@@ -446,6 +455,7 @@ void reconcile_object(struct core *core, struct object *object)
 {
     uint64_t now = core_boot_ms(core);
     bool was_pulling = object->pulling;
+    vms_look(core, object);
     if (!may_step(core, object, now))
         return;
     object->pulling = false;

@@ -5,8 +5,12 @@
 #include "base/memory.h"
 #include "core/admission.h"
 #include "core/claims.h"
+#include "core/create_vm.h"
 #include "core/owners.h"
 #include "core/reconcile.h"
+#include "core/runtime.h"
+#include "model/pod_end.h"
+#include "model/vm.h"
 #include "protocol/topic.h"
 
 static const struct text_list *shadows_of(const struct object *object, const struct slot *ruling, struct text_list *list)
@@ -212,7 +216,9 @@ static const struct image *image_of(const struct core *core, const struct object
             newest = one;
     }
     const struct image *image = newest != NULL ? images_by_id(&core->images, newest->image_id) : NULL;
-    return image != NULL ? image : images_find(&core->images, container->image);
+    if (image != NULL || container->image == NULL)
+        return image;
+    return images_find(&core->images, container->image);
 }
 
 /* What is told of an object's containers; the texts are its own. */
@@ -241,12 +247,28 @@ static void telling_fill(struct core *core, struct object *object, struct tellin
     telling->own.count = connected ? network_addresses(core, object->uid, telling->addresses) : 0;
 }
 
+/* What the runtime knows of a virtual machine beside its state. */
+static const struct json *vm_facts(const struct object *object)
+{
+    const struct instance *newest = run_newest(object_run(object, object->uid), VM_CONTAINER);
+    return newest != NULL ? newest->vm : NULL;
+}
+
+static const char *runtime_problem(const struct core *core, const struct object *object)
+{
+    const struct runtime_state *runtime = runtime_seen(core, object);
+    return object_is_vm(object) && runtime->problem[0] != '\0' ? runtime->problem : NULL;
+}
+
 static void report_containers(struct core *core, struct object *object, struct json **described)
 {
     struct telling telling;
     telling_fill(core, object, &telling);
     const struct slot *ruling = object_ruling(object);
     struct text_list shadows = { 0 };
+    char mac[VM_MAC_BYTES] = "";
+    if (telling.view.pod != NULL && telling.view.pod->vm != NULL)
+        create_vm_mac(object, telling.view.pod->vm, mac);
     AUTO_FREE char *source = ruling != NULL ? slot_name(ruling) : NULL;
     struct pod_report report = {
         .id = &object->id,
@@ -266,7 +288,12 @@ static void report_containers(struct core *core, struct object *object, struct j
         .orphan = object_is_orphan(object),
         .addresses = &telling.own,
         .host_address = core->network.host_address,
-        .runtime = core->runtime.name,
+        .runtime = runtime_seen(core, object)->name,
+        .node = core->config->node,
+        .mac = mac,
+        .vm = vm_facts(object),
+        .runtime_problem = runtime_problem(core, object),
+        .overdue = end_is_overdue(object->runs, core_boot_ms(core)),
         .networks = telling.own.count > 0 ? object->networks : NULL,
     };
     struct container_image update;

@@ -27,6 +27,8 @@ static void collect(const struct core *core, struct problems *problems)
         add(problems, "RuntimeProblem", "RuntimeProblem", core->runtime.problem);
     else if (!core->runtime.listed)
         add(problems, "RuntimeProblem", "RuntimeStarting", "the runtime host has not said yet what exists");
+    if (core->vms.wanted && core->vms.problem[0] != '\0')
+        add(problems, "VirtualMachineProblem", "LibvirtUnavailable", core->vms.problem);
     if (core->store_problem[0] != '\0')
         add(problems, "StorageProblem", "CannotCommit", core->store_problem);
     if (core->link.connected && core->link.problem[0] != '\0')
@@ -44,12 +46,13 @@ static void collect(const struct core *core, struct problems *problems)
 static void count_pods(const struct core *core, struct node_report *report)
 {
     for (const struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
-        if (object->summary == NULL || strcmp(object->id.resource, "pods") != 0)
+        bool is_vm = object_is_vm(object);
+        if (object->summary == NULL || (!is_vm && strcmp(object->id.resource, "pods") != 0))
             continue;
         int64_t code = json_get_integer(object->summary, "stateCode", 0);
         int64_t ready = json_get_integer(object->summary, "ready", 0);
-        report->pods += code != STATE_REFUSED && code != STATE_STORED;
-        report->pods_ready += ready;
+        *(is_vm ? &report->vms : &report->pods) += code != STATE_REFUSED && code != STATE_STORED;
+        *(is_vm ? &report->vms_ready : &report->pods_ready) += ready;
         report->waiting += ready == 0 && (code == STATE_PENDING || code == STATE_RUNNING);
     }
 }

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "core/report.h"
+#include "core/snapshots.h"
 #include "core/stats.h"
 
 static void run_ping(struct core *core, struct request_call *call)
@@ -57,6 +58,8 @@ static void run_top(struct core *core, struct request_call *call)
     asking->serial = call->serial;
     if (call->object.name[0] != '\0')
         json_set_text(request, "pod", call->object.name);
+    if (call->object.name[0] != '\0')
+        json_set_text(request, "resource", call->object.resource);
     stats_ask(core, request, on_stats, asking);
 }
 
@@ -73,8 +76,14 @@ static const struct request_verb verbs[] = {
     { .name = "ping", .run = run_ping },
     { .name = "describe", .of_object = true, .run = run_describe },
     { .name = "restart", .once = true, .of_object = true, .run = request_restart },
+    { .name = "start", .once = true, .of_object = true, .run = request_start },
+    { .name = "stop", .once = true, .of_object = true, .run = request_stop },
+    { .name = "snapshot", .once = true, .of_object = true, .run = request_snapshot },
+    { .name = "rollback", .once = true, .of_object = true, .run = request_rollback },
     { .name = "top", .run = run_top },
     { .name = "exec", .once = true, .streams = true, .of_object = true, .run = run_outside },
+    { .name = "console", .once = true, .streams = true, .of_object = true, .run = run_outside },
+    { .name = "vnc", .once = true, .streams = true, .of_object = true, .run = run_outside },
     { .name = "logs", .streams = true, .of_object = true, .run = run_outside },
 };
 

@@ -15,6 +15,13 @@ struct request_verb {
 const struct request_verb *request_verb_find(const char *name); /* NULL: unknown */
 char *request_verbs_list(void); /* "ping logs …"; the caller frees */
 
+/* vm_verbs.c: power. The virtual machine that it names; NULL: it is none, or not there, and that was answered. */
+struct object *request_vm(struct core *core, const struct request_call *call);
+void request_start(struct core *core, struct request_call *call);
+void request_stop(struct core *core, struct request_call *call);
+/* Whether a restart may be: else it was answered. */
+bool request_may_restart_vm(struct core *core, const struct request_call *call);
+
 /* restart.c: another incarnation of a pod, or of all pods of an owner. */
 void request_restart(struct core *core, struct request_call *call);
 /* Its pod may be free by now. */

@@ -11,6 +11,7 @@
 #include "core/inbox.h"
 #include "core/request_record.h"
 #include "core/request_verbs.h"
+#include "core/snapshots.h"
 
 #define UNTOLD_EVERY_MS 10000u /* an event of requests that nobody can be answered about, at most so often */
 
@@ -56,6 +57,8 @@ void requests_settle(struct core *core)
     DL_FOREACH_SAFE(core->requests.calls, call, next)
         if (call->restarting)
             request_restart_go(core, call);
+    power_settle(core);
+    snapshots_settle(core);
 }
 
 static void send(struct core *core, const char *reply, const char *correlation, const struct json *answer)
@@ -300,12 +303,13 @@ void requests_connected(struct core *core)
 
 bool requests_load(struct core *core, struct error *err)
 {
-    return request_records_load(core, err);
+    return request_records_load(core, err) && power_load(core, err) && snapshots_load(core, err);
 }
 
 void requests_free(struct core *core)
 {
     while (core->requests.calls != NULL)
         call_free(core, core->requests.calls);
+    snapshots_free(core);
     request_records_free(core);
 }

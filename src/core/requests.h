@@ -32,11 +32,15 @@ struct request_call {
     struct request_call *prev, *next;
 };
 
+struct snapshot_job;
+
 struct requests {
     struct request_record *known; /* by key, oldest first */
     struct request_call *calls;
     size_t call_count;
     int64_t last_serial;
+    struct snapshot_job *snapshots; /* being taken, gone back to */
+    bool powered;            /* something is said of the power of some object */
     bool announced;          /* what the last davitd left is told with the first connection */
     uint64_t told_ms;        /* boot: the last word on requests that nobody can be answered about */
     uint64_t untold;         /* since then */

@@ -8,7 +8,9 @@
 #include "core/change.h"
 #include "core/owned.h"
 #include "core/request_verbs.h"
+#include "core/runtime.h"
 #include "core/restart.h"
+
 #include "protocol/replicas.h"
 
 static void not_found(struct core *core, const struct request_call *call)
@@ -18,11 +20,12 @@ static void not_found(struct core *core, const struct request_call *call)
 }
 
 /* An image that has gone since: what runs is not ended for what cannot be started again. */
-static const char *missing_image(const struct core *core, const struct pod *pod)
+static const char *missing_image(const struct core *core, const struct object *object, const struct pod *pod)
 {
-    for (size_t i = 0; core->runtime.listed && core->runtime.needs_images && i < pod_count(pod); i++)
-        if (images_find(&core->images, pod_container(pod, i)->image) == NULL)
-            return pod_container(pod, i)->image;
+    const struct runtime_state *runtime = runtime_seen(core, object);
+    for (size_t i = 0; runtime->listed && runtime->needs_images && i < pod_image_count(pod); i++)
+        if (pod_image(pod, i) != NULL && images_find(&core->images, pod_image(pod, i)) == NULL)
+            return pod_image(pod, i);
     return NULL;
 }
 
@@ -32,7 +35,8 @@ static void answer(struct core *core, int64_t serial, int64_t pods)
     struct json *json = call != NULL ? request_answer(call->args) : NULL;
     if (json == NULL)
         return;
-    json_set_integer(json, "pods", pods);
+    if (strcmp(call->object.resource, "virtualmachines") != 0)
+        json_set_integer(json, "pods", pods);
     requests_answer(core, serial, json);
 }
 
@@ -66,12 +70,12 @@ void request_restart_go(struct core *core, struct request_call *call)
     call->restarting = object != NULL && object->committing;
     if (call->restarting)
         return;
-    const char *image = pod != NULL ? missing_image(core, pod) : NULL;
+    const char *image = pod != NULL ? missing_image(core, object, pod) : NULL;
     if (pod == NULL)
         not_found(core, call);
     else if (image != NULL)
         fail_image(core, call->serial, image);
-    else if (core->runtime.listed && object->runs == NULL && !object_has_begun(object))
+    else if (runtime_seen(core, object)->listed && object->runs == NULL && !object_has_begun(object))
         answer(core, call->serial, 1); /* it has not begun yet: it will, as it was asked to */
     else
         restart_begin(core, object, call->serial);
@@ -137,7 +141,7 @@ static void mark_all(struct core *core, struct request_call *call, const struct 
     size_t begin = rule.is_set ? rule.partition : 0;
     for (size_t place = begin; place < rule.wanted; place++) {
         const struct object *child = child_at(core, &call->object, owner, place);
-        const char *image = child != NULL ? missing_image(core, object_wanted(child)) : NULL;
+        const char *image = child != NULL ? missing_image(core, child, object_wanted(child)) : NULL;
         if (image != NULL) {
             fail_image(core, call->serial, image);
             return;
@@ -176,10 +180,13 @@ void request_restart(struct core *core, struct request_call *call)
     bool of_owner = has_replicas(&call->object);
     const struct object *object = objects_find(&core->objects, &call->object);
     const struct slot *ruling = object != NULL ? object_ruling(object) : NULL;
-    if (strcmp(call->object.resource, "pods") == 0)
+    bool is_vm = strcmp(call->object.resource, "virtualmachines") == 0;
+    if (strcmp(call->object.resource, "pods") == 0 || (is_vm && request_may_restart_vm(core, call)))
         request_restart_go(core, call);
+    else if (is_vm)
+        return; /* answered */
     else if (!of_owner)
-        requests_fail(core, call->serial, "InvalidRequest", "%s cannot be restarted: pods, deployments, daemonsets, statefulsets and apps can",
+        requests_fail(core, call->serial, "InvalidRequest", "%s cannot be restarted: pods, deployments, daemonsets, statefulsets, apps and virtualmachines can",
                       call->object.resource);
     else if (ruling == NULL || ruling->data == NULL)
         not_found(core, call);

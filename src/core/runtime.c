@@ -14,6 +14,7 @@
 #include "core/handler.h"
 #include "core/observed.h"
 #include "core/reconcile.h"
+#include "core/snapshots.h"
 #include "core/stats.h"
 #include "davit/limits.h"
 #include "model/probe.h"
@@ -32,6 +33,7 @@ struct runtime_call {
     struct json *pre_stop;
     struct json *claims; /* names; NULL: none */
     bool update; /* no action: files and limits of what runs */
+    bool gone;   /* a release: the object goes with it */
     char settings[SETTINGS_BYTES];
     struct runtime_call *next;
 };
@@ -45,9 +47,20 @@ static const char *call_name(enum pod_action_kind kind)
     return names[kind];
 }
 
-static struct json *instance_document(const struct pod_action *action)
+/* What a machine keeps over its incarnations goes with the object itself. */
+static void write_gone(const struct object *object, struct json *json)
+{
+    AUTO_FREE char *name = mem_printf("%s/%s/%s", object->id.namespace, object->id.resource, object->id.name);
+    json_set_text(json, "object", name);
+    json_set_boolean(json, "gone", object_ruling(object) == NULL);
+}
+
+/* `object` NULL: it is of none that is known. */
+static struct json *instance_document(const struct object *object, const struct pod_action *action)
 {
     struct json *json = json_new_texts("uid", action->uid, NULL);
+    if (action->kind == POD_RELEASE && object != NULL && object_is_vm(object))
+        write_gone(object, json);
     if (action->kind == POD_EMPTY)
         json_set_boolean(json, "keep", true);
     if (action->kind == POD_RELEASE || action->kind == POD_EMPTY)
@@ -59,6 +72,13 @@ static struct json *instance_document(const struct pod_action *action)
     return json;
 }
 
+typedef void (*way_out)(void *ctx, struct json *head, const void *body, size_t len);
+
+static way_out runtime_out(const struct core *core, const struct runtime_state *runtime)
+{
+    return runtime->of_vms ? core->env->to_vms : core->env->to_runtime;
+}
+
 static struct json *call_head(int64_t id, const char *name, uint64_t deadline_ms)
 {
     struct json *head = json_new_texts("op", "call", "call", name, NULL);
@@ -67,29 +87,32 @@ static struct json *call_head(int64_t id, const char *name, uint64_t deadline_ms
     return head;
 }
 
-static void send_call(struct core *core, int64_t id, const char *name, const char *lane, uint64_t deadline_ms,
-                      const struct json *document)
+static void send_call(struct core *core, const struct runtime_state *runtime, int64_t id, const char *name, const char *lane,
+                      uint64_t deadline_ms, const struct json *document)
 {
     struct json *head = call_head(id, name, deadline_ms);
     json_set_text(head, "lane", lane);
     AUTO_FREE char *body = document != NULL ? json_print(document) : NULL;
-    core->env->to_runtime(core->env->ctx, head, body, body != NULL ? strlen(body) : 0);
+    runtime_out(core, runtime)(core->env->ctx, head, body, body != NULL ? strlen(body) : 0);
 }
 
-void runtime_send(struct core *core, int64_t id, const char *name, uint64_t deadline_ms, const struct json *document)
+void runtime_send(struct core *core, const struct runtime_state *runtime, int64_t id, const char *name, uint64_t deadline_ms,
+                  const struct json *document)
 {
-    send_call(core, id, name, NULL, deadline_ms, document);
+    send_call(core, runtime, id, name, NULL, deadline_ms, document);
 }
 
-void runtime_send_fds(struct core *core, int64_t id, const char *name, uint64_t deadline_ms, const struct json *document,
-                      const int *fds, const char *const *names, size_t fd_count)
+void runtime_send_fds(struct core *core, const struct runtime_state *runtime, int64_t id, const char *name,
+                      uint64_t deadline_ms, const struct json *document, const int *fds, const char *const *names,
+                      size_t fd_count)
 {
     struct json *head = call_head(id, name, deadline_ms);
     struct json *list = json_set_array(head, "fds");
     for (size_t i = 0; i < fd_count; i++)
         json_add_text(list, names[i]);
     AUTO_FREE char *body = json_print(document);
-    core->env->to_runtime_fds(core->env->ctx, head, body, strlen(body), fds, fd_count);
+    (runtime->of_vms ? core->env->to_vms_fds : core->env->to_runtime_fds)(core->env->ctx, head, body, strlen(body), fds,
+                                                                          fd_count);
 }
 
 static void call_failed(struct core *core, struct object *object, const struct pod_action *action, const char *reason,
@@ -101,6 +124,8 @@ static void call_failed(struct core *core, struct object *object, const struct p
                  object->id.name, action->container, (long long)action->attempt, reason, message);
         if (run != NULL)
             run->retry_boot_ms = core_boot_ms(core) + ENDING_RETRY_MS;
+        else
+            object->wait_boot_ms = core_boot_ms(core) + ENDING_RETRY_MS;
         return;
     }
     struct container_memory *memory = object_memory(object, action->container);
@@ -114,7 +139,9 @@ static void call_failed(struct core *core, struct object *object, const struct p
     }
     bool mount = strcmp(reason, "FailedMount") == 0; /* Kubernetes: an event, and the container is being made */
     memory->failures++;
-    memory->retry_boot_ms = core_boot_ms(core) + restart_failure_delay_ms(memory->failures);
+    uint64_t delay = object_is_vm(object) ? restart_vm_delay_ms((int64_t)memory->failures)
+                                          : restart_failure_delay_ms(memory->failures);
+    memory->retry_boot_ms = core_boot_ms(core) + delay;
     bool again = strcmp(memory->message, message) == 0;
     snprintf(memory->reason, sizeof(memory->reason), "%s", mount ? "ContainerCreating" : reason);
     snprintf(memory->message, sizeof(memory->message), "%s", message);
@@ -126,11 +153,11 @@ static void call_failed(struct core *core, struct object *object, const struct p
 static struct runtime_call *call_new(struct core *core, struct object *object, const struct pod *pod)
 {
     struct runtime_call *call = mem_alloc(sizeof(*call));
-    call->id = ++core->runtime.last_call;
+    call->id = ++core->last_call;
     call->object = object;
     memcpy(call->hash, object->hash, sizeof(call->hash));
     call->grace_ms = pod != NULL ? (uint64_t)pod->grace_seconds * 1000 : 0;
-    LL_PREPEND(core->runtime.calls, call);
+    LL_PREPEND(runtime_of(core, object)->calls, call);
     object->calling = true;
     return call;
 }
@@ -157,11 +184,12 @@ static struct json *prepare_create(struct core *core, struct object *object, con
 void runtime_act(struct core *core, struct object *object, const struct pod_action *action, const struct pod *pod)
 {
     AUTO_JSON struct json *document = action->kind == POD_CREATE ? prepare_create(core, object, action, pod)
-                                                                 : instance_document(action);
+                                                                 : instance_document(object, action);
     if (document == NULL)
         return;
     struct runtime_call *call = call_new(core, object, pod);
     call->action = *action;
+    call->gone = json_get_boolean(document, "gone", false);
     if (pod != NULL && action->kind == POD_CREATE) {
         call->role = pod_role(pod, action->container_index);
         const struct json *record = json_get(document, "record");
@@ -171,7 +199,7 @@ void runtime_act(struct core *core, struct object *object, const struct pod_acti
         const struct json *claims = json_get(record, "claims");
         call->claims = claims != NULL ? json_copy(claims) : NULL;
     }
-    send_call(core, call->id, call_name(action->kind), action->uid, LIMIT_CALL_MS, document);
+    send_call(core, runtime_of(core, object), call->id, call_name(action->kind), action->uid, LIMIT_CALL_MS, document);
 }
 
 void runtime_update(struct core *core, struct object *object, const struct pod *pod)
@@ -181,6 +209,8 @@ void runtime_update(struct core *core, struct object *object, const struct pod *
     const struct run *run = object_run(object, object->uid);
     create_settings(core, object, pod, object->uid, settings);
     object->stale = false;
+    if (pod->vm != NULL) /* nothing of a machine changes while it runs */
+        return;
     if (run != NULL && settings[0] != '\0' && strcmp(run->settings, settings) == 0)
         return;
     AUTO_JSON struct json *document = create_update(core, object, pod, &refusal);
@@ -193,34 +223,39 @@ void runtime_update(struct core *core, struct object *object, const struct pod *
     call->update = true;
     memcpy(call->settings, settings, sizeof(call->settings));
     snprintf(call->action.uid, sizeof(call->action.uid), "%s", object->uid);
-    send_call(core, call->id, "update", object->uid, LIMIT_CALL_MS, document);
+    send_call(core, runtime_of(core, object), call->id, "update", object->uid, LIMIT_CALL_MS, document);
 }
 
-bool runtime_calls_for(const struct core *core, const char *uid)
+static bool calls_for(const struct runtime_state *runtime, const char *uid)
 {
-    for (const struct runtime_call *call = core->runtime.calls; call != NULL; call = call->next)
+    for (const struct runtime_call *call = runtime->calls; call != NULL; call = call->next)
         if (strcmp(call->action.uid, uid) == 0)
             return true;
     return false;
 }
 
+bool runtime_calls_for(const struct core *core, const char *uid)
+{
+    return calls_for(&core->runtime, uid) || calls_for(&core->vms, uid);
+}
+
 const struct json *runtime_claims_called(const struct core *core, const struct object *object)
 {
-    for (const struct runtime_call *call = core->runtime.calls; call != NULL; call = call->next)
+    for (const struct runtime_call *call = runtime_seen(core, object)->calls; call != NULL; call = call->next)
         if (call->object == object && call->claims != NULL)
             return call->claims;
     return NULL;
 }
 
-void runtime_release(struct core *core, const char *uid)
+void runtime_release(struct core *core, struct runtime_state *runtime, const char *uid)
 {
     struct runtime_call *call = mem_alloc(sizeof(*call));
-    call->id = ++core->runtime.last_call;
+    call->id = ++core->last_call;
     call->action.kind = POD_RELEASE;
     snprintf(call->action.uid, sizeof(call->action.uid), "%s", uid);
-    LL_PREPEND(core->runtime.calls, call);
-    AUTO_JSON struct json *document = instance_document(&call->action);
-    send_call(core, call->id, call_name(POD_RELEASE), uid, LIMIT_CALL_MS, document);
+    LL_PREPEND(runtime->calls, call);
+    AUTO_JSON struct json *document = instance_document(NULL, &call->action);
+    send_call(core, runtime, call->id, call_name(POD_RELEASE), uid, LIMIT_CALL_MS, document);
 }
 
 static void instance_started(struct core *core, struct object *object, const struct pod_action *action, struct run *run,
@@ -241,7 +276,10 @@ static void instance_started(struct core *core, struct object *object, const str
         memory->reason[0] = '\0';
         memory->message[0] = '\0';
     }
-    core_event(core, object, false, "Started", "Started container %s", action->container);
+    if (object_is_vm(object))
+        core_event(core, object, false, "Started", "VirtualMachineInstance started.");
+    else
+        core_event(core, object, false, "Started", "Started container %s", action->container);
 }
 
 static void instance_created(struct core *core, struct object *object, const struct runtime_call *call)
@@ -261,7 +299,10 @@ static void instance_created(struct core *core, struct object *object, const str
         one->pre_stop = json_copy(call->pre_stop);
     if (one->claims == NULL && call->claims != NULL)
         one->claims = json_copy(call->claims);
-    core_event(core, object, false, "Created", "Created container %s", action->container);
+    if (object_is_vm(object))
+        core_event(core, object, false, "Created", "VirtualMachineInstance defined.");
+    else
+        core_event(core, object, false, "Created", "Created container %s", action->container);
 }
 
 /* Why it is ended, as the kubelet says it. */
@@ -272,7 +313,10 @@ static void tell_killing(struct core *core, const struct object *object, const s
     for (size_t i = 0; pod != NULL && i < pod_count(pod); i++)
         if (strcmp(pod_container(pod, i)->name, one->container) == 0)
             why = container_must_end(pod_container(pod, i), one);
-    if (why != NULL)
+    if (object_is_vm(object))
+        core_event(core, object, false, "ShuttingDown", "the guest is asked to shut down%s%s", why != NULL ? ": it " : "",
+                   why != NULL ? why : "");
+    else if (why != NULL)
         core_event(core, object, false, "Killing", "Container %s %s", one->container, why);
     else
         core_event(core, object, false, "Killing", "Stopping container %s", one->container);
@@ -297,7 +341,7 @@ static void instance_stopped(struct core *core, struct object *object, const str
     if (one == NULL)
         return;
     runtime_ending_begun(core, object, run, one);
-    if (one->stop_sent_boot_ms == 0)
+    if (one->stop_sent_boot_ms == 0 || !action->force)
         one->stop_sent_boot_ms = now;
     if (action->force)
         one->kill_sent_boot_ms = now;
@@ -318,7 +362,8 @@ static void call_succeeded(struct core *core, struct object *object, const struc
         run_remove(run, action->container, action->attempt);
     else if (action->kind == POD_EMPTY && run != NULL)
         run->emptied = true;
-    else if (action->kind == POD_RELEASE && run != NULL && run->count == 0) {
+    object->forgotten = object->forgotten || call->gone;
+    if (action->kind == POD_RELEASE && run != NULL && run->count == 0) {
         run->shared = false;
         if (!run->connected)
             object_run_remove(object, run);
@@ -355,19 +400,24 @@ static void call_free(struct runtime_call *call)
     free(call);
 }
 
-void runtime_result(struct core *core, const struct frame_view *frame)
+/* Of a call that belongs to no lane: whose it is, they know. */
+static void answered_beside(struct core *core, const struct frame_view *frame)
 {
-    struct runtime_state *runtime = &core->runtime;
+    (void)(handler_exec_answered(core, frame) || exec_answered(core, frame) || stats_answered(core, frame) ||
+           eviction_answered(core, frame) || claims_answered(core, frame) || snapshots_answered(core, frame));
+}
+
+void runtime_result(struct core *core, struct runtime_state *runtime, const struct frame_view *frame)
+{
     int64_t id = json_get_integer(frame->head, "id", 0);
     if (id == runtime->list_call && id != 0) {
-        runtime_listed(core, frame);
+        runtime_listed(core, runtime, frame);
         return;
     }
     struct runtime_call *call;
     LL_SEARCH_SCALAR(runtime->calls, call, id, id);
     if (call == NULL) {
-        (void)(handler_exec_answered(core, frame) || exec_answered(core, frame) || stats_answered(core, frame) ||
-               eviction_answered(core, frame) || claims_answered(core, frame));
+        answered_beside(core, frame);
         return;
     }
     LL_DELETE(runtime->calls, call);
@@ -396,25 +446,8 @@ void runtime_result(struct core *core, const struct frame_view *frame)
     call_free(call);
 }
 
-void runtime_notified(struct core *core, const struct frame_view *frame)
+void runtime_lost(struct core *core, struct runtime_state *runtime)
 {
-    struct error err;
-    AUTO_JSON struct json *event = json_parse(frame->body != NULL ? frame->body : "", frame->body_len, &err);
-    const struct json *instance = json_get(event, "instance");
-    if (instance == NULL) {
-        log_warn("the runtime told of something that is no event: %.200s", frame->body != NULL ? frame->body : "");
-        return;
-    }
-    /* The list on its way may be older than this: told again behind it. */
-    if (core->runtime.notified != NULL)
-        json_add(core->runtime.notified, json_copy(instance));
-    if (core->runtime.listed)
-        observed_instance(core, instance);
-}
-
-void runtime_lost(struct core *core)
-{
-    struct runtime_state *runtime = &core->runtime;
     runtime->listed = false;
     runtime->up = false;
     runtime->list_call = 0;
@@ -427,10 +460,14 @@ void runtime_lost(struct core *core)
             call->object->calling = false;
         call_free(call);
     }
-    handler_lost(core, true);
-    exec_end_all(core, "Unavailable", "the runtime host ended while the command ran; the command is ended with it");
-    stats_lost(core);
+    handler_lost(core, runtime);
+    exec_end_all(core, runtime, "Unavailable", "the runtime host ended while the command ran; the command is ended with it");
+    core->node_dirty = true;
+    stats_lost(core, runtime);
+    if (runtime->of_vms) {
+        snapshots_lost(core);
+        return;
+    }
     eviction_lost(core);
     claims_lost(core);
-    core->node_dirty = true;
 }

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "core/claims.h"
+#include "core/network.h"
 #include "core/observed.h"
 #include "core/runtime.h"
 #include "davit/limits.h"
@@ -12,9 +13,8 @@
 #define LOOK_EVERY_MS 60000u
 #define AGAIN_MS 5000u
 
-void runtime_listed(struct core *core, const struct frame_view *frame)
+void runtime_listed(struct core *core, struct runtime_state *runtime, const struct frame_view *frame)
 {
-    struct runtime_state *runtime = &core->runtime;
     struct error err;
     runtime->list_call = 0;
     runtime->list_due_ms = core_boot_ms(core) + LOOK_EVERY_MS;
@@ -28,12 +28,16 @@ void runtime_listed(struct core *core, const struct frame_view *frame)
                  why != NULL ? why : "no answer that can be read");
         runtime->list_due_ms = core_boot_ms(core) + AGAIN_MS;
         core->node_dirty = true;
+        if (runtime->of_vms)
+            runtime_touch(core, runtime);
         return;
     }
-    observed_list(core, answer, runtime->list_asked);
+    observed_list(core, runtime, answer);
     JSON_EACH(instance, notified)
-        observed_instance(core, instance);
+        observed_instance(core, runtime, instance);
     claims_look(core);
+    if (runtime->of_vms && !runtime->listed)
+        network_told(core);
     if (!runtime->listed || runtime->problem[0] != '\0') {
         runtime->listed = true;
         runtime->problem[0] = '\0';
@@ -42,41 +46,17 @@ void runtime_listed(struct core *core, const struct frame_view *frame)
     }
 }
 
-uint64_t runtime_look(struct core *core)
+uint64_t runtime_look(struct core *core, struct runtime_state *runtime)
 {
-    struct runtime_state *runtime = &core->runtime;
     uint64_t now = core_boot_ms(core);
     if (!runtime->up || runtime->version[0] == '\0' || runtime->list_call != 0)
         return 0;
     if (now < runtime->list_due_ms)
         return runtime->list_due_ms;
-    runtime->list_call = ++runtime->last_call;
+    runtime->list_call = ++core->last_call;
     runtime->list_asked = runtime->answers;
     json_free(runtime->notified);
     runtime->notified = json_new_array();
-    runtime_send(core, runtime->list_call, "list", LIMIT_CALL_MS, NULL);
+    runtime_send(core, runtime, runtime->list_call, "list", LIMIT_CALL_MS, NULL);
     return 0;
 }
-
-void runtime_opened(struct core *core, const struct frame_view *frame)
-{
-    struct runtime_state *runtime = &core->runtime;
-    struct error ignored; /* an answer without a version is one of an unknown version */
-    AUTO_JSON struct json *answer = json_parse(frame->body != NULL ? frame->body : "", frame->body_len, &ignored);
-    const char *version = json_get_text(answer, "version");
-    snprintf(runtime->version, sizeof(runtime->version), "%s", version != NULL ? version : runtime->name);
-    runtime->needs_images = json_get_boolean(answer, "images", true);
-    runtime->list_due_ms = 0;
-    core->node_dirty = true;
-    runtime_look(core);
-}
-
-void runtime_refused(struct core *core, const struct frame_view *frame)
-{
-    const char *message = json_get_text(frame->head, "message");
-    snprintf(core->runtime.problem, sizeof(core->runtime.problem), "plugin %s is refused: %.200s", core->runtime.name,
-             message != NULL ? message : "it did not say why");
-    log_error("%s", core->runtime.problem);
-    core->node_dirty = true;
-}
-

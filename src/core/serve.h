@@ -60,5 +60,7 @@ struct json *served_choice(const struct served *served);
 
 extern const struct served_kind serve_logs;
 extern const struct served_kind serve_exec;
+extern const struct served_kind serve_console;
+extern const struct served_kind serve_vnc;
 
 #endif

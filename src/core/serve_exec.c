@@ -321,6 +321,8 @@ static struct json *command_of(const struct served *served, bool with_input, boo
             json_set(request, copied[i], json_copy(json_get(served->args, copied[i])));
     json_set_boolean(request, "stdin", with_input);
     json_set_boolean(request, "tty", tty);
+    if (served->kind != &serve_exec)
+        json_set_text(request, "console", served->kind == &serve_vnc ? "vnc" : "serial");
     return request;
 }
 
@@ -356,12 +358,17 @@ static struct running *running_new(void)
 static bool begin(struct served *served)
 {
     struct running *running = served->state = running_new();
-    bool tty = served->stream && json_get_boolean(served->args, "tty", false);
+    bool console = served->kind != &serve_exec; /* bytes in both directions, and nothing else */
+    bool tty = served->stream && (console || json_get_boolean(served->args, "tty", false));
     const struct json *given = json_get(served->args, "stdin");
-    bool with_input = served->stream ? json_get_boolean(served->args, "stdin", false) : json_text(given) != NULL;
+    bool with_input = served->stream ? console || json_get_boolean(served->args, "stdin", false) : json_text(given) != NULL;
     int fds[EXEC_FDS];
     struct error err;
     AUTO_JSON struct json *said = NULL;
+    if (console && !served->stream) {
+        served_fail(served, "InvalidRequest", "a console is a stream: ask with \"stream\":true");
+        return false;
+    }
     if (!make_ends(running, with_input, tty, fds, &err)) {
         for (size_t i = 0; i < EXEC_FDS; i++)
             fd_close_at(&fds[i]);
@@ -396,6 +403,7 @@ static void stop(struct served *served)
     end_pipe(&running->err);
     close_input(running);
     close_at(&running->control);
+    exec_left(served->daemon->core, running->id);
     served_close((uv_handle_t *)mem_steal(&running->timer));
 }
 
@@ -412,4 +420,10 @@ static void drop(struct served *served)
 
 const struct served_kind serve_exec = {
     .verb = "exec", .begin = begin, .pump = pump, .input = input, .stop = stop, .drop = drop
+};
+const struct served_kind serve_console = {
+    .verb = "console", .begin = begin, .pump = pump, .input = input, .stop = stop, .drop = drop
+};
+const struct served_kind serve_vnc = {
+    .verb = "vnc", .begin = begin, .pump = pump, .input = input, .stop = stop, .drop = drop
 };

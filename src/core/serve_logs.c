@@ -40,7 +40,7 @@ static void read_piece(uv_work_t *work)
     char data[PIECE_BYTES];
     ssize_t got = 0;
     logs->err.code = ERROR_NONE;
-    if (logs->tail >= 0 && !rotated_seek_tail(&logs->files, logs->tail, log_line_ends, &logs->err))
+    if (logs->tail >= 0 && !rotated_seek_tail(&logs->files, logs->tail, logs->cutter.pick.raw ? log_line_is_any : log_line_ends, &logs->err))
         return;
     logs->tail = -1;
     while (!logs->cutter.full && (got = rotated_read(&logs->files, data, sizeof(data))) > 0) {
@@ -193,8 +193,10 @@ static bool begin(struct served *served)
     logs->same = served_choice(served);
     logs->head = json_new_object();
     json_set_boolean(logs->same, "previous", json_get_boolean(served->args, "previous", false));
+    json_set_boolean(logs->same, "times", logs->cutter.pick.timestamps || since_s > 0);
     AUTO_JSON struct json *answer = control_log(served->daemon->core, logs->same, fds, &count);
     rotated_take(&logs->files, fds, count);
+    logs->cutter.pick.raw = json_get(answer, "format") != NULL;
     if (count == 0) {
         served_fail(served, json_get_text(answer, "reason"), json_get_text(answer, "message"));
         return false;

@@ -222,7 +222,7 @@ void services_tell(struct core *core)
     if (strcmp(digest, services->said) == 0)
         return;
     memcpy(services->said, digest, sizeof(digest));
-    services->asked = ++core->runtime.last_call;
+    services->asked = ++core->last_call;
     send_rules(core, rules);
 }
 

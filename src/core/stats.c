@@ -10,6 +10,7 @@
 #include "davit/limits.h"
 
 #define PAIR_MS 500u /* between the two samples, where there is no last one */
+#define VMS_MS 3000u /* libvirtd may hang: the pods are told of without it */
 #define LAST_LEAST_MS 1000u
 #define LAST_MOST_MS 60000u
 #define NS_PER_MS 1000000.0
@@ -35,6 +36,9 @@ struct stats {
     struct sample first; /* of a pair whose second one is waited for */
     struct asker *askers;
     int64_t call;        /* in flight; 0: none */
+    int64_t vms_call;    /* the same, to the runtime of virtual machines, beside it */
+    struct json *vms;    /* what that has answered */
+    struct sample half;  /* answered but for the machines */
     bool call_has_disk;
     uint64_t due_ms;     /* the second one; 0: not waited for */
 };
@@ -73,9 +77,11 @@ static void fail_all(struct stats *stats, const char *reason, const char *messag
         asker->done(asker->ctx, failure(reason, message));
         asker_free(asker);
     }
-    stats->call = 0;
+    stats->call = stats->vms_call = 0;
     stats->due_ms = 0;
     sample_clear(&stats->first);
+    sample_clear(&stats->half);
+    json_free(mem_steal(&stats->vms));
 }
 
 /* ---- asking the runtime */
@@ -114,8 +120,12 @@ static void take_sample(struct core *core, struct stats *stats)
     stats->due_ms = 0;
     stats->call_has_disk = disk && is_last;
     json_set_boolean(document, "disk", stats->call_has_disk);
-    stats->call = ++core->runtime.last_call;
-    runtime_send(core, stats->call, "stats", LIMIT_CALL_MS, document);
+    stats->call = ++core->last_call;
+    runtime_send(core, &core->runtime, stats->call, "stats", LIMIT_CALL_MS, document);
+    if (!core->vms.listed || core->vms.problem[0] != '\0')
+        return;
+    stats->vms_call = ++core->last_call;
+    runtime_send(core, &core->vms, stats->vms_call, "stats", VMS_MS, document);
 }
 
 void stats_ask(struct core *core, const struct json *request, stats_done done, void *ctx)
@@ -137,7 +147,7 @@ void stats_ask(struct core *core, const struct json *request, stats_done done, v
     *asker = (struct asker){ .done = done, .ctx = ctx, .request = json_copy(request),
                              .disk = json_get_boolean(request, "disk", false) };
     LL_APPEND(stats->askers, asker);
-    if (stats->call == 0 && stats->due_ms == 0)
+    if (stats->call == 0 && stats->vms_call == 0 && stats->due_ms == 0)
         take_sample(core, stats);
 }
 
@@ -271,8 +281,20 @@ static void add_shared(const struct json *shared, struct json *pod)
     }
 }
 
-static bool is_wanted(const struct json *request, const struct json *instance)
+/* What the instance is of: a virtual machine and a pod may have the same name. */
+static const char *resource_of(const struct core *core, const char *uid)
 {
+    for (const struct object *object = core->objects.table; object != NULL && uid != NULL; object = object->hh.next)
+        if (object_run(object, uid) != NULL)
+            return object->id.resource;
+    return "pods";
+}
+
+static bool is_wanted(const struct core *core, const struct json *request, const struct json *instance)
+{
+    const char *resource = json_get_text(request, "resource");
+    if (resource != NULL && strcmp(resource, resource_of(core, json_get_text(instance, "uid"))) != 0)
+        return false;
     static const char *const keys[] = { "namespace", "pod" };
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         const char *wanted = json_get_text(request, keys[i]), *has = json_get_text(instance, keys[i]);
@@ -282,18 +304,19 @@ static bool is_wanted(const struct json *request, const struct json *instance)
     return json_get_text(instance, "uid") != NULL;
 }
 
-static void write_pods(const struct sample *before, const struct sample *now, const struct json *request,
+static void write_pods(const struct core *core, const struct sample *before, const struct sample *now, const struct json *request,
                        struct json *array)
 {
     AUTO_JSON struct json *by_uid = json_new_object();
     JSON_EACH(instance, json_get(now->answer, "instances")) {
         const char *uid = json_get_text(instance, "uid");
-        if (!is_wanted(request, instance))
+        if (!is_wanted(core, request, instance))
             continue;
         struct json *pod = json_get_mutable(by_uid, uid);
         if (pod == NULL) {
             pod = json_new_texts("namespace", json_get_text(instance, "namespace"), "name",
                                  json_get_text(instance, "pod"), NULL);
+            json_set_text(pod, "resource", resource_of(core, uid));
             json_set_array(pod, "containers");
             json_set(by_uid, uid, pod);
             add_shared(json_get(json_get(now->answer, "pods"), uid), pod);
@@ -328,7 +351,7 @@ static struct json *write_answer(const struct core *core, const struct sample *b
     json_set_boolean(answer, "ok", true);
     json_set_integer(answer, "ts", (int64_t)core_wall_ms(core));
     write_node(core, before, now, json_set_object(answer, "node"));
-    write_pods(before, now, request, json_set_array(answer, "pods"));
+    write_pods(core, before, now, request, json_set_array(answer, "pods"));
     AUTO_FREE char *text = json_print(answer);
     if (strlen(text) < LIMIT_FRAME_HEAD_BYTES)
         return answer;
@@ -369,11 +392,49 @@ static void sampled(struct core *core, struct stats *stats, struct sample *now)
         take_sample(core, stats);
 }
 
+/* The machines stand beside the pods. */
+static void join(struct json *answer, const struct json *vms)
+{
+    struct json *instances = json_get_mutable(answer, "instances"), *pods = json_get_mutable(answer, "pods");
+    JSON_EACH(one, json_get(vms, "instances"))
+        if (instances != NULL)
+            json_add(instances, json_copy(one));
+    JSON_EACH(one, json_get(vms, "pods"))
+        if (pods != NULL)
+            json_set(pods, json_key(one), json_copy(one));
+}
+
+/* Both have answered; a runtime of machines that does not, or not in time, has none to tell of. */
+static void look(struct core *core, struct stats *stats)
+{
+    if (stats->call != 0 || stats->vms_call != 0 || stats->half.answer == NULL)
+        return;
+    AUTO_JSON struct json *vms = mem_steal(&stats->vms);
+    struct sample now = stats->half;
+    stats->half = (struct sample){ 0 };
+    join(now.answer, vms);
+    sampled(core, stats, &now);
+}
+
+static void vms_answered(struct core *core, struct stats *stats, const struct frame_view *frame)
+{
+    struct error ignored; /* then they are left out */
+    stats->vms_call = 0;
+    json_free(mem_steal(&stats->vms));
+    if (json_get_boolean(frame->head, "ok", false))
+        stats->vms = json_parse(frame->body != NULL ? frame->body : "", frame->body_len, &ignored);
+    look(core, stats);
+}
+
 bool stats_answered(struct core *core, const struct frame_view *frame)
 {
     struct stats *stats = core->stats;
     int64_t id = json_get_integer(frame->head, "id", 0);
     struct error err;
+    if (stats != NULL && id != 0 && id == stats->vms_call) {
+        vms_answered(core, stats, frame);
+        return true;
+    }
     if (stats == NULL || id == 0 || id != stats->call)
         return false;
     stats->call = 0;
@@ -383,7 +444,8 @@ bool stats_answered(struct core *core, const struct frame_view *frame)
     if (json_get_boolean(frame->head, "ok", false) && now.answer != NULL) {
         if (core->env->machine != NULL)
             core->env->machine(core->env->ctx, &now.machine);
-        sampled(core, stats, &now);
+        stats->half = now;
+        look(core, stats);
         return true;
     }
     sample_clear(&now);
@@ -407,10 +469,15 @@ uint64_t stats_settle(struct core *core)
     return 0;
 }
 
-void stats_lost(struct core *core)
+void stats_lost(struct core *core, const struct runtime_state *runtime)
 {
     if (core->stats == NULL)
         return;
+    if (runtime->of_vms) {
+        core->stats->vms_call = 0;
+        look(core, core->stats);
+        return;
+    }
     fail_all(core->stats, "RuntimeUnavailable", "the runtime host ended: ask again");
     sample_clear(&core->stats->last);
 }
@@ -425,6 +492,8 @@ void stats_free(struct core *core)
         asker_free(asker);
     }
     sample_clear(&core->stats->first);
+    sample_clear(&core->stats->half);
+    json_free(mem_steal(&core->stats->vms));
     sample_clear(&core->stats->last);
     free(mem_steal(&core->stats));
 }

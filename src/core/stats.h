@@ -28,7 +28,7 @@ uint64_t stats_settle(struct core *core);
 /* An answer of the runtime; false: it is not one of these. */
 bool stats_answered(struct core *core, const struct frame_view *frame);
 /* The runtime host is gone. */
-void stats_lost(struct core *core);
+void stats_lost(struct core *core, const struct runtime_state *runtime);
 void stats_free(struct core *core);
 
 #endif

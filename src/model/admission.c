@@ -4,6 +4,7 @@
 
 #include "model/quantity.h"
 #include "model/resources.h"
+#include "model/vm.h"
 
 #define MI INT64_C(1048576)
 #define WANTS_MOST (INT64_C(1) << 49) /* more nobody has; and what 10,000 want together fits in 64 bits */
@@ -31,8 +32,29 @@ static int64_t clamp(int64_t bytes)
     return most(0, least(bytes, WANTS_MOST));
 }
 
+/* What its disks may become. What they have taken of it by now is not known: it counts as promised still. */
+static int64_t vm_disk_bytes(const struct vm *vm)
+{
+    int64_t sum = 0, bytes = 0;
+    for (size_t i = 0; i < vm->template->spec->volumes.count; i++) {
+        const struct vm_volume *volume = vm_volume(vm, i);
+        bytes = 0;
+        if (volume->data_volume != NULL)
+            bytes = vm_data_size(vm_data_template(vm, volume->data_volume->name));
+        else if (volume->empty_disk != NULL && !quantity_read(volume->empty_disk->capacity, 1, &bytes))
+            bytes = 0;
+        sum = clamp(sum + clamp(bytes));
+    }
+    return sum;
+}
+
 struct pod_wants admission_wants(const struct pod *pod)
 {
+    if (pod->vm != NULL) {
+        int64_t memory = clamp(vm_memory_bytes(pod->vm));
+        int64_t more = admission_vm_overhead(memory, vm_cpus(pod->vm), vm_devices(pod->vm)->graphics);
+        return (struct pod_wants){ .memory_bytes = clamp(memory + more), .disk_bytes = vm_disk_bytes(pod->vm) };
+    }
     return (struct pod_wants){ .memory_bytes = clamp(pod_request_of(pod, "memory")),
                                .disk_bytes = clamp(pod_request_of(pod, "ephemeral-storage")) };
 }

@@ -11,6 +11,7 @@ static void instance_clear(struct instance *instance)
     json_free(mem_steal(&instance->pre_stop));
     json_free(mem_steal(&instance->claims));
     json_free(mem_steal(&instance->volume_images));
+    json_free(mem_steal(&instance->vm));
     free(mem_steal(&instance->ending.message));
 }
 
@@ -93,6 +94,10 @@ void instance_merge(struct instance *known, const struct instance *seen)
         known->claims = json_copy(seen->claims);
     if (known->volume_images == NULL && seen->volume_images != NULL)
         known->volume_images = json_copy(seen->volume_images);
+    if (seen->vm != NULL) {
+        json_free(known->vm);
+        known->vm = json_copy(seen->vm);
+    }
     if (known->state == INSTANCE_EXITED)
         return; /* the first account of an end stays */
     uint64_t started_ms = known->ending.started_ms;

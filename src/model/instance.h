@@ -55,6 +55,7 @@ struct instance {
     struct json *pre_stop;   /* Kubernetes' handler; NULL: none. Owned */
     struct json *claims;     /* names of the claims that its pod has; NULL: none. Owned */
     struct json *volume_images; /* ids of the images that it has as volumes; NULL: none. Owned */
+    struct json *vm;         /* of a virtual machine: what its runtime knows of it (docs/plugins.md). Owned */
     uint64_t seen_boot_ms;   /* first seen running */
     bool adopted;            /* it ran before this life of davitd */
     enum hook_state post_start, pre_stop_state;

@@ -108,6 +108,7 @@ struct handler {
     struct http_action *http;
     struct tcp_action *tcp;
     struct grpc_action *grpc;   /* probes only */
+    struct vm_nothing *ping;    /* guestAgentPing: probes of a virtual machine only */
     struct sleep_action *sleep; /* hooks only */
 };
 
@@ -356,6 +357,7 @@ struct pod {
     /* Of the document's metadata: for the downward API. Not part of the hash. */
     struct json *labels;
     struct json *annotations;
+    struct vm *vm; /* a virtual machine, of which the rest follows (protocol/vm_pod); NULL: a pod */
 };
 
 static inline size_t pod_init_count(const struct pod *pod)

@@ -4,6 +4,7 @@
 
 #include "model/probe.h"
 
+#define ASK_AGAIN_MS 20000u
 #define STOP_REPEAT_MS 10000u /* a kill that did not help is sent again so often */
 
 void step_act(struct pod_next *next, enum pod_action_kind kind, const char *uid, const char *container, int64_t attempt)
@@ -31,6 +32,20 @@ static void stop(const struct run *run, const struct instance *one, bool force, 
     next->action.force = force;
 }
 
+/* It was asked, and runs on: when more is done. */
+static uint64_t insist_ms(const struct instance *one, uint64_t until, const struct pod_next *next)
+{
+    if (next->gentle) /* a guest that is still starting does not hear it */
+        return one->stop_sent_boot_ms + ASK_AGAIN_MS;
+    if (one->kill_sent_boot_ms != 0)
+        return one->kill_sent_boot_ms + STOP_REPEAT_MS;
+    if (next->at_once)
+        return 0;
+    /* What waited for its turn, or for its hook, has a moment for the signal all the same. */
+    bool waited = one->pre_stop_state != HOOK_NONE || one->role == ROLE_SIDECAR;
+    return waited ? later(until, one->stop_sent_boot_ms + STOP_FLOOR_MS) : until;
+}
+
 /* `until`: when the grace of its end is over. */
 static bool end_by(const struct run *run, const struct instance *one, uint64_t until, uint64_t now, struct pod_next *next)
 {
@@ -53,17 +68,14 @@ static bool end_by(const struct run *run, const struct instance *one, uint64_t u
         stop(run, one, false, next);
         return true;
     }
-    /* What waited for its turn, or for its hook, has a moment for the signal all the same. */
-    uint64_t due = one->pre_stop_state != HOOK_NONE || one->role == ROLE_SIDECAR
-                       ? later(until, one->stop_sent_boot_ms + STOP_FLOOR_MS)
-                       : until;
-    if (one->kill_sent_boot_ms != 0)
-        due = one->kill_sent_boot_ms + STOP_REPEAT_MS;
+    uint64_t due = insist_ms(one, until, next);
     if (now < due) {
+        if (next->gentle && now < until) /* that it does not hear is told then */
+            step_wake(next, until);
         step_wake(next, due);
         return false;
     }
-    stop(run, one, true, next);
+    stop(run, one, !next->gentle, next);
     return true;
 }
 
@@ -155,5 +167,17 @@ bool end_run(const struct run *run, uint64_t now, struct pod_next *next)
         step_act(next, POD_DISCONNECT, run->uid, "", 0);
         return true;
     }
+    return false;
+}
+
+bool end_is_overdue(const struct run *runs, uint64_t now)
+{
+    for (const struct run *run = runs; run != NULL; run = run->next)
+        for (size_t i = 0; i < run->count; i++) {
+            const struct instance *one = &run->instances[i];
+            if (one->state == INSTANCE_RUNNING && one->stop_sent_boot_ms != 0 &&
+                now >= one->ending_boot_ms + one->grace_ms)
+                return true;
+        }
     return false;
 }

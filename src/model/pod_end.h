@@ -1,5 +1,5 @@
 /* How containers are brought to their end: asked first, in order, in one grace period. Kubernetes: Termination of Pods.
- * Pure. For pod_step only.
+ * Pure. For pod_step, and end_is_overdue for whoever tells of it.
  */
 #ifndef MODEL_POD_END_H
 #define MODEL_POD_END_H
@@ -16,5 +16,8 @@ bool end_instance(const struct run *run, const struct instance *one, uint64_t gr
 bool end_running(const struct run *run, uint64_t now_boot_ms, struct pod_next *next);
 /* The same, then everything of this incarnation is removed and released. */
 bool end_run(const struct run *run, uint64_t now_boot_ms, struct pod_next *next);
+
+/* Something that runs was asked to end, and its grace is over: a guest that does not hear its power button. */
+bool end_is_overdue(const struct run *runs, uint64_t now_boot_ms);
 
 #endif

@@ -25,7 +25,9 @@ static void show_absent(const struct pod_view *view, const struct run *wanted, s
 {
     const struct container_memory *memory = &view->memory[index];
     bool has_inits = pod_init_count(view->pod) > 0;
-    if (view->wait != NULL)
+    if (view->power != VM_POWER_ON)
+        show_waiting(shown, "Stopped", "it is not to run");
+    else if (view->wait != NULL)
         show_waiting(shown, view->wait->reason, view->wait->message);
     else if (others)
         show_waiting(shown, "ContainerCreating", "waiting for the previous incarnation of this pod to end");
@@ -35,9 +37,9 @@ static void show_absent(const struct pod_view *view, const struct run *wanted, s
         show_waiting(shown, memory->reason, memory->message);
     else if (now < restart_failed_until_ms(memory))
         show_waiting(shown, "RunContainerError", memory->last.message);
-    else if (now < restart_due_boot_ms(memory)) {
+    else if (now < restart_due_boot_ms(memory, view->pod->vm != NULL)) {
         show_waiting(shown, "CrashLoopBackOff", NULL);
-        shown->backoff_ms = restart_delay_ms(memory->backoff);
+        shown->backoff_ms = restart_due_boot_ms(memory, view->pod->vm != NULL) - memory->last.finished_boot_ms;
     }
     else if (view->images[index].verdict.state != IMAGE_READY)
         show_waiting(shown, view->images[index].reason, view->images[index].message);

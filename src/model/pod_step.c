@@ -131,9 +131,10 @@ static bool connect_first(const struct pod_view *view, uint64_t now, struct pod_
 }
 
 /* Its back-off, or that of a call that failed. */
-static bool is_due(const struct container_memory *memory, uint64_t now, struct pod_next *next)
+static bool is_due(const struct pod_view *view, const struct container_memory *memory, uint64_t now, struct pod_next *next)
 {
-    uint64_t due = restart_due_boot_ms(memory), failed_until = restart_failed_until_ms(memory);
+    uint64_t due = restart_due_boot_ms(memory, view->pod->vm != NULL);
+    uint64_t failed_until = restart_failed_until_ms(memory);
     if (due < memory->retry_boot_ms)
         due = memory->retry_boot_ms;
     if (now < due)
@@ -148,7 +149,7 @@ static bool create_next(const struct pod_view *view, size_t index, const struct 
     bool again = pod_role(view->pod, index) == ROLE_INIT && memory->last.exit_code == 0; /* the last boot's does not count */
     if (memory->ended >= 0 && !again && !container_restarts(view->pod, index, &memory->last))
         return false;
-    if (!is_due(memory, now, next) || view->wait != NULL)
+    if (!is_due(view, memory, now, next) || view->wait != NULL)
         return false;
     const struct image_verdict *image = &view->images[index].verdict;
     if (image->wake_ms != 0)
@@ -204,7 +205,9 @@ static bool tend(const struct pod_view *view, const struct run *run, size_t inde
                  uint64_t now, struct pod_next *next)
 {
     const struct container *container = pod_container(view->pod, index);
-    if (one->ending_boot_ms != 0 || container_must_end(container, one) != NULL)
+    bool must = container_must_end(container, one) != NULL;
+    next->gentle = next->gentle && !must;
+    if (one->ending_boot_ms != 0 || must)
         return now < run->retry_boot_ms
                    ? (step_wake(next, run->retry_boot_ms), false)
                    : end_instance(run, one, container_end_grace_ms(container, one), now, next);
@@ -259,7 +262,7 @@ static bool step_containers(const struct pod_view *view, const struct run *run, 
                             uint64_t now, struct pod_next *next)
 {
     size_t inits = pod_init_count(view->pod);
-    bool turn = true;
+    bool turn = view->power == VM_POWER_ON;
     for (size_t i = 0; i < pod_count(view->pod); i++) {
         bool may_begin = turn && progress->initialized;
         if (pod_role(view->pod, i) == ROLE_INIT)
@@ -355,7 +358,7 @@ static void step_wanted(const struct pod_view *view, const struct run *run, uint
         return;
     struct pod_progress progress;
     pod_progress(view, run, &progress);
-    bool over = progress.finished || (view->end != NULL && view->end->reason[0] != '\0');
+    bool over = progress.finished || view->power == VM_POWER_OFF || (view->end != NULL && view->end->reason[0] != '\0');
     if (!over && (is_condemned(view, next) || is_past_deadline(view, now, next)))
         return;
     if (over ? step_over(run, now, next) : step_containers(view, run, &progress, now, next))
@@ -369,6 +372,8 @@ static void step_wanted(const struct pod_view *view, const struct run *run, uint
 void pod_step(const struct pod_view *view, uint64_t now_boot_ms, uint64_t now_wall_ms, struct pod_next *next)
 {
     memset(next, 0, sizeof(*next));
+    next->at_once = view->power == VM_POWER_OFF && view->power_force;
+    next->gentle = view->pod != NULL && view->pod->vm != NULL && !next->at_once;
     const struct run *wanted = NULL;
     bool others = false;
     for (const struct run *run = view->runs; run != NULL; run = run->next) {

@@ -58,6 +58,13 @@ struct pod_network {
     char message[ERROR_MESSAGE_BYTES];
 };
 
+/* Whether a virtual machine is to run. A pod always is. */
+enum vm_power {
+    VM_POWER_ON,   /* started where it does not run and may: its restart policy says what follows an end */
+    VM_POWER_LEFT, /* runStrategy Manual: what runs goes on, what does not is not started */
+    VM_POWER_OFF
+};
+
 /* Everything a step looks at. Nothing is changed. */
 struct pod_view {
     const struct pod *pod; /* NULL: nothing is wanted */
@@ -71,11 +78,15 @@ struct pod_view {
     const struct pod_end *end;             /* NULL, or reason "": it is not over */
     const struct pod_end *verdict;         /* NULL, or reason "": nothing says that it must be */
     uint64_t age_ms;                       /* since it was accepted */
+    enum vm_power power;
+    bool power_force;                      /* OFF: at once, whatever the guest does */
 };
 
 struct pod_next {
     struct pod_action action;
     uint64_t wake_boot_ms; /* look again then, even if nothing happens; 0: no need */
+    bool at_once;          /* a virtual machine that is switched off: nobody waits for its guest */
+    bool gentle;           /* a virtual machine that is not to go is asked again and again, and never cut off */
     bool wants_image[LIMIT_CONTAINERS]; /* nothing but its image keeps a container from being created */
 };
 

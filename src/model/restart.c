@@ -54,9 +54,19 @@ uint64_t restart_failed_until_ms(const struct container_memory *memory)
     return failed ? memory->last.finished_boot_ms + START_ERROR_SHOWN_MS : 0;
 }
 
-uint64_t restart_due_boot_ms(const struct container_memory *memory)
+uint64_t restart_vm_delay_ms(int64_t failures)
+{
+    if (failures <= 0)
+        return 0;
+    uint64_t most = RESTART_MAX_DELAY_MS / RESTART_FIRST_DELAY_MS, squared = (uint64_t)failures * (uint64_t)failures;
+    return failures > (int64_t)most || squared > most ? RESTART_MAX_DELAY_MS : RESTART_FIRST_DELAY_MS * squared;
+}
+
+uint64_t restart_due_boot_ms(const struct container_memory *memory, bool is_vm)
 {
     if (memory->ended < 0 || memory->last.finished_boot_ms == 0)
         return 0;
+    if (is_vm && memory->last.exit_code != 0)
+        return memory->last.finished_boot_ms + restart_vm_delay_ms(memory->backoff);
     return memory->last.finished_boot_ms + restart_delay_ms(memory->backoff);
 }

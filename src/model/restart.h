@@ -22,7 +22,9 @@ uint64_t restart_failure_delay_ms(uint64_t failures);
 void restart_remember(struct container_memory *memory, int64_t attempt, const struct ending *ending);
 /* Its command could not be started (RESTART_START_ERROR): that is shown so long, then the back-off. 0: it was another end. */
 uint64_t restart_failed_until_ms(const struct container_memory *memory);
+/* KubeVirt: a virtual machine that failed, or could not be started, n times in a row waits for 10 n^2 s, at most 300. */
+uint64_t restart_vm_delay_ms(int64_t failures);
 /* Earliest next start on CLOCK_BOOTTIME; 0: now. */
-uint64_t restart_due_boot_ms(const struct container_memory *memory);
+uint64_t restart_due_boot_ms(const struct container_memory *memory, bool is_vm);
 
 #endif

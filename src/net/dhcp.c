@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/ifname.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/strbuf.h"
@@ -50,7 +51,7 @@ static void add_arguments(struct dhcp *dhcp)
     for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
         dnsmasq_argument(dhcp->dnsmasq, mem_strdup(fixed[i]));
     /* What comes from a tap counts as come from the bridge, whose address says which network this is. */
-    dnsmasq_argument(dhcp->dnsmasq, mem_printf("--bridge-interface=%s,%s*", net->bridge, LINK_PREFIX));
+    dnsmasq_argument(dhcp->dnsmasq, mem_printf("--bridge-interface=%s,%s*", net->bridge, IFNAME_PREFIX));
     dnsmasq_argument(dhcp->dnsmasq, mem_printf("--dhcp-range=%s,static,%s,infinite", network, mask));
     dnsmasq_argument(dhcp->dnsmasq, mem_printf("--dhcp-hostsfile=%s", dhcp->hosts));
     dnsmasq_argument(dhcp->dnsmasq, mem_printf("--dhcp-optsfile=%s", dhcp->options));

@@ -15,13 +15,13 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/ifname.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "net/net.h"
 
 #define POD_INTERFACE "eth0"
 #define VM_GATEWAY6 "fe80::1"
-#define UID_DIGITS 12
 
 static bool fail(struct error *err, int code, const char *what)
 {
@@ -43,11 +43,7 @@ struct nl_sock *link_socket(struct error *err)
 
 void link_name(const char *uid, char out[IFNAMSIZ])
 {
-    size_t len = (size_t)snprintf(out, IFNAMSIZ, LINK_PREFIX);
-    for (; *uid != '\0' && len < sizeof(LINK_PREFIX) - 1 + UID_DIGITS; uid++)
-        if (*uid != '-')
-            out[len++] = *uid;
-    out[len] = '\0';
+    ifname_of(uid, out);
 }
 
 int link_index(struct nl_sock *socket, const char *name)
@@ -433,7 +429,7 @@ void link_sweep(struct net *net)
     for (struct nl_object *object = nl_cache_get_first(links); object != NULL; object = nl_cache_get_next(object)) {
         struct rtnl_link *link = (struct rtnl_link *)object;
         const char *name = rtnl_link_get_name(link);
-        bool ours = strncmp(name, LINK_PREFIX, sizeof(LINK_PREFIX) - 1) == 0 && rtnl_link_get_group(link) == net->group;
+        bool ours = strncmp(name, IFNAME_PREFIX, sizeof(IFNAME_PREFIX) - 1) == 0 && rtnl_link_get_group(link) == net->group;
         if (ours && !is_known(net, name) && rtnl_link_delete(net->socket, link) == 0)
             log_info("%s belonged to no pod any more: removed", name);
     }

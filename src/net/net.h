@@ -61,7 +61,6 @@ struct nl_sock *netns_socket(const char *path, struct error *err);
 MUST_CHECK bool tap_make(const char *name, struct error *err);
 
 /* ---- link.c: rtnetlink. */
-#define LINK_PREFIX "dv"
 struct nl_sock *link_socket(struct error *err);
 /* "dv" and the first 12 digits of the uid: an interface's name has 15 bytes. */
 void link_name(const char *uid, char out[IFNAMSIZ]);

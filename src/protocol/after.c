@@ -10,7 +10,7 @@ static bool parse_one(const char *word, const char *ns, struct object_id *id, st
 {
     const char *slash = strchr(word, '/');
     AUTO_FREE char *type = mem_strndup(word, slash != NULL ? (size_t)(slash - word) : 0);
-    const struct resource *resource = resource_by_word(strcmp(type, "vms") == 0 ? "vm" : type);
+    const struct resource *resource = resource_by_word(type);
     if (resource == NULL || !name_is_subdomain(slash + 1))
         return error_set(err, ERROR_INVALID, "after: \"%.100s\" is no object, as apps/db, pods/x or deployments/x", word);
     memset(id, 0, sizeof(*id));

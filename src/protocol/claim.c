@@ -69,11 +69,14 @@ struct json *claim_read(const struct json *document, struct ignored_fields *igno
     const struct json *spec = json_get(document, "spec");
     const char *mode = json_get_text(spec, "volumeMode");
     AUTO_JSON struct json *out = json_new_object();
-    if (mode != NULL && strcmp(mode, "Filesystem") != 0) {
-        error_set(err, ERROR_INVALID, "spec.volumeMode %.40s is not on this device: claims are folders", mode);
+    if (mode != NULL && strcmp(mode, "Filesystem") != 0 && strcmp(mode, "Block") != 0) {
+        error_set(err, ERROR_INVALID, "spec.volumeMode: Unsupported value: \"%.40s\": supported values: \"Block\", \"Filesystem\"",
+                  mode);
         return NULL;
     }
     ignore_spec(spec, ignored);
+    if (mode != NULL && strcmp(mode, "Block") == 0) /* it is a folder all the same; a virtual machine's disk in it is what was meant */
+        ignored_add(ignored, "spec.volumeMode");
     if (!read_size(spec, out, err) || !read_modes(spec, json_set_array(out, "accessModes"), err) ||
         !read_policy(json_get(document, "metadata"), out, err))
         return NULL;

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "model/quantity.h"
+#include "model/vm.h"
 #include "protocol/names.h"
 
 #define LIMIT_IMAGE_NAME_BYTES 1160 /* a disk by its URL and checksum */
@@ -17,7 +18,8 @@ static bool is_env_name(const char *text)
 
 bool image_name_is_valid(const char *text)
 {
-    return text[0] != '\0' && strlen(text) <= LIMIT_IMAGE_NAME_BYTES && strpbrk(text, " \t\r\n") == NULL;
+    size_t most = strstr(text, "://") != NULL ? LIMIT_IMAGE_URL_BYTES : LIMIT_IMAGE_NAME_BYTES;
+    return text[0] != '\0' && strlen(text) <= most && strpbrk(text, " \t\r\n") == NULL;
 }
 
 static bool is_working_dir(const char *text)
@@ -45,7 +47,7 @@ static bool is_port_name(const char *text)
 
 /* "" is what is not said (enum pull_policy). */
 const char *const pull_words[] = { "", "Always", "IfNotPresent", "Never", NULL };
-static const char *const protocol_words[] = { "TCP", "UDP", "SCTP", NULL };
+const char *const protocol_words[] = { "TCP", "UDP", "SCTP", NULL };
 static const char *const scheme_words[] = { "HTTP", "HTTPS", NULL };
 static const char *const propagation_words[] = { "None", "HostToContainer", "Bidirectional", NULL };
 static const char *const recursive_words[] = { "Disabled", "IfPossible", "Enabled", NULL };
@@ -150,6 +152,8 @@ static const struct field_table tcp_table = { sizeof(struct tcp_action), (const 
     { FIELD("host", FIELD_TEXT, struct tcp_action, host) },
     { 0 } } };
 
+const struct field_table nothing_table = { sizeof(struct vm_nothing), (const struct field[]){ { 0 } } };
+
 static const struct field_table grpc_table = { sizeof(struct grpc_action), (const struct field[]){
     { FIELD("port", FIELD_INTEGER, struct grpc_action, port), .required = true, .min = 1, .max = 65535 },
     { FIELD("service", FIELD_TEXT, struct grpc_action, service) },
@@ -160,18 +164,27 @@ static const struct field_table sleep_table = { sizeof(struct sleep_action), (co
     { 0 } } };
 
 /* Kubernetes: 0 stands for the default where a probe's number has one. */
+#define PROBE_FIELDS                                                                                                   \
+    { FIELD("exec", FIELD_OBJECT, struct probe, handler.exec), .nested = &exec_table },                                \
+    { FIELD("httpGet", FIELD_OBJECT, struct probe, handler.http), .nested = &http_table },                             \
+    { FIELD("tcpSocket", FIELD_OBJECT, struct probe, handler.tcp), .nested = &tcp_table },                             \
+    { FIELD("initialDelaySeconds", FIELD_INTEGER, struct probe, initial_delay_s), .max = LIMIT_SECONDS },              \
+    { FIELD("timeoutSeconds", FIELD_INTEGER, struct probe, timeout_s), .fallback = 1, .max = LIMIT_SECONDS },          \
+    { FIELD("periodSeconds", FIELD_INTEGER, struct probe, period_s), .fallback = 10, .max = LIMIT_SECONDS },           \
+    { FIELD("successThreshold", FIELD_INTEGER, struct probe, success_threshold), .fallback = 1, .max = 1000 },         \
+    { FIELD("failureThreshold", FIELD_INTEGER, struct probe, failure_threshold), .fallback = 3, .max = 1000000 }
+
 static const struct field_table probe_table = { sizeof(struct probe), (const struct field[]){
-    { FIELD("exec", FIELD_OBJECT, struct probe, handler.exec), .nested = &exec_table },
-    { FIELD("httpGet", FIELD_OBJECT, struct probe, handler.http), .nested = &http_table },
-    { FIELD("tcpSocket", FIELD_OBJECT, struct probe, handler.tcp), .nested = &tcp_table },
+    PROBE_FIELDS,
     { FIELD("grpc", FIELD_OBJECT, struct probe, handler.grpc), .nested = &grpc_table },
-    { FIELD("initialDelaySeconds", FIELD_INTEGER, struct probe, initial_delay_s), .max = LIMIT_SECONDS },
-    { FIELD("timeoutSeconds", FIELD_INTEGER, struct probe, timeout_s), .fallback = 1, .max = LIMIT_SECONDS },
-    { FIELD("periodSeconds", FIELD_INTEGER, struct probe, period_s), .fallback = 10, .max = LIMIT_SECONDS },
-    { FIELD("successThreshold", FIELD_INTEGER, struct probe, success_threshold), .fallback = 1, .max = 1000 },
-    { FIELD("failureThreshold", FIELD_INTEGER, struct probe, failure_threshold), .fallback = 3, .max = 1000000 },
     { FIELD("terminationGracePeriodSeconds", FIELD_INTEGER, struct probe, grace_s), .fallback = POD_UNSET, .min = 1,
       .max = LIMIT_SECONDS },
+    { 0 } } };
+
+/* KubeVirt's has no terminationGracePeriodSeconds, and no gRPC. */
+const struct field_table vm_probe_table = { sizeof(struct probe), (const struct field[]){
+    PROBE_FIELDS,
+    { FIELD("guestAgentPing", FIELD_OBJECT, struct probe, handler.ping), .nested = &nothing_table },
     { 0 } } };
 
 static const struct field_table hook_table = { sizeof(struct handler), (const struct field[]){
@@ -211,7 +224,7 @@ static const struct field_table security_table = { sizeof(struct security), (con
     { FIELD("procMount", FIELD_WORD, struct security, unmasked_proc), .words = proc_words },
     { 0 } } };
 
-static bool check_quantities(const struct json *json, const char *path, struct error *err)
+bool quantities_check(const struct json *json, const char *path, struct error *err)
 {
     if (json_type(json) != JSON_OBJECT || json_size(json) > LIMIT_RESOURCES)
         return error_set(err, ERROR_INVALID, "%s must map at most %d resources to quantities", path, LIMIT_RESOURCES);
@@ -228,8 +241,8 @@ static bool check_quantities(const struct json *json, const char *path, struct e
 
 /* Limits of CPU and memory change in place: the hash has what else is asked for (see pod_hash). */
 static const struct field_table resources_table = { sizeof(struct resources), (const struct field[]){
-    { FIELD("limits", FIELD_JSON, struct resources, limits), .check_json = check_quantities, .unhashed = true },
-    { FIELD("requests", FIELD_JSON, struct resources, requests), .check_json = check_quantities, .unhashed = true },
+    { FIELD("limits", FIELD_JSON, struct resources, limits), .check_json = quantities_check, .unhashed = true },
+    { FIELD("requests", FIELD_JSON, struct resources, requests), .check_json = quantities_check, .unhashed = true },
     { 0 } } };
 
 static bool check_codes(const struct json *json, const char *path, struct error *err)
@@ -256,7 +269,7 @@ static const struct field_table rule_table = { sizeof(struct restart_rule), (con
 #define CONTAINER_FIELDS                                                                                               \
     { FIELD("name", FIELD_TEXT, struct container, name), .required = true, .check = name_is_label,                     \
       .expected = "DNS label" },                                                                                       \
-    { FIELD("image", FIELD_TEXT, struct container, image), .required = true, .check = image_name_is_valid,             \
+    { FIELD("image", FIELD_TEXT, struct container, image), .check = image_name_is_valid,                               \
       .expected = "image reference" },                                                                                 \
     { FIELD("imagePullPolicy", FIELD_WORD, struct container, image_pull_policy), .words = pull_words,                  \
       .fallback = PULL_BY_TAG, .unhashed = true },                                                                     \

@@ -13,6 +13,7 @@
 #include "protocol/owner.h"
 #include "protocol/secret_fields.h"
 #include "protocol/service_fields.h"
+#include "protocol/vm_pod.h"
 
 void refusal_set(struct refusal *refusal, const char *reason, const char *format, ...)
 {
@@ -87,7 +88,9 @@ static bool read_kind(const struct json *json, struct document *document, struct
         return false;
     }
     const struct resource *resource = resource_by_kind(kind);
-    if (resource == NULL || !resource->honoured || strcmp(resource->api_version, version) != 0) {
+    bool old_kubevirt = resource != NULL && strcmp(version, "kubevirt.io/v1alpha3") == 0 &&
+                        strcmp(resource->api_version, "kubevirt.io/v1") == 0; /* the same fields */
+    if (resource == NULL || !resource->honoured || (strcmp(resource->api_version, version) != 0 && !old_kubevirt)) {
         refusal_set(refusal, "UnsupportedKind", "%.60s of %.60s is not run by this version of Davit", kind, version);
         return false;
     }
@@ -148,34 +151,82 @@ static bool read_config_map(const struct json *json, struct document *document, 
     return document->data != NULL;
 }
 
-static bool read_pod(const struct json *json, struct document *document, struct refusal *refusal)
+/* A Pod has no such field, whatever pod_write makes. */
+static struct pod *read_pod_spec(const struct json *spec, struct ignored_fields *ignored, struct error *err)
+{
+    if (json_get(spec, POD_WRITTEN_VM) == NULL)
+        return pod_read(spec, ignored, err);
+    AUTO_JSON struct json *rest = json_copy(spec);
+    json_remove(rest, POD_WRITTEN_VM);
+    ignored_add(ignored, "spec." POD_WRITTEN_VM);
+    return pod_read(rest, ignored, err);
+}
+
+/* What selects a machine is the labels of its instances; `metadata` of the object itself says the rest. */
+static void take_metadata(struct pod *pod, const struct json *json)
+{
+    const struct json *own = json_get(json, "metadata");
+    const struct json *inner = pod->vm != NULL ? json_get(json_get(json_get(json, "spec"), "template"), "metadata") : NULL;
+    const struct json *labels = json_get(inner != NULL ? inner : own, "labels"), *annotations = json_get(own, "annotations");
+    pod->labels = json_type(labels) == JSON_OBJECT ? json_copy(labels) : NULL;
+    pod->annotations = json_type(annotations) == JSON_OBJECT ? json_copy(annotations) : NULL;
+}
+
+static bool read_workload(const struct json *json, struct document *document, struct refusal *refusal, const char *reason,
+                          struct pod *(*read)(const struct json *spec, struct ignored_fields *ignored, struct error *err))
 {
     static const char *const known[] = { "apiVersion", "kind", "metadata", "spec", "status", NULL };
     ignored_add_others(json, "", known, &document->ignored);
     ignore_metadata(json, document);
     const struct json *spec = json_get(json, "spec");
     if (spec == NULL) {
-        refusal_set(refusal, "InvalidPod", "spec is required");
+        refusal_set(refusal, reason, "spec is required");
         return false;
     }
     struct error err;
-    document->pod = pod_read(spec, &document->ignored, &err);
+    document->pod = read(spec, &document->ignored, &err);
     if (document->pod == NULL) {
-        refusal_set(refusal, "InvalidPod", "%s", err.message);
+        refusal_set(refusal, reason, "%s", err.message);
         return false;
     }
-    const struct json *metadata = json_get(json, "metadata");
-    const struct json *labels = json_get(metadata, "labels"), *annotations = json_get(metadata, "annotations");
-    document->pod->labels = json_type(labels) == JSON_OBJECT ? json_copy(labels) : NULL;
-    document->pod->annotations = json_type(annotations) == JSON_OBJECT ? json_copy(annotations) : NULL;
-    if (!after_check(annotations, &err)) {
-        refusal_set(refusal, "InvalidPod", "%s", err.message);
+    take_metadata(document->pod, json);
+    if (!after_check(json_get(json_get(json, "metadata"), "annotations"), &err)) {
+        refusal_set(refusal, reason, "%s", err.message);
         return false;
     }
     if (document->pod->annotations != NULL) /* Davit's own; a pod's file of annotations does not change with each apply */
         json_remove(document->pod->annotations, DOCUMENT_GENERATION);
     pod_hash(document->pod, document->hash);
     return true;
+}
+
+static bool read_pod(const struct json *json, struct document *document, struct refusal *refusal)
+{
+    return read_workload(json, document, refusal, "InvalidPod", read_pod_spec);
+}
+
+/* KubeVirt: annotations that change the domain. */
+static void ignore_hooks(const struct json *json, const char *path, struct document *document)
+{
+    static const char *const acted_upon[] = { "hooks.kubevirt.io/", "smbios.vm.kubevirt.io/" };
+    JSON_EACH(annotation, json_get(json_get(json, "metadata"), "annotations"))
+        for (size_t i = 0; i < sizeof(acted_upon) / sizeof(acted_upon[0]); i++) {
+            AUTO_FREE char *below = mem_printf("%smetadata.annotations.%s", path, json_key(annotation));
+            if (strncmp(json_key(annotation), acted_upon[i], strlen(acted_upon[i])) == 0)
+                ignored_add(&document->ignored, below);
+        }
+}
+
+static bool read_vm(const struct json *json, struct document *document, struct refusal *refusal)
+{
+    ignore_hooks(json_get(json_get(json, "spec"), "template"), "spec.template.", document);
+    return read_workload(json, document, refusal, "InvalidVirtualMachine", vm_read);
+}
+
+static bool read_vm_instance(const struct json *json, struct document *document, struct refusal *refusal)
+{
+    ignore_hooks(json, "", document);
+    return read_workload(json, document, refusal, "InvalidVirtualMachine", vm_instance_read);
 }
 
 static bool read_claim(const struct json *json, struct document *document, struct refusal *refusal)
@@ -224,8 +275,8 @@ static bool read_content(const struct json *json, struct document *document, str
     static const struct {
         const char *resource;
         bool (*read)(const struct json *json, struct document *document, struct refusal *refusal);
-    } readers[] = { { "pods", read_pod }, { "secrets", read_secret }, { "configmaps", read_config_map },
-                  { "persistentvolumeclaims", read_claim },
+    } readers[] = { { "pods", read_pod }, { "virtualmachines", read_vm }, { "virtualmachineinstances", read_vm_instance },
+                  { "secrets", read_secret }, { "configmaps", read_config_map }, { "persistentvolumeclaims", read_claim },
                   { "services", read_service }, { "deployments", read_owner }, { "daemonsets", read_owner }, { "statefulsets", read_owner },
                   { "jobs", read_owner }, { "cronjobs", read_owner }, { "apps", read_owner } };
     for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++)

@@ -39,7 +39,7 @@ void refusal_set(struct refusal *refusal, const char *reason, const char *format
 
 /* `id` is the address it came to, and must be its own; NULL: a file, which says its own address. False: refused. What
  * was read is then freed. The reasons: InvalidJSON TooLarge UnsupportedKind NameMismatch InvalidName
- * InvalidGeneration InvalidDocument InvalidPod InvalidSecret InvalidConfigMap
+ * InvalidGeneration InvalidDocument InvalidPod InvalidVirtualMachine InvalidSecret InvalidConfigMap
  * InvalidClaim InvalidOwner.
  */
 MUST_CHECK bool document_read(const struct object_id *id, const char *data, size_t len, struct document *document,

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/strbuf.h"
+#include "model/quantity.h"
 
 static void *at(const struct field *field, const void *base)
 {
@@ -59,6 +60,8 @@ static bool read_text(const struct field *field, const struct json *json, const 
         return wrong_type(json, path, "a string", err);
     if (field->required && text[0] == '\0')
         return error_set(err, ERROR_INVALID, "%s: Required value", path);
+    if (field->check != NULL && text[0] == '\0') /* Kubernetes: the same as none */
+        return true;
     if (field->check != NULL && !field->check(text))
         return error_set(err, ERROR_INVALID, "%s: Invalid value: \"%.80s\": must be a %s", path, text, field->expected);
     *(char **)to = mem_strdup(text);
@@ -154,6 +157,22 @@ static bool read_port(const struct field *field, const struct json *json, const 
     return true;
 }
 
+/* Kubernetes: Quantity. */
+static bool read_quantity(const struct field *field, const struct json *json, const char *path, void *to, struct error *err)
+{
+    int64_t number = 0;
+    AUTO_FREE char *digits = json_integer(json, &number) ? mem_printf("%" PRId64, number) : NULL;
+    const char *text = digits != NULL ? digits : json_text(json);
+    if (text == NULL)
+        return wrong_type(json, path, "a quantity", err);
+    if (text[0] == '\0' && !field->required)
+        return true;
+    if (!quantity_read(text, 1, &number) || number <= 0)
+        return error_set(err, ERROR_INVALID, "%s: Invalid value: \"%.80s\": must be a quantity above 0, as 512Mi", path, text);
+    *(char **)to = mem_strdup(text);
+    return true;
+}
+
 static bool read_raw(const struct field *field, const struct json *json, const char *path, void *to, struct error *err)
 {
     if (!field->check_json(json, path, err))
@@ -187,6 +206,7 @@ static bool read_one(const struct field *field, const struct json *json, const c
         [FIELD_TEXT] = read_text, [FIELD_TEXTS] = read_texts,     [FIELD_BOOL] = read_bool,
         [FIELD_WORD] = read_word, [FIELD_INTEGER] = read_integer, [FIELD_FLAG] = read_flag,
         [FIELD_PORT] = read_port, [FIELD_JSON] = read_raw,        [FIELD_OBJECTS] = NULL,
+        [FIELD_QUANTITY] = read_quantity,
     };
     if (readers[field->type] != NULL)
         return readers[field->type](field, json, path, to, err);
@@ -218,7 +238,7 @@ static bool is_scalar(const struct field *field)
 
 static bool is_text(const struct field *field)
 {
-    return field->type == FIELD_TEXT || field->type == FIELD_PORT;
+    return field->type == FIELD_TEXT || field->type == FIELD_PORT || field->type == FIELD_QUANTITY;
 }
 
 static int64_t scalar(const struct field *field, const void *in)
@@ -339,6 +359,7 @@ static struct json *write_value(const struct field *field, const void *in)
     struct json *array = NULL;
     switch (field->type) {
     case FIELD_TEXT:
+    case FIELD_QUANTITY:
         return json_new_text(*(char *const *)value);
     case FIELD_PORT:
         return write_port(*(char *const *)value);

@@ -17,6 +17,7 @@ enum field_type {
     FIELD_WORD,    /* int64_t: index into words */
     FIELD_FLAG,    /* int64_t: 0, 1, or the fallback (POD_UNSET) where nothing is said */
     FIELD_PORT,    /* char *: a number's digits, or a name */
+    FIELD_QUANTITY, /* char *: above 0; a bare number becomes its digits */
     FIELD_JSON,    /* struct json *, as it is; check_json refuses what is wrong */
     FIELD_OBJECT,  /* pointer to a struct; NULL where absent */
     FIELD_OBJECTS  /* struct item_list */

@@ -82,15 +82,36 @@ bool log_line_ends(const char *line, size_t len)
     return words_of(line, len, &partial) != NULL && !partial;
 }
 
+bool log_line_is_any(const char *line, size_t len)
+{
+    (void)line;
+    (void)len;
+    return true;
+}
+
 void log_cutter_init(struct log_cutter *cutter)
 {
     *cutter = (struct log_cutter){ .full = false };
     strbuf_init(&cutter->rest, LINE_BYTES);
 }
 
+static void add_raw(struct log_cutter *cutter, const char *data, size_t len, struct strbuf *out)
+{
+    struct log_pick *pick = &cutter->pick;
+    size_t room = pick->limit_bytes > pick->printed ? (size_t)(pick->limit_bytes - pick->printed) : 0;
+    size_t count = pick->limit_bytes == 0 || len < room ? len : room;
+    strbuf_add_bytes(out, data, count);
+    pick->printed += (int64_t)count;
+    cutter->full = pick->limit_bytes > 0 && pick->printed >= pick->limit_bytes;
+}
+
 void log_cutter_add(struct log_cutter *cutter, const char *data, size_t len, struct strbuf *out)
 {
     const char *end = data + len;
+    if (cutter->pick.raw) {
+        add_raw(cutter, data, len, out);
+        return;
+    }
     for (const char *newline; !cutter->full && (newline = memchr(data, '\n', (size_t)(end - data))) != NULL; data = newline + 1) {
         const char *line = data;
         size_t line_len = (size_t)(newline - data);

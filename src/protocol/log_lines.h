@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 
 struct log_pick {
+    bool raw;            /* no lines of conmon: every byte is the workload's own. Only limit_bytes has a meaning then */
     bool timestamps;
     uint64_t since_ms;   /* wall; 0: from the beginning */
     int64_t limit_bytes; /* of output; 0: none */
@@ -22,6 +23,9 @@ struct log_pick {
 bool log_line_pick(struct log_pick *pick, const char *line, size_t len, struct strbuf *out);
 /* It ends a line of the container: a partial one belongs to the next. */
 bool log_line_ends(const char *line, size_t len);
+
+/* For rotated_seek_tail where it is raw: every line counts. */
+bool log_line_is_any(const char *line, size_t len);
 
 /* A piece of the file, cut anywhere: whole lines are picked, the rest waits for the next piece. */
 struct log_cutter {

@@ -34,8 +34,8 @@ struct json *node_state_write(const struct node_report *report)
     json_set_integer(flat, "ready", report->ready);
     json_set_integer(flat, "pods", report->pods);
     json_set_integer(flat, "podsReady", report->pods_ready);
-    json_set_integer(flat, "vms", 0);
-    json_set_integer(flat, "vmsReady", 0);
+    json_set_integer(flat, "vms", report->vms);
+    json_set_integer(flat, "vmsReady", report->vms_ready);
     json_set_integer(flat, "waiting", report->waiting);
     json_set_integer(flat, "problems", (int64_t)report->problem_count);
     json_set_text(flat, "agent", report->agent);

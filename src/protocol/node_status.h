@@ -22,7 +22,7 @@ struct node_report {
     const struct json *labels;
     const struct text_list *groups;
     bool ready;
-    int64_t pods, pods_ready, waiting;
+    int64_t pods, pods_ready, vms, vms_ready, waiting;
     int64_t cpus;
     int64_t memory_bytes, disk_bytes;
     int64_t memory_allocatable_bytes; /* what pods may have of it together */

@@ -15,6 +15,8 @@
 static char *path_of(const struct pod *pod, size_t index)
 {
     size_t inits = pod_init_count(pod);
+    if (pod->vm != NULL)
+        return mem_strdup("spec.template.spec");
     return index < inits ? mem_printf("spec.initContainers[%zu]", index)
                          : mem_printf("spec.containers[%zu]", index - inits);
 }
@@ -108,7 +110,7 @@ static bool check_handler(const struct container *container, const struct handle
 {
     static const char one_only[] = "may not specify more than 1 handler type";
     int count = (handler->exec != NULL) + (handler->http != NULL) + (handler->tcp != NULL) + (handler->grpc != NULL) +
-                (handler->sleep != NULL);
+                (handler->sleep != NULL) + (handler->ping != NULL);
     const char *port = handler->http != NULL ? handler->http->port : handler->tcp != NULL ? handler->tcp->port : NULL;
     if (count == 0)
         return error_set(err, ERROR_INVALID, "%s.%s: Required value: must specify a handler type", path, what);
@@ -201,6 +203,8 @@ static bool check_container(const struct pod *pod, size_t index, struct error *e
     for (size_t j = 0; j < index; j++)
         if (strcmp(pod_container(pod, j)->name, container->name) == 0)
             return error_set(err, ERROR_INVALID, "%s.name: Duplicate value: \"%s\"", path, container->name);
+    if (pod->vm == NULL && container->image == NULL)
+        return error_set(err, ERROR_INVALID, "%s.image: Required value", path);
     if (container->restart_rules.count > 0 && container->restart_policy == OWN_NONE)
         return error_set(err, ERROR_INVALID, "%s.restartPolicy: Required value: must specify restartPolicy when restart rules are "
                          "used", path);

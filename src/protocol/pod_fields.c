@@ -6,6 +6,8 @@
 #include "protocol/container_fields.h"
 #include "protocol/names.h"
 #include "protocol/pod_check.h"
+#include "protocol/vm_fields.h"
+#include "protocol/vm_pod.h"
 #include "protocol/volume_fields.h"
 
 #define SYSCTL_NAME_MAX 253
@@ -120,6 +122,8 @@ const struct field_table pod_table = { sizeof(struct pod), (const struct field[]
 
 struct pod *pod_read(const struct json *spec, struct ignored_fields *ignored, struct error *err)
 {
+    if (json_get(spec, POD_WRITTEN_VM) != NULL)
+        return vm_read(json_get(spec, POD_WRITTEN_VM), ignored, err);
     struct pod *pod = mem_alloc(sizeof(*pod));
     if (!volumes_are_known(json_get(spec, "volumes"), err) || !fields_read(&pod_table, spec, "spec", pod, ignored, err)) {
         free(pod);
@@ -138,7 +142,11 @@ void pod_free(struct pod *pod)
         return;
     json_free(pod->labels);
     json_free(pod->annotations);
+    struct vm *vm = pod->vm;
     fields_free(&pod_table, pod);
+    if (vm != NULL)
+        fields_free(&vm_table, vm);
+    free(vm);
     free(pod);
 }
 
@@ -170,7 +178,10 @@ void pod_hash(const struct pod *pod, char out[POD_HASH_BYTES])
 {
     struct digest digest;
     digest_init(&digest);
-    fields_hash(&pod_table, pod, &digest);
+    if (pod->vm != NULL) /* the rest follows from it */
+        fields_hash(&vm_table, pod->vm, &digest);
+    else
+        fields_hash(&pod_table, pod, &digest);
     for (size_t i = 0; i < pod_count(pod); i++)
         hash_devices(pod_container(pod, i), &digest);
     memcpy(out, "1:", 2);
@@ -192,7 +203,11 @@ struct json *volumes_write(const struct pod *pod)
 
 struct json *pod_write(const struct pod *pod)
 {
-    return fields_write(&pod_table, pod);
+    if (pod->vm == NULL)
+        return fields_write(&pod_table, pod);
+    struct json *out = json_new_object();
+    json_set(out, POD_WRITTEN_VM, vm_write(pod->vm));
+    return out;
 }
 
 struct pod *pod_copy(const struct pod *pod)

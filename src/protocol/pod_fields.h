@@ -7,7 +7,9 @@
 /* All that is honoured of a Pod's `spec`: struct pod. */
 extern const struct field_table pod_table;
 
-/* Reads a Pod's `spec`. The caller frees with pod_free. NULL on error; the message names the JSON path. */
+#define POD_WRITTEN_VM "vm" /* in what pod_write made of a virtual machine: a VirtualMachine's `spec` */
+
+/* Reads a Pod's `spec`, or what pod_write made. The caller frees with pod_free. NULL on error; the message names the JSON path. */
 MUST_CHECK struct pod *pod_read(const struct json *spec, struct ignored_fields *ignored, struct error *err);
 void pod_free(struct pod *pod); /* NULL is fine */
 /* What restarts a pod when it changes: the honoured fields, absent ones adding nothing. Versioned: "1:" and hex. */

@@ -6,22 +6,31 @@
 
 #include "base/memory.h"
 #include "model/resources.h"
+#include "model/vm.h"
 #include "protocol/container_status.h"
 #include "protocol/names.h"
+#include "protocol/vm_status.h"
 
 static const char *const state_words[] = { "Unknown", "Pending",     "Running", "Succeeded",
-                                           "Failed",  "Terminating", "Refused", "Stored" };
+                                           "Failed",  "Terminating", "Refused", "Stored",  "Stopped" };
 
 enum state_code pod_state_code(const struct pod_report *report)
 {
     static const enum state_code by_phase[] = { STATE_PENDING, STATE_RUNNING, STATE_SUCCEEDED, STATE_FAILED };
     if (report->terminating)
         return STATE_TERMINATING;
+    if (vm_is_stopped(report))
+        return STATE_STOPPED;
     if (report->view->pod != NULL)
         return by_phase[pod_phase(report->view->pod, report->shown, report->view->end)];
     if (report->stored)
         return STATE_STORED;
     return report->refusal != NULL ? STATE_REFUSED : STATE_UNKNOWN;
+}
+
+static bool is_vm(const struct pod_report *report)
+{
+    return strncmp(report->id->resource, "virtualmachine", strlen("virtualmachine")) == 0;
 }
 
 static size_t container_count(const struct pod_report *report)
@@ -102,7 +111,9 @@ struct json *pod_state_write(const struct pod_report *report)
         restarts += counts(report, i) ? report->shown[i].restarts : 0;
     json_set_integer(flat, "restarts", restarts);
     if (count > 0)
-        json_set_text(flat, "image", pod_container(report->view->pod, pod_init_count(report->view->pod))->image);
+        json_set_text(flat, "image", report->view->pod->vm != NULL
+                                         ? vm_image(report->view->pod->vm)
+                                         : pod_container(report->view->pod, pod_init_count(report->view->pod))->image);
     json_set_integer(flat, "containers", (int64_t)count);
     json_set_integer(flat, "containersReady", (int64_t)ready);
     if (report->accepted_ms != 0)
@@ -110,6 +121,8 @@ struct json *pod_state_write(const struct pod_report *report)
     json_set_text(flat, "update", report->update);
     json_set_text(flat, "updateReason", report->update != NULL ? report->update_message : NULL);
     set_trouble(report, flat);
+    if (is_vm(report))
+        vm_state_write(report, flat);
     return flat;
 }
 
@@ -227,5 +240,7 @@ struct json *pod_status_write(const struct pod_report *report)
     if (report->images != NULL && json_size(report->images) > 0)
         json_set(status, "images", json_copy(report->images));
     write_source(report, status);
+    if (is_vm(report))
+        vm_status_write(report, status);
     return pod;
 }

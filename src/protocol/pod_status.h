@@ -11,7 +11,7 @@
 enum state_code {
     STATE_UNKNOWN = 0, STATE_PENDING = 1, STATE_RUNNING = 2, STATE_SUCCEEDED = 3, STATE_FAILED = 4,
     STATE_TERMINATING = 5, STATE_REFUSED = 6,
-    STATE_STORED = 7
+    STATE_STORED = 7, STATE_STOPPED = 8 /* a virtual machine that does not run, and is not to */
 };
 
 enum retained { RETAINED_UNKNOWN, RETAINED_YES, RETAINED_NO };
@@ -36,6 +36,11 @@ struct pod_report {
     const struct text_list *addresses;   /* the pod's own; NULL: none yet */
     const char *host_address;            /* NULL: not known */
     const char *runtime;                 /* its name, "crun"; NULL: not known */
+    const char *node;                    /* its name */
+    const char *mac;                     /* of a virtual machine: its card's in the network that pods have */
+    const struct json *vm;               /* of a virtual machine that was made: what its runtime knows; NULL: nothing */
+    const char *runtime_problem;         /* of a virtual machine: why nobody can do anything with it now; NULL: all is well */
+    bool overdue;                        /* it was asked to end, and runs on behind its grace */
     const struct json *networks;         /* [{"name","interface","addresses","mac"}] beside the default one; NULL: none */
     bool terminating;                    /* nothing is wanted, something still runs */
     bool stored;                         /* accepted, and nothing of it runs: a Secret */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/vm.h"
 
 const char *const security_level_words[] = { "baseline", "restricted", "privileged", NULL };
 
@@ -97,6 +98,18 @@ static bool pod_security_allowed(enum security_level level, const struct pod_sec
     return true;
 }
 
+/* A machine without the pods' network is on none, or on bridges: never on the host's own. */
+static bool machine_allowed(enum security_level level, const struct vm *vm, struct error *err)
+{
+    const struct vm_devices *devices = vm_devices(vm);
+    if (devices->host_devices.count > 0 || devices->serial_ports.count > 0)
+        return violates(level, "the machine", "have devices of the host", err);
+    for (size_t i = 0; i < vm->template->spec->networks.count; i++)
+        if (vm_network(vm, i)->multus != NULL)
+            return violates(level, "the machine", "be on a bridge of the host", err);
+    return true;
+}
+
 bool security_allows(enum security_level level, const struct pod *pod, struct error *err)
 {
     if (level == LEVEL_PRIVILEGED)
@@ -105,7 +118,9 @@ bool security_allows(enum security_level level, const struct pod *pod, struct er
         return violates(level, "the pod", "use hostPID", err);
     if (pod->host_ipc)
         return violates(level, "the pod", "use hostIPC", err);
-    if (level == LEVEL_RESTRICTED && pod->host_network)
+    if (level == LEVEL_RESTRICTED && pod->vm != NULL && !machine_allowed(level, pod->vm, err))
+        return false;
+    if (level == LEVEL_RESTRICTED && pod->host_network && pod->vm == NULL)
         return violates(level, "the pod", "use hostNetwork", err);
     for (size_t i = 0; i < pod_count(pod); i++)
         if (!container_allowed(level, pod_container(pod, i), err))

@@ -94,7 +94,7 @@ static const struct field_table projected_table = { sizeof(struct projected_sour
       .max = MODE_MAX },
     { 0 } } };
 
-static const struct field_table claim_table = { sizeof(struct claim_source), (const struct field[]){
+const struct field_table claim_source_table = { sizeof(struct claim_source), (const struct field[]){
     { FIELD("claimName", FIELD_TEXT, struct claim_source, claim), .required = true, .check = name_is_subdomain,
       .expected = "name of a PersistentVolumeClaim" },
     { FIELD("readOnly", FIELD_BOOL, struct claim_source, read_only) },
@@ -116,7 +116,7 @@ const struct field_table volume_table = { sizeof(struct volume), (const struct f
     { FIELD("secret", FIELD_OBJECT, struct volume, secret), .nested = &secret_table },
     { FIELD("downwardAPI", FIELD_OBJECT, struct volume, downward), .nested = &downward_table },
     { FIELD("projected", FIELD_OBJECT, struct volume, projected), .nested = &projected_table },
-    { FIELD("persistentVolumeClaim", FIELD_OBJECT, struct volume, claim), .nested = &claim_table },
+    { FIELD("persistentVolumeClaim", FIELD_OBJECT, struct volume, claim), .nested = &claim_source_table },
     { FIELD("image", FIELD_OBJECT, struct volume, image), .nested = &image_table },
     { 0 } } };
 

@@ -4,7 +4,8 @@
 
 #include "protocol/fields.h"
 
-extern const struct field_table volume_table; /* struct volume */
+extern const struct field_table volume_table;       /* struct volume */
+extern const struct field_table claim_source_table; /* struct claim_source */
 
 /* How many sources are said; more than one is wrong, none is an emptyDir (Kubernetes). */
 size_t volume_sources(const struct volume *volume);

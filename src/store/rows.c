@@ -129,6 +129,33 @@ void store_delete_owner(struct store_txn *txn, const struct object_id *id)
     add_object(txn, DELETE_OWNER, id);
 }
 
+void store_put_power(struct store_txn *txn, const struct power_row *row)
+{
+    struct txn_step *step = add_object(txn, PUT_POWER, &row->id);
+    txn_text(step, row->power);
+    txn_integer(step, row->force);
+    txn_text(step, row->strategy);
+    txn_text(step, row->uid);
+}
+
+void store_delete_power(struct store_txn *txn, const struct object_id *id)
+{
+    add_object(txn, DELETE_POWER, id);
+}
+
+void store_put_rollback(struct store_txn *txn, const struct rollback_row *row)
+{
+    struct txn_step *step = add_object(txn, PUT_ROLLBACK, &row->id);
+    txn_text(step, row->snapshot);
+    txn_integer(step, row->force);
+    txn_text(step, row->uid);
+}
+
+void store_delete_rollback(struct store_txn *txn, const struct object_id *id)
+{
+    add_object(txn, DELETE_ROLLBACK, id);
+}
+
 void store_put_image(struct store_txn *txn, const struct image_row *row)
 {
     struct txn_step *step = txn_add(txn, PUT_IMAGE);

@@ -58,6 +58,8 @@ struct reader {
         void (*restart)(void *ctx, const char *uid, bool made);
         void (*service)(void *ctx, const struct service_row *row);
         void (*owner)(void *ctx, const struct object_id *id, const char *memo);
+        void (*power)(void *ctx, const struct power_row *row);
+        void (*rollback)(void *ctx, const struct rollback_row *row);
     } call;
     void *ctx;
     const char *boot_id;
@@ -300,4 +302,33 @@ bool store_each_owner(struct store *store, void (*call)(void *, const struct obj
 {
     struct reader reader = { .call.owner = call, .ctx = ctx };
     return each(store, "SELECT * FROM owners", owner_row, &reader, err);
+}
+
+static void power_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct power_row row = { .id = object(stmt), .power = text(stmt, 3), .force = sqlite3_column_int(stmt, 4) != 0,
+                             .strategy = text(stmt, 5), .uid = text(stmt, 6) };
+    reader->call.power(reader->ctx, &row);
+}
+
+bool store_each_power(struct store *store, void (*call)(void *, const struct power_row *), void *ctx, struct error *err)
+{
+    struct reader reader = { .call.power = call, .ctx = ctx };
+    return each(store, "SELECT * FROM powers", power_row, &reader, err);
+}
+
+static void rollback_row(sqlite3_stmt *stmt, void *ctx)
+{
+    const struct reader *reader = ctx;
+    struct rollback_row row = { .id = object(stmt), .snapshot = text(stmt, 3), .force = sqlite3_column_int(stmt, 4) != 0,
+                                .uid = text(stmt, 5) };
+    reader->call.rollback(reader->ctx, &row);
+}
+
+bool store_each_rollback(struct store *store, void (*call)(void *, const struct rollback_row *), void *ctx,
+                         struct error *err)
+{
+    struct reader reader = { .call.rollback = call, .ctx = ctx };
+    return each(store, "SELECT * FROM rollbacks", rollback_row, &reader, err);
 }

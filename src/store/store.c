@@ -149,11 +149,14 @@ static bool database_check(sqlite3 *db, struct error *err)
 /* A container that ended while the next incarnation was on its way to the disk left a memory of the last one behind.
  * Writes nothing where there is none; a full disk keeps them until the next start.
  */
+#define OF_NO_SLOT "(namespace, resource, name) NOT IN (SELECT namespace, resource, name FROM slots)"
 static void memories_sweep(sqlite3 *db)
 {
     struct error err;
     if (!run_sql(db, "DELETE FROM memories WHERE uid NOT IN (SELECT uid FROM incarnations);"
-                     "DELETE FROM restarts WHERE uid NOT IN (SELECT uid FROM incarnations)", "cannot tidy up", &err))
+                     "DELETE FROM restarts WHERE uid NOT IN (SELECT uid FROM incarnations);"
+                     "DELETE FROM powers WHERE " OF_NO_SLOT ";"
+                     "DELETE FROM rollbacks WHERE " OF_NO_SLOT, "cannot tidy up", &err))
         log_warn("%s", err.message);
 }
 

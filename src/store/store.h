@@ -151,6 +151,31 @@ MUST_CHECK bool store_each_owner(struct store *store,
                                  void (*each)(void *ctx, const struct object_id *id, const char *memo), void *ctx,
                                  struct error *err);
 
+/* What a person said of a virtual machine beside its document: on or off. */
+struct power_row {
+    struct object_id id;
+    const char *power; /* "said" "on" "off" */
+    bool force;
+    const char *strategy; /* of the document that it was said about: one with another one overrules it */
+    const char *uid;      /* the incarnation that is to be replaced by another of the same kind; "" : none */
+};
+void store_put_power(struct store_txn *txn, const struct power_row *row);
+void store_delete_power(struct store_txn *txn, const struct object_id *id);
+MUST_CHECK bool store_each_power(struct store *store, void (*each)(void *ctx, const struct power_row *row), void *ctx,
+                                 struct error *err);
+
+/* Virtual machines that are going back to a snapshot: until the row goes, they are held off. */
+struct rollback_row {
+    struct object_id id;
+    const char *snapshot;
+    bool force;
+    const char *uid; /* the incarnation that ran, and is started anew then; "" : none did */
+};
+void store_put_rollback(struct store_txn *txn, const struct rollback_row *row);
+void store_delete_rollback(struct store_txn *txn, const struct object_id *id);
+MUST_CHECK bool store_each_rollback(struct store *store, void (*each)(void *ctx, const struct rollback_row *row),
+                                    void *ctx, struct error *err);
+
 /* Images, by id; names lead to them, layers are folders that they share. How many images need a layer is counted from
  * these rows, and kept nowhere else.
  */

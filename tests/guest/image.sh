@@ -9,14 +9,11 @@ set -eu
 export LC_ALL=C
 
 here=$(cd "$(dirname "$0")" && pwd)
-suite=bookworm
-# Where this machine gets its own packages; debootstrap knows one itself otherwise.
-# shellcheck disable=SC2016 # apt expands it
-mirror=${DAVIT_DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' "Codename: $suite" 2>/dev/null | head -n 1)}
+. "$here/../../scripts/image-lib.sh"
 packages=$("$here/../../scripts/deps.sh" --list guest | paste -sd, -)
 
 cache=${DAVIT_TEST_CACHE:-${XDG_CACHE_HOME:-/var/cache}/davit-tests}
-key=$({ echo "$suite $packages"; cat "$here/image.sh" "$here/inside/entry.sh" "$here/inside/entry.service"; } |
+key=$({ echo "$packages"; cat "$here/image.sh" "$here/../../scripts/image-lib.sh" "$here/inside/entry.sh" "$here/inside/entry.service"; } |
     sha256sum | cut -c1-16)
 image=$cache/guest-$key
 if [ -e "$image/complete" ]; then
@@ -38,13 +35,8 @@ work=$(mktemp -d "$cache/making.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 
-echo "guest image: debootstrap of $suite (once, into $cache)" >&2
-if ! debootstrap --variant=minbase --include="$packages" "$suite" "$work/root" ${mirror:+"$mirror"} >"$work/debootstrap.log" 2>&1; then
-    tail -n 30 "$work/debootstrap.log" >&2
-    [ ! -e "$work/root/debootstrap/debootstrap.log" ] || tail -n 20 "$work/root/debootstrap/debootstrap.log" >&2
-    echo "guest image: debootstrap failed; is ${mirror:-its mirror} in reach? DAVIT_DEBIAN_MIRROR names another" >&2
-    exit 1
-fi
+echo "guest image: debootstrap of a Debian (once, into $cache)" >&2
+debian_tree "$work" "$packages"
 
 root=$work/root
 # The disk's driver and its file system are all that a guest needs to find its root; unpacking more takes seconds.

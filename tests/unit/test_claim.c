@@ -65,7 +65,8 @@ static void what_is_no_claim_is_refused_in_kubernetes_words(void **state)
     is_refused(SIZE ",\"accessModes\":[\"Once\"]", "", "spec.accessModes: Unsupported value: \"Once\"");
     is_refused(SIZE ",\"accessModes\":[\"ReadOnlyMany\",\"ReadWriteOncePod\"]", "",
                "spec.accessModes: may not use ReadWriteOncePod with other access modes");
-    is_refused(SIZE "," ONCE ",\"volumeMode\":\"Block\"", "", "spec.volumeMode Block is not on this device: claims are folders");
+    is_refused(SIZE "," ONCE ",\"volumeMode\":\"Tape\"", "",
+               "spec.volumeMode: Unsupported value: \"Tape\": supported values: \"Block\", \"Filesystem\"");
     is_refused(SIZE "," ONCE, "\"davit/reclaim-policy\":\"Recycle\"",
                "annotation davit/reclaim-policy must be Retain or Delete, and is \"Recycle\"");
 }

@@ -305,6 +305,27 @@ static void what_was_written_is_counted_once(void **state)
     running_are(kit, "a b ");
 }
 
+/* It still lies there when nothing of it runs any more. */
+static void after_a_power_cut_what_was_written_is_not_asked_for_again(void **state)
+{
+    struct corekit *kit = *state;
+    disk.disk_free_bytes = 3072 * MI;
+    say(kit, "a", "1", "demo:1", "\"ephemeral-storage\":\"2Gi\"");
+    running_are(kit, "a ");
+    disk.disk_free_bytes = 1024 * MI;
+    kit_stop(kit);
+    json_free(kit->instances);
+    kit->instances = json_new_object();
+    kit_start(kit);
+    kit_runtime_up(kit);
+    kit_settle(kit);
+    running_are(kit, "a ");
+    kit_connect(kit);
+    kit_flood_over(kit);
+    say(kit, "b", "1", "demo:1", "\"ephemeral-storage\":\"900Mi\"");
+    running_are(kit, "a ");
+}
+
 static void the_end_of_a_run_frees_its_place(void **state)
 {
     struct corekit *kit = *state;
@@ -338,6 +359,7 @@ int main(void)
         TEST(a_request_that_rises_while_it_runs_counts_when_it_fits),
         TEST(the_disk_is_looked_at_again),
         TEST(what_was_written_is_counted_once),
+        TEST(after_a_power_cut_what_was_written_is_not_asked_for_again),
         TEST(the_end_of_a_run_frees_its_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

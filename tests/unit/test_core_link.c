@@ -70,7 +70,7 @@ static void a_kind_that_is_not_run_is_told_of_as_one(void **state)
 {
     struct corekit *kit = *state;
     kit_say(kit, NODE_TOPIC "/desired/default/virtualmachines/web",
-            mem_strdup("{\"apiVersion\":\"kubevirt.io/v1\",\"kind\":\"VirtualMachine\",\"metadata\":{\"name\":\"web\"},\"spec\":{}}"),
+            mem_strdup("{\"apiVersion\":\"kubevirt.io/v2\",\"kind\":\"VirtualMachine\",\"metadata\":{\"name\":\"web\"},\"spec\":{}}"),
             LIVE);
     const char *status = kit_held(kit, NODE_TOPIC "/status/default/virtualmachines/web");
     assert_non_null(status);

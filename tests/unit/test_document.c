@@ -238,7 +238,7 @@ static const struct refused refusals[] = {
     { POD_WITH("\"deletionTimestamp\":\"never\",\"annotations\":{\"davit/generation\":\"3\"}"), "InvalidDocument", 3 },
     { "{\"apiVersion\":\"v2\",\"kind\":\"Pod\"," META "," SPEC "}", "UnsupportedKind", -1 },
     { "{\"apiVersion\":\"v1\",\"kind\":\"pod\"," META "," SPEC "}", "UnsupportedKind", -1 },
-    { "{\"apiVersion\":\"kubevirt.io/v1\",\"kind\":\"VirtualMachine\"," META "," SPEC "}", "UnsupportedKind", -1 },
+    { "{\"apiVersion\":\"kubevirt.io/v2\",\"kind\":\"VirtualMachine\"," META "," SPEC "}", "UnsupportedKind", -1 },
     { "{" HEAD "\"metadata\":{\"name\":\"other\"}," SPEC "}", "NameMismatch", -1 },
     { "{" HEAD "\"metadata\":{\"name\":\"hello\",\"namespace\":\"plant\"}," SPEC "}", "NameMismatch", -1 },
     { "{" HEAD "\"metadata\":{}," SPEC "}", "InvalidName", -1 },

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "davit/limits.h"
 
 #define LATE_MS 5000 /* a search for each key takes several times as long, sorting them a tenth of a second */
@@ -295,6 +296,22 @@ static void random_doubles_survive_print_and_parse(void **state)
     }
 }
 
+static void what_strangers_say_is_tame(void **state)
+{
+    static const struct {
+        const char *said, *tame;
+    } cases[] = {
+        { "Debian GNU/Linux 12", "Debian GNU/Linux 12" }, { "\033[2Jx\n\x7f", "?[2Jx??" }, { "a\xff\xc3", "a??" },
+        { "\xc2\x9b" "31m", "?31m" }, { "Grün", "Grün" }, { "0123456789012345678ü", "0123456789012345678" }, { "", "" },
+    };
+    char out[21];
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        utf8_tame(cases[i].said, out, sizeof(out));
+        assert_string_equal(out, cases[i].tame);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +327,7 @@ int main(void)
         cmocka_unit_test(what_is_set_replaces_in_place),
         cmocka_unit_test(equal_content_has_one_canonical_form),
         cmocka_unit_test(pretty_text_is_indented_by_two),
+        cmocka_unit_test(what_strangers_say_is_tame),
         cmocka_unit_test(bytes_that_are_no_utf8_are_printed_as_a_mark),
         cmocka_unit_test(random_doubles_survive_print_and_parse),
     };

@@ -1,5 +1,6 @@
-/* The table of docs/kubernetes.md against the decoder: what it says is honoured is decoded, what it says is ignored is not,
- * nothing that is decoded is missing, and each test that it names exists. DAVIT_DUMP=1 prints what is decoded.
+/* The tables of docs/kubernetes.md and docs/virtual-machines.md against the decoder: what they say is honoured is decoded, what
+ * they say is ignored is not, nothing that is decoded is missing, and each test that they name exists. DAVIT_DUMP=1 prints what
+ * is decoded.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "base/memory.h"
 #include "protocol/pod_fields.h"
 #include "protocol/service_fields.h"
+#include "protocol/vm_fields.h"
 #include "unit.h"
 
 #define DOC_BYTES (256 * 1024)
@@ -22,6 +24,7 @@ struct paths {
 };
 
 static struct paths decoded;
+static const char *doc;
 
 static void collect(const struct field_table *table, const char *above)
 {
@@ -69,7 +72,7 @@ static void expand(const char *pattern, const char *state)
     if (open == NULL) {
         bool honoured = strcmp(state, "honoured") == 0;
         if (is_decoded(pattern, honoured) != honoured)
-            fail_msg("docs/kubernetes.md says that %s is %s", pattern, state);
+            fail_msg("%s says that %s is %s", doc, pattern, state);
         return;
     }
     const char *close = strchr(open, '}');
@@ -102,35 +105,52 @@ static void take_row(char *row)
         fail_msg("%s: there is no tests/%s", cells[0], cells[2]);
 }
 
-static void the_table_is_what_the_decoder_does(void **state)
+/* Every row that begins with one of two words is looked at, and every decoded path is to be in one. */
+static void check_table(const char *first, const char *second, size_t least)
 {
-    AUTO_FREE char *path = source_path("docs/kubernetes.md");
+    AUTO_FREE char *path = source_path(doc);
     AUTO_FREE char *text = NULL;
     struct error err;
     size_t len = 0, rows = 0;
-    (void)state;
-    collect(&pod_table, "spec");
-    collect(&service_table, "Service spec");
     for (size_t i = 0; getenv("DAVIT_DUMP") != NULL && i < decoded.count; i++)
         printf("%s\n", decoded.items[i]);
     if (!file_read(path, DOC_BYTES, &text, &len, &err))
         fail_msg("%s", err.message);
     char *rest = text;
     for (char *line; (line = strsep(&rest, "\n")) != NULL;)
-        if (strncmp(line, "| `spec.", 8) == 0 || strncmp(line, "| `Service spec.", 16) == 0) {
+        if (strncmp(line, first, strlen(first)) == 0 || strncmp(line, second, strlen(second)) == 0) {
             take_row(line);
             rows++;
         }
-    assert_true(rows > 50);
+    assert_true(rows > least);
     for (size_t i = 0; i < decoded.count; i++) {
         if (!decoded.told[i])
-            fail_msg("docs/kubernetes.md does not tell of %s", decoded.items[i]);
+            fail_msg("%s does not tell of %s", doc, decoded.items[i]);
         free(decoded.items[i]);
     }
+    memset(&decoded, 0, sizeof(decoded));
+}
+
+static void the_table_of_pods_is_what_the_decoder_does(void **state)
+{
+    (void)state;
+    doc = "docs/kubernetes.md";
+    collect(&pod_table, "spec");
+    collect(&service_table, "Service spec");
+    check_table("| `spec.", "| `Service spec.", 50);
+}
+
+static void the_table_of_machines_is_what_the_decoder_does(void **state)
+{
+    (void)state;
+    doc = "docs/virtual-machines.md";
+    collect(&vm_table, "VirtualMachine spec");
+    check_table("| `VirtualMachine spec.", "| `VirtualMachine spec.", 70);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(the_table_is_what_the_decoder_does) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(the_table_of_pods_is_what_the_decoder_does),
+                                        cmocka_unit_test(the_table_of_machines_is_what_the_decoder_does) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -300,7 +300,7 @@ static const struct refusal {
     {"container-disk", "vm.domain.devices.disks", "[{\"name\":\"root\",\"kind\":\"floppy\"}]", "unknown kind"},
     {"container-disk", "vm.domain.devices.disks", "[{\"name\":\"root\",\"cache\":\"unsafe\"}]", "cache unsafe is none of"},
     {"container-disk", "vm.domain.devices.disks", "[{\"name\":\"root\",\"kind\":\"cdrom\",\"bus\":\"virtio\"}]", "a cdrom needs"},
-    {"container-disk", "vm.domain.devices.disks", "[{\"name\":\"root\",\"kind\":\"lun\",\"bus\":\"sata\"}]", "a lun needs"},
+    {"container-disk", "vm.domain.devices.disks", "[{\"name\":\"root\",\"kind\":\"lun\",\"bus\":\"usb\"}]", "a lun needs"},
     {"container-disk", "vm.domain.devices.disks", "[{\"name\":\"root\",\"bus\":\"sata\",\"readonly\":true}]", "of cdroms only"},
     {"container-disk", "vm.domain.devices.interfaces", "[{\"name\":\"plant\"}]", "interface plant has no network"},
     {"container-disk", "vm.domain.devices.interfaces", "[{\"name\":\"default\",\"model\":\"ne2000\"}]", "model ne2000 is not"},

@@ -202,8 +202,22 @@ static void a_cloud_init_seed_has_its_files(void **state)
     assert_int_not_equal(access(none, F_OK), 0);
 }
 
+static void a_config_drive_is_laid_out_as_openstack_has_it(void **state)
+{
+    AUTO_FREE char *none = mem_printf("%s/bare.iso.d/openstack/latest/network_data.json", kit.run);
+
+    (void)state;
+    assert_ready("[{\"name\":\"drive\",\"cloudInit\":{\"configDrive\":true,\"userData\":\"{}\",\"networkData\":\"net\"}},"
+                 "{\"name\":\"bare\",\"cloudInit\":{\"configDrive\":true,\"userData\":\"u\"}}]");
+    assert_holds(kit.disks.disks[0].path, "config-2\n");
+    assert_in_iso("drive", "openstack/latest/user_data", "{}");
+    assert_in_iso("drive", "openstack/latest/network_data.json", "net");
+    assert_in_iso("drive", "openstack/latest/meta_data.json", "{\"uuid\":\"hmi.default\",\"hostname\":\"panel\"}");
+    assert_int_not_equal(access(none, F_OK), 0);
+}
+
 #define NAME_50 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define FILES(items, label) "[{\"name\":\"conf\",\"files\":{\"items\":[" items "],\"label\":\"" label "\"}}]"
+#define FILES(items, label) "[{\"name\":\"conf\",\"files\":{\"items\":[" items "]},\"label\":\"" label "\"}]"
 
 static void files_become_an_iso(void **state)
 {
@@ -311,6 +325,7 @@ int main(void)
         WITH_KIT(a_host_disk_is_made_where_that_is_asked),
         WITH_KIT(a_disk_of_another_filesystem_is_mounted_and_left),
         WITH_KIT(a_cloud_init_seed_has_its_files),
+        WITH_KIT(a_config_drive_is_laid_out_as_openstack_has_it),
         WITH_KIT(files_become_an_iso),
         WITH_KIT(files_that_lead_elsewhere_are_refused),
         WITH_KIT(what_the_writer_of_isos_says_is_told),

@@ -77,17 +77,23 @@ static void take(struct rotated *log)
     rotated_take(log, fds, count);
 }
 
-static void reads(struct rotated *log, const char *wanted)
+static void reads_as(struct rotated *log, bool raw, const char *wanted)
 {
     char data[7];
     struct log_cutter cutter;
     AUTO_STRBUF struct strbuf out;
     strbuf_init(&out, 4096);
     log_cutter_init(&cutter);
+    cutter.pick.raw = raw;
     for (ssize_t got; (got = rotated_read(log, data, sizeof(data))) > 0;)
         log_cutter_add(&cutter, data, (size_t)got, &out);
     assert_string_equal(out.data != NULL ? out.data : "", wanted);
     log_cutter_free(&cutter);
+}
+
+static void reads(struct rotated *log, const char *wanted)
+{
+    reads_as(log, false, wanted);
 }
 
 static void a_rotated_log_is_read_in_order_once(void **state)
@@ -162,6 +168,89 @@ static void the_tail_goes_over_files(void **state)
     assert_int_equal(rotated_open(path, log.fds), 0);
 }
 
+static void a_raw_log_is_passed_on_as_it_is(void **state)
+{
+    (void)state;
+    static const char boot[] = "[    0.0] Linux\r\n\033[32mlogin:\033[0m ";
+    struct log_cutter cutter;
+    AUTO_STRBUF struct strbuf out;
+    strbuf_init(&out, 1024);
+    log_cutter_init(&cutter);
+    cutter.pick.raw = true;
+    log_cutter_add(&cutter, boot, 9, &out); /* cut anywhere */
+    log_cutter_add(&cutter, boot + 9, sizeof(boot) - 10, &out);
+    assert_string_equal(out.data, boot);
+    assert_false(cutter.full);
+    cutter.pick.limit_bytes = cutter.pick.printed + 3;
+    log_cutter_add(&cutter, "root\n", 5, &out);
+    assert_true(cutter.full);
+    assert_string_equal(out.data + sizeof(boot) - 1, "roo");
+    log_cutter_free(&cutter);
+}
+
+static void put(const char *bytes)
+{
+    FILE *file = fopen(path, "a");
+    assert_non_null(file);
+    (void)fputs(bytes, file);
+    fclose(file);
+}
+
+static void reads_raw(struct rotated *log, const char *wanted)
+{
+    reads_as(log, true, wanted);
+}
+
+/* As virtlogd does it, with two that are put aside. */
+static void shift(void)
+{
+    AUTO_FREE char *second = mem_printf("%s.1", path);
+    AUTO_FREE char *first = mem_printf("%s.0", path);
+    (void)rename(first, second);
+    assert_int_equal(rename(path, first), 0);
+}
+
+static void take_shifted(struct rotated *log)
+{
+    int fds[ROTATED_FILES];
+    size_t count = rotated_open_shifted(path, fds);
+    rotated_take(log, fds, count);
+}
+
+static void a_log_whose_files_are_shifted_is_read_in_order_once(void **state)
+{
+    (void)state;
+    struct rotated log = { .count = 0 };
+    struct error err;
+    put("one\n");
+    take_shifted(&log);
+    reads_raw(&log, "one\n");
+    put("two\n");
+    shift();
+    put("three\n");
+    shift();
+    put("four\n");
+    take_shifted(&log);
+    reads_raw(&log, "two\nthree\nfour\n");
+    assert_false(log.gap);
+    shift(); /* one goes */
+    put("five\n");
+    shift();
+    put("six\n");
+    take_shifted(&log);
+    reads_raw(&log, "five\nsix\n");
+    rotated_close(&log);
+    take_shifted(&log);
+    assert_true(rotated_seek_tail(&log, 2, log_line_is_any, &err));
+    reads_raw(&log, "five\nsix\n");
+    rotated_close(&log);
+    for (int i = 0; i < 2; i++) {
+        AUTO_FREE char *name = mem_printf("%s.%d", path, i);
+        (void)unlink(name);
+    }
+    rotated_remove(path);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -181,6 +270,8 @@ int main(void)
     const struct CMUnitTest tests[] = { cmocka_unit_test(lines_are_put_together_and_picked),
                                         cmocka_unit_test(times_are_of_their_zone),
                                         cmocka_unit_test(a_rotated_log_is_read_in_order_once),
-                                        cmocka_unit_test(the_tail_goes_over_files) };
+                                        cmocka_unit_test(the_tail_goes_over_files),
+                                        cmocka_unit_test(a_raw_log_is_passed_on_as_it_is),
+                                        cmocka_unit_test(a_log_whose_files_are_shifted_is_read_in_order_once) };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -1,9 +1,11 @@
 /* What is told of a pod, byte for byte. */
 #include "unit.h"
 
+#include "model/vm.h"
 #include "podkit.h"
 #include "protocol/event.h"
 #include "protocol/pod_status.h"
+#include "protocol/vm_status.h"
 
 #define UID_DIGITS "111111111111"
 #define ACCEPTED_MS 1795410900000ULL
@@ -214,6 +216,53 @@ static void terminating_and_orphaned_pods_are_told(void **state)
                     "\"message\":\"it runs, and no document of it is known here: it is left alone\"}");
 }
 
+static void printable_is(struct told *told, const char *word, bool stopped)
+{
+    told_look(told);
+    assert_string_equal(vm_printable_status(&told->report), word);
+    assert_int_equal(vm_is_stopped(&told->report), stopped);
+}
+
+static void a_machine_whose_former_life_goes_on_is_stopping(void **state)
+{
+    struct vm vm = { 0 };
+    struct told told;
+    (void)state;
+    told_begin(&told, RESTART_ALWAYS, 1);
+    told.kit.pod.vm = &vm;
+    struct instance *old = run_add(podkit_run(&told.kit, OLD_UID), "web", 0);
+    old->state = INSTANCE_RUNNING;
+    printable_is(&told, "Stopping", false);
+    told.kit.view.power = VM_POWER_OFF;
+    printable_is(&told, "Stopping", false);
+    old->state = INSTANCE_EXITED;
+    printable_is(&told, "Stopped", true);
+    told.kit.view.power = VM_POWER_ON;
+    printable_is(&told, "Starting", false);
+    podkit_end(&told.kit);
+}
+
+static void a_guest_that_runs_on_is_told(void **state)
+{
+    static const struct object_id id = { .namespace = "default", .resource = "virtualmachines", .name = "hmi" };
+    struct vm vm = { 0 };
+    struct told told;
+    (void)state;
+    told_begin(&told, RESTART_ALWAYS, 1);
+    told.kit.pod.vm = &vm;
+    told.report.id = &id;
+    podkit_see(&told.kit, "web", 0, INSTANCE_RUNNING);
+    for (int overdue = 0; overdue < 2; overdue++) {
+        told.report.overdue = overdue != 0;
+        told_look(&told);
+        AUTO_JSON struct json *status = pod_status_write(&told.report);
+        AUTO_FREE char *text = json_print(status);
+        assert_int_equal(strstr(text, "\"ShutdownOverdue\"") != NULL, overdue);
+        assert_int_equal(strstr(text, "davit stop vm/hmi --force") != NULL, overdue);
+    }
+    podkit_end(&told.kit);
+}
+
 static void state_codes_never_change(void **state)
 {
     (void)state;
@@ -255,6 +304,8 @@ int main(void)
         cmocka_unit_test(an_object_never_accepted_has_only_its_refusal),
         cmocka_unit_test(sources_shadows_retained_and_ignored_fields_are_told),
         cmocka_unit_test(terminating_and_orphaned_pods_are_told),
+        cmocka_unit_test(a_machine_whose_former_life_goes_on_is_stopping),
+        cmocka_unit_test(a_guest_that_runs_on_is_told),
         cmocka_unit_test(state_codes_never_change),
         cmocka_unit_test(events_have_kubernetes_shape),
     };

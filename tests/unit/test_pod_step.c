@@ -1,7 +1,9 @@
 /* The life of a pod, step by step. */
 #include "unit.h"
 
+#include "model/pod_end.h"
 #include "model/restart.h"
+#include "model/vm.h"
 #include "podkit.h"
 
 static void a_new_pod_is_created_then_started(void **state)
@@ -273,6 +275,36 @@ static void no_grace_is_a_kill_right_after_the_stop(void **state)
     podkit_end(&kit);
 }
 
+static void a_guest_that_does_not_hear_is_asked_again_and_told_when_its_grace_is_over(void **state)
+{
+    struct vm vm = { 0 };
+    struct podkit kit;
+    (void)state;
+    podkit_begin(&kit, RESTART_ALWAYS, 1);
+    kit.pod.vm = &vm;
+    kit.view.power = VM_POWER_OFF;
+    kit.memory[0].begun = 0;
+    struct instance *one = podkit_see(&kit, "web", 0, INSTANCE_RUNNING);
+    one->grace_ms = 5000;
+    step_is(&kit, POD_STOP);
+    assert_false(kit.next.action.force);
+    assert_false(end_is_overdue(kit.view.runs, kit.now + 60000)); /* nobody asked it */
+    one->stop_sent_boot_ms = one->ending_boot_ms = kit.run->ending_boot_ms = kit.now;
+    step_is(&kit, POD_NOTHING);
+    assert_int_equal(kit.next.wake_boot_ms, kit.now + 5000);
+    assert_false(end_is_overdue(kit.view.runs, kit.now + 4999));
+    kit.now += 5000;
+    assert_true(end_is_overdue(kit.view.runs, kit.now));
+    step_is(&kit, POD_NOTHING);
+    assert_int_equal(kit.next.wake_boot_ms, kit.now + 15000);
+    kit.now += 15000;
+    step_is(&kit, POD_STOP);
+    assert_false(kit.next.action.force);
+    one->state = INSTANCE_EXITED;
+    assert_false(end_is_overdue(kit.view.runs, kit.now));
+    podkit_end(&kit);
+}
+
 static void a_pod_that_is_wanted_no_more_is_released_and_gone(void **state)
 {
     (void)state;
@@ -424,6 +456,7 @@ int main(void)
         cmocka_unit_test(everyone_is_asked_to_end_before_anyone_is_removed),
         cmocka_unit_test(what_never_started_is_ended_by_force_at_once),
         cmocka_unit_test(no_grace_is_a_kill_right_after_the_stop),
+        cmocka_unit_test(a_guest_that_does_not_hear_is_asked_again_and_told_when_its_grace_is_over),
         cmocka_unit_test(a_pod_that_is_wanted_no_more_is_released_and_gone),
         cmocka_unit_test(a_failed_ending_call_is_tried_again_later),
         cmocka_unit_test(a_failed_create_or_start_is_tried_again_later),

@@ -53,7 +53,7 @@ static void ends_in_a_row_raise_the_level(void **state)
         assert_int_equal(memory.ended, attempt);
         assert_int_equal(memory.begun, attempt);
     }
-    assert_int_equal(restart_due_boot_ms(&memory), 70000 + 40000);
+    assert_int_equal(restart_due_boot_ms(&memory, false), 70000 + 40000);
 }
 
 static void remembering_twice_changes_nothing(void **state)
@@ -79,7 +79,7 @@ static void ten_good_minutes_reset_the_level(void **state)
     struct ending good = ran(RESTART_RESET_MS);
     restart_remember(&memory, 7, &good);
     assert_int_equal(memory.backoff, 1);
-    assert_int_equal(restart_due_boot_ms(&memory), good.finished_boot_ms);
+    assert_int_equal(restart_due_boot_ms(&memory, false), good.finished_boot_ms);
 }
 
 static void a_run_of_unknown_length_is_no_good_one(void **state)
@@ -99,11 +99,11 @@ static void an_end_in_an_earlier_boot_delays_nothing(void **state)
     (void)state;
     struct container_memory memory = { .begun = 4, .ended = 4, .backoff = 5 };
     memory.last.finished_boot_ms = 0;
-    assert_int_equal(restart_due_boot_ms(&memory), 0);
+    assert_int_equal(restart_due_boot_ms(&memory, false), 0);
     memory.last.finished_boot_ms = 1;
-    assert_int_equal(restart_due_boot_ms(&memory), 1 + 80000);
+    assert_int_equal(restart_due_boot_ms(&memory, false), 1 + 80000);
     memory.ended = -1;
-    assert_int_equal(restart_due_boot_ms(&memory), 0);
+    assert_int_equal(restart_due_boot_ms(&memory, false), 0);
 }
 
 int main(void)
