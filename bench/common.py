@@ -261,7 +261,7 @@ def plain_broker():
 
 
 class Broker:
-    """A persistent connection that remembers the newest state of each pod, and when it came."""
+    """A persistent connection that remembers the newest state of each pod and virtual machine, and when it came."""
 
     def __init__(self, host, port, root):
         self.root = root
@@ -270,7 +270,7 @@ class Broker:
         self.changed = threading.Condition()
         self.client = mqtt.Client(client_id=f"bench-{os.getpid()}", protocol=mqtt.MQTTv5)
         self.client.on_connect = lambda client, *_: client.subscribe(
-            [(f"{root}/state", 1), (f"{root}/state/default/pods/+", 1)])
+            [(f"{root}/state", 1), (f"{root}/state/default/pods/+", 1), (f"{root}/state/default/virtualmachines/+", 1)])
         self.client.on_message = self._message
         self.client.connect(host, port)
         self.client.loop_start()
@@ -285,8 +285,8 @@ class Broker:
                 self.states[message.topic.rsplit("/", 1)[1]] = (said.get("state"), came, said)
             self.changed.notify_all()
 
-    def publish(self, pod, document):
-        self.client.publish(f"{self.root}/desired/default/pods/{pod}", json.dumps(document), qos=1, retain=True)
+    def publish(self, name, document, resource="pods"):
+        self.client.publish(f"{self.root}/desired/default/{resource}/{name}", json.dumps(document), qos=1, retain=True)
 
     def wait(self, pod, state, timeout=60):
         """When the pod's state topic said this (None: was cleared), on the monotonic clock."""

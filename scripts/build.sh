@@ -4,7 +4,7 @@
 #   scripts/build.sh [--dir DIR] [option of configure]...
 #
 # DIR is another build folder (default: build). CFLAGS is honoured (default: -O2 -g). A change of the options configures
-# again.
+# again. --without-libvirt leaves virtual machines out; else they are built where libvirt-dev is.
 set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -50,7 +50,8 @@ if [ ! -e configure ] || [ ! -e Makefile.in ] || [ -n "$(find configure.ac -newe
     step autoreconf autoreconf -fi
 fi
 cd "$dir"
-wish=$(printf '%s\n' "CFLAGS=$CFLAGS" "CC=${CC:-}" "$@")
+# A libvirt-dev that was installed since is a change too.
+wish=$(printf '%s\n' "CFLAGS=$CFLAGS" "CC=${CC:-}" "libvirt=$(pkg-config --modversion libvirt 2>/dev/null || true)" "$@")
 if [ ! -e config.status ] || [ "$(cat .configured 2>/dev/null)" != "$wish" ]; then
     step configure "$here/configure" -q --prefix=/usr --sysconfdir=/etc --localstatedir=/var CFLAGS="$CFLAGS" \
         ${CC:+CC="$CC"} "$@"

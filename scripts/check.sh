@@ -136,7 +136,11 @@ in_own_network=(unshare --net sh -c 'ip link set lo up && ip link add lan0 type 
     ip link set lan0 up && ip route add default via 198.51.100.1 && exec "$@"' -)
 
 suite_flow() {
-    local file names=()
+    local file kind names=()
+    # What guests are made of comes over a network that the tests do not have.
+    for kind in tiny old debian; do
+        scripts/vm-image.sh $kind >"$logs/vm-image-$kind.log" 2>&1 || tail -n 20 "$logs/vm-image-$kind.log"
+    done
     # The largest first: what begins last is short.
     # shellcheck disable=SC2045 # names without blanks
     for file in $(ls -S tests/flow/*.bats 2>/dev/null || echo none); do
@@ -174,7 +178,7 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 mkdir -p "$logs"
 echo "# packages"
-scripts/deps.sh build run test
+scripts/deps.sh build vm-build run test
 echo "# build"
 scripts/build.sh --enable-werror
 echo "# built after $SECONDS s"

@@ -4,8 +4,9 @@
 #   scripts/deps.sh GROUP...           installs what is missing of these groups
 #   scripts/deps.sh --list GROUP...    prints their packages, one a line
 #
-# Groups: build (to compile), run (to run a node), test (what the test run needs besides), bench, guest (inside the
-# Debian guest of the tests).
+# Groups: build (to compile), run (to run a node), vm-build and vm (the same for virtual machines; nothing else needs them),
+# vm-image (to make disks for them), test (what the test run needs besides), bench, guest and vm-guest (inside the
+# Debian guests of the tests).
 set -eu
 
 build='gcc libc6-dev make autoconf automake libtool pkg-config scdoc
@@ -15,13 +16,20 @@ programs='conmon crun dnsmasq-base mosquitto mosquitto-clients busybox-static'
 libraries='libuv1 libcjson1 libsqlite3-0 libarchive13 libyaml-0-2 libinih1 libseccomp2 libnettle8 libpaho-mqtt1.3 libcurl4 libssl3 libnl-route-3-200 libnftables1 ca-certificates'
 run="$programs $libraries mount util-linux"
 test='attr docker-registry skopeo umoci buildah podman apache2-utils bats pmccabe shellcheck libcmocka-dev python3 python3-paho-mqtt openssl strace tmux jq procps iproute2 nftables containernetworking-plugins
-cpio linux-image-cloud-amd64 debootstrap debian-archive-keyring gpgv qemu-system-x86 e2fsprogs qemu-utils genisoimage xorriso
-xz-utils zstd'
+cpio linux-image-cloud-amd64 debootstrap debian-archive-keyring gpgv qemu-system-x86 e2fsprogs qemu-utils genisoimage xorriso xz-utils
+zstd'
+# The daemon of libvirt's old, single kind, as every Debian has it; its network and its firewall are not used.
+vm='libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt0 qemu-system-x86 qemu-utils ovmf seabios'
+vm_build='libvirt-dev'
+vm_image='qemu-utils e2fsprogs fdisk cpio grub-common grub-pc-bin busybox-static'
+vm_test="$vm $vm_image libvirt-clients genisoimage"
+# debootstrap does not see that python3-cffi-backend is what python3-cryptography wants.
+vm_guest='systemd systemd-sysv systemd-resolved udev dbus kmod iproute2 iputils-ping cloud-init python3-cffi-backend qemu-guest-agent openssh-server linux-image-cloud-amd64 initramfs-tools'
 bench='python3 python3-paho-mqtt openssl binutils docker-registry skopeo umoci podman catatonit strace e2fsprogs'
 guest="$programs $libraries systemd systemd-sysv dbus kmod linux-image-cloud-amd64 initramfs-tools"
 
 usage() {
-    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -29,10 +37,14 @@ packages_of() {
     case $1 in
     build) echo "$build" ;;
     run) echo "$run" ;;
-    test) echo "$test" ;;
-    bench) echo "$bench" ;;
+    vm) echo "$vm" ;;
+    vm-build) echo "$vm_build" ;;
+    vm-image) echo "$vm_image" ;;
+    test) echo "$test $vm_test" ;;
+    bench) echo "$bench $vm_test" ;;
     guest) echo "$guest" ;;
-    *) echo "deps.sh: there is no group '$1': build run test bench guest" >&2; return 2 ;;
+    vm-guest) echo "$vm_guest" ;;
+    *) echo "deps.sh: there is no group '$1': build run vm-build vm vm-image test bench guest vm-guest" >&2; return 2 ;;
     esac
 }
 

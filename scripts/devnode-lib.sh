@@ -207,26 +207,31 @@ run_dir_prepare() {
 }
 
 # crun refuses a tree of v1 controllers with a v2 one beside them. Without the v2 one it is content; so it is taken away
-# in a mount namespace that is the node's, and stays: a rootfs mounted in one namespace is not seen in another.
+# in a mount namespace that is the node's, and stays: a rootfs mounted in one namespace is not seen in another. A libvirtd
+# of the node's own is in it too.
 namespace_prepare() {
     [ "${runtime:-crun}" = crun ] || return 0
     ! nsenter_works || return 0
-    grep -q ' /sys/fs/cgroup/unified .* - cgroup2 ' /proc/self/mountinfo || return 0
+    local hybrid=no
+    ! grep -q ' /sys/fs/cgroup/unified .* - cgroup2 ' /proc/self/mountinfo || hybrid=yes
+    [ $hybrid = yes ] || [ "${with_vm:-no}" = yes ] || return 0
     [ "$(id -u)" -eq 0 ] || fail "containers on this machine need root; use sudo, or --runtime fake"
     mkdir -p "$dir/ns"
     mountpoint -q "$dir/ns" || mount --bind "$dir/ns" "$dir/ns"
     mount --make-private "$dir/ns"
     : >"$dir/ns/mnt"
     namespace_pin || fail "could not keep a mount namespace as $dir/ns/mnt"
+    [ $hybrid = no ] || in_namespace umount /sys/fs/cgroup/unified
+    [ "${with_vm:-no}" = no ] || in_namespace bash -euc "$(declare -f libvirt_mounts); dir=$dir; libvirt_mounts"
 }
 
 # A namespace can only be bound in an older one, and newer kernels (seen: 6.18) tell the age by a number that each CPU
 # takes from a batch of its own. In the first namespace of a machine any will do; in another one, the CPU it was made on.
 namespace_pin() {
     local cpu
-    unshare --mount="$dir/ns/mnt" umount /sys/fs/cgroup/unified 2>/dev/null && return 0
+    unshare --mount="$dir/ns/mnt" true 2>/dev/null && return 0
     for ((cpu = 0; cpu < $(nproc); cpu++)); do
-        taskset -c "$cpu" unshare --mount="$dir/ns/mnt" umount /sys/fs/cgroup/unified && return 0
+        taskset -c "$cpu" unshare --mount="$dir/ns/mnt" true && return 0
     done
     return 1
 }

@@ -1,20 +1,22 @@
 #!/bin/bash
 # A node to play and test with: a private Mosquitto on a free loopback port and a davitd, all of it under one folder.
 #
-#   scripts/devnode.sh up DIR [--runtime fake|crun] [--name N] [--broker URL [--watch URL]] [--conf FILE]
+#   scripts/devnode.sh up DIR [--runtime fake|crun] [--with-vm] [--name N] [--broker URL [--watch URL]] [--conf FILE]
 #   scripts/devnode.sh restart DIR        ends davitd and starts it again; containers run on
 #   scripts/devnode.sh exec DIR CMD...    runs CMD where the node's mounts are seen
 #   scripts/devnode.sh down DIR           ends the node, its containers and its broker; state and logs stay in DIR
 #
 # `up` waits until the node is online and ready (20 s), and writes DIR/env: `. DIR/env` is all that `davit` needs.
-# Again on a node that runs it only says so. --broker uses an existing broker; --watch is the address at which this
-# script can hear it without TLS. --conf is appended to DIR/davitd.conf. DIR/davitd.pid and DIR/mosquitto.pid hold the
-# pids, DIR/davitd.log and DIR/mosquitto.log the logs. DAVIT_STAGE names another staged install than build/stage.
+# Again on a node that runs it only says so. --with-vm adds virtual machines, and a libvirtd of the node's own. --broker uses
+# an existing broker; --watch is the address at which this script can hear it without TLS. --conf is appended to
+# DIR/davitd.conf. DIR/davitd.pid and DIR/mosquitto.pid hold the pids, DIR/davitd.log and DIR/mosquitto.log the logs;
+# libvirtd and virtlogd have theirs there too. DAVIT_STAGE names another staged install than build/stage.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")/.." && pwd)
 stage=${DAVIT_STAGE:-$here/build/stage}
 . "$here/scripts/devnode-lib.sh"
+. "$here/scripts/devnode-vm.sh"
 
 usage() {
     sed -n '4,7s/^# \{0,1\}//p' "$0" >&2
@@ -29,8 +31,9 @@ fail() {
 # --- up
 
 parse_up() {
-    runtime=crun name='' broker='' watch='' conf=''
+    runtime=crun with_vm=no name='' broker='' watch='' conf=''
     while [ $# -gt 0 ]; do
+        [ "$1" != --with-vm ] || { with_vm=yes; shift; continue; }
         [ $# -ge 2 ] || usage
         case $1 in
         --runtime) runtime=$2 ;;
@@ -46,6 +49,7 @@ parse_up() {
     crun | fake) ;;
     *) fail "--runtime is 'crun' or 'fake', not '$runtime'" ;;
     esac
+    [ "$with_vm" = no ] || [ "$runtime" = crun ] || fail "--with-vm goes with --runtime crun"
     [ -z "$conf" ] || [ -r "$conf" ] || fail "--conf $conf: no such file"
     [ -n "$name" ] || name=$(basename "$dir" | tr 'A-Z_.' 'a-z--' | tr -cd 'a-z0-9-' | sed 's/^-*//; s/-*$//' | cut -c1-60)
     [ -n "$name" ] || name=node
@@ -94,7 +98,10 @@ subnet=$subnet
 enabled=$([ "$runtime" = crun ] && echo yes || echo no)
 [runtime.fake]
 enabled=$([ "$runtime" = fake ] && echo yes || echo no)
+[runtime.libvirt]
+enabled=$with_vm
 CONF
+    ! kvm_is_sham || echo emulated=yes >>"$dir/davitd.conf"
     if [ -n "$conf" ]; then
         cat "$conf" >>"$dir/davitd.conf"
     fi
@@ -113,7 +120,8 @@ ENV
 
 # Without this a node started by `restart` or a second `up` would forget what it was told.
 save_options() {
-    printf '%s=%q\n' runtime "$runtime" name "$name" url "$url" watch "$watch" external "$external" >"$dir/.options"
+    printf '%s=%q\n' runtime "$runtime" name "$name" url "$url" watch "$watch" external "$external" \
+        with_vm "$with_vm" >"$dir/.options"
 }
 
 # `up` on a node that runs: at most its broker is to be started again, at the address the node knows.
@@ -154,6 +162,7 @@ cmd_up() {
     write_node_conf
     write_env
     save_options
+    [ "$with_vm" = no ] || libvirtd_start
     davitd_start
     node_wait
     echo "node $name is ready on $url; use it with: . $dir/env"
@@ -174,6 +183,7 @@ cmd_restart() {
     [ "$external" = yes ] || broker_runs || broker_start
     run_dir_prepare
     namespace_prepare
+    [ "$with_vm" = no ] || libvirtd_start
     davitd_start
     node_wait
 }
@@ -191,6 +201,8 @@ cmd_down() {
     lock_dir
     davitd_stop
     containers_end
+    libvirtd_stop
+    guests_end
     remains_end
     # shellcheck disable=SC2086 # a list of words
     cgroups_remove $groups

@@ -51,6 +51,7 @@ devnode_do() {
         # shellcheck disable=SC2034 # used there
         stage=$STAGE
         . "$TOP/scripts/devnode-lib.sh"
+        . "$TOP/scripts/devnode-vm.sh"
         . "$dir/.options"
         "$@"
     )
@@ -177,11 +178,6 @@ sleepers() { # [NUMBER]: the pids of the containers that sleep so long
 
 one_sleeps() {
     [[ $(sleepers "$1") =~ ^[0-9]+$ ]]
-}
-
-# The one that runs: a container is told to run a moment before it is the program that it was made for.
-sleeper() { # [NUMBER]
-    within 5 one_sleeps "${1:-$MARK}" && sleepers "${1:-$MARK}"
 }
 
 none_sleeps() {

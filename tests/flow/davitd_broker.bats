@@ -56,7 +56,7 @@ broker_back() {
     put b
     running b
     local pid
-    pid=$(sleeper)
+    pid=$(sleepers)
     broker_stop
     rm -f "$N"/broker/*.db
     broker_back
@@ -81,7 +81,7 @@ broker_back() {
     within 10 one_sleeps "${MARK}2"
     drop gone
     local pid
-    pid=$(sleeper "${MARK}2")
+    pid=$(sleepers "${MARK}2")
     broker_stop
     cp "$DIR/backup.db" "$N"/broker/mosquitto.db
     chown mosquitto: "$N"/broker/mosquitto.db
@@ -99,7 +99,7 @@ broker_back() {
     put d
     running d
     local pid
-    pid=$(sleeper)
+    pid=$(sleepers)
     broker_stop
     kill -9 "$(davitd_pid)"
     devnode_do davitd_start
@@ -114,7 +114,7 @@ broker_back() {
     put e
     running e
     local pid before after
-    pid=$(sleeper)
+    pid=$(sleepers)
     before=$(awk '/^VmRSS/ { print $2 }' "/proc/$(davitd_pid)/status")
     for _ in {1..4}; do
         broker_stop

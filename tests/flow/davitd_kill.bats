@@ -99,7 +99,7 @@ nothing_left() {
     put lone
     within 10 one_sleeps
     local pid
-    pid=$(sleeper)
+    pid=$(sleepers)
     kill -9 "$(pgrep -f "conmon .*$N/run.*-n lone" || ps -o ppid= -p "$pid" | tr -d ' ')"
     within 10 holds "$T/status/default/pods/lone" '.status.conditions[] | select(.type == "Unsupervised") | .status == "True"'
     [ "$(sleepers)" = "$pid" ]

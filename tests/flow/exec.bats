@@ -179,7 +179,7 @@ ends_with() { # CODE: the CLI
     [ "${lines[0]}" = 1234 ]
     [ "${lines[1]}" = 77 ]
     local of_exec of_container pid
-    pid=$(sleeper "${MARK%??}1")
+    pid=$(sleepers "${MARK%??}1")
     of_exec=$(grep -E '^(Cap|NoNew|Secc)' <<<"$output")
     of_container=$(grep -E '^(Cap|NoNewPrivs|Seccomp:)' "/proc/$pid/status")
     [ "$of_exec" = "$of_container" ]

@@ -63,7 +63,7 @@ writes_done() {
     running r2
     touch "$OUT/go"
     within 60 writes_done r2
-    within 10 eval '[ "$(files r2)" -ge 3 ]'
+    within 10 eval '[ "$(files r2)" -ge 2 ]'
     node davit logs r2 >"$OUT/whole"
     numbered "$OUT/whole" 1 40000
     node davit logs r2 --tail 30001 >"$OUT/tail"

@@ -198,7 +198,7 @@ perl_image() {
     run -0 node davit delete app historian --wait
     within 10 none_sleeps "$MARK"
     within 10 silent "$T/status/default/deployments/historian"
-    silent "$T/status/default/persistentvolumeclaims/hist"
+    within 10 silent "$T/status/default/persistentvolumeclaims/hist"
     [ -d "$N/state/claims/default/hist" ]
 }
 

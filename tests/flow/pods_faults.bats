@@ -140,7 +140,7 @@ is_ready() { # true, or false with a reason
     put young '.spec.activeDeadlineSeconds = 3600'
     within 20 one_sleeps
     local step pid
-    pid=$(sleeper)
+    pid=$(sleepers)
     for step in +3652d -3652d +0; do
         echo "$step" >"$DIR/clock"
         put "at$BATS_TEST_NUMBER" ".metadata.labels.step = \"$step\" | .spec.containers[0].command = [\"sleep\", \"${MARK}1\"]"

@@ -79,7 +79,7 @@ conmon_of() { # NUMBER: of the container that sleeps so long
         number=$MARK$i
         whole "w$i" "$number" | publish "$T/desired/default/pods/w$i"
         within 40 is_whole "w$i" "$number"
-        pid=$(sleeper "${number}1")
+        pid=$(sleepers "${number}1")
         kill -9 "$(conmon_of "${number}1")"
         within 20 holds "$T/status/default/pods/w$i" '.status.conditions[] | select(.type == "Unsupervised") | .status == "True"'
         [ "$(sleepers "${number}1")" = "$pid" ]
@@ -96,7 +96,7 @@ conmon_of() { # NUMBER: of the container that sleeps so long
     put e0 '.spec.restartPolicy = "Never"'
     within 20 one_sleeps
     local pid
-    pid=$(sleeper)
+    pid=$(sleepers)
     kill -9 "$(ps -o ppid= -p "$pid" | tr -d ' ')"
     kill -9 "$pid"
     within 20 holds "$T/status/default/pods/e0" '.status.containerStatuses[0].state.terminated | .exitCode == 137 and .reason == "ContainerStatusUnknown"'

@@ -262,7 +262,7 @@ policy() {
     push plain line:slow
     put web ".spec.containers[0].image = \"$(registry plain)/line:two\""
     running web
-    pid=$(sleeper)
+    pid=$(sleepers)
     put web ".spec.containers[0].image = \"$(registry plain)/line:missing\""
     state web '.state == "Running" and .update == "ImagePullBackOff" and (.updateReason | contains("NotFound"))'
     [ "$(sleepers)" = "$pid" ]
