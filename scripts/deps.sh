@@ -22,7 +22,8 @@ zstd'
 vm='libvirt-daemon libvirt-daemon-driver-qemu libvirt-daemon-system libvirt0 qemu-system-x86 qemu-utils ovmf seabios'
 vm_build='libvirt-dev'
 vm_image='qemu-utils e2fsprogs fdisk cpio grub-common grub-pc-bin busybox-static'
-vm_test="$vm $vm_image libvirt-clients genisoimage"
+# virt-xml-validate is a script around xmllint.
+vm_test="$vm $vm_image libvirt-clients libxml2-utils genisoimage qemu-guest-agent"
 # debootstrap does not see that python3-cffi-backend is what python3-cryptography wants.
 vm_guest='systemd systemd-sysv systemd-resolved udev dbus kmod iproute2 iputils-ping cloud-init python3-cffi-backend qemu-guest-agent openssh-server linux-image-cloud-amd64 initramfs-tools'
 bench='python3 python3-paho-mqtt openssl binutils docker-registry skopeo umoci podman catatonit strace e2fsprogs'
