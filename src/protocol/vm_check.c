@@ -174,10 +174,25 @@ static bool check_domain(const struct vm *vm, struct error *err)
     return check_firmware(vm, err);
 }
 
+/* Without an address of its own the device itself would be asked, and answer for the guest. */
+static bool check_probes(const struct vm *vm, struct error *err)
+{
+    static const char *const words[] = { "livenessProbe", "readinessProbe" };
+    const struct probe *const probes[] = { vm->template->spec->liveness, vm->template->spec->readiness };
+    for (size_t i = 0; i < sizeof(probes) / sizeof(probes[0]) && !vm_has_pod_network(vm); i++) {
+        const struct handler *asks = probes[i] != NULL ? &probes[i]->handler : NULL;
+        const char *host = asks == NULL ? NULL : asks->http != NULL ? asks->http->host : asks->tcp != NULL ? asks->tcp->host : NULL;
+        if (asks != NULL && (asks->http != NULL || asks->tcp != NULL) && (host == NULL || host[0] == '\0'))
+            return error_set(err, ERROR_INVALID, SPEC ".%s: a machine that is not in the pod network has no address to ask: name "
+                             "a host, or use exec or guestAgentPing", words[i]);
+    }
+    return true;
+}
+
 bool vm_check(const struct vm *vm, struct error *err)
 {
     const struct vm_spec *spec = vm->template->spec;
-    if (!check_strategy(vm, err) || !check_domain(vm, err) || !check_templates(vm, err))
+    if (!check_strategy(vm, err) || !check_domain(vm, err) || !check_templates(vm, err) || !check_probes(vm, err))
         return false;
     for (size_t i = 0; i < spec->volumes.count; i++)
         if (!check_volume(vm, i, err) || !check_seed(vm, i, err))

@@ -117,7 +117,8 @@ static bool is_serial_path(const char *text)
     return file_path_is_safe(text) && strncmp(text, "/dev/", 5) == 0;
 }
 
-bool vm_device_is_known(const char *text)
+/* "usb:1234:5678", "pci:0000:03:00.0" */
+static bool is_host_device(const char *text)
 {
     if (strncmp(text, "usb:", 4) == 0)
         return strlen(text) == 13 && vm_is_hex(text + 4, 4) && text[8] == ':' && vm_is_hex(text + 9, 4);
@@ -287,7 +288,7 @@ static const struct field_table input_table = { sizeof(struct vm_input), (const 
 static const struct field_table host_device_table = { sizeof(struct vm_host_device), (const struct field[]){
     { FIELD("name", FIELD_TEXT, struct vm_host_device, name), .required = true, .check = name_is_label,
       .expected = "DNS label" },
-    { FIELD("deviceName", FIELD_TEXT, struct vm_host_device, device), .required = true, .check = vm_device_is_known,
+    { FIELD("deviceName", FIELD_TEXT, struct vm_host_device, device), .required = true, .check = is_host_device,
       .expected = "device of this machine, as usb:1234:5678 or pci:0000:03:00.0" },
     { 0 } } };
 

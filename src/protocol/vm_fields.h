@@ -19,7 +19,5 @@ bool vm_is_one_of(const char *text, const char *const *words);
 
 /* What the table cannot say. False: *err names the JSON path. */
 MUST_CHECK bool vm_check(const struct vm *vm, struct error *err);
-/* Of what is said in the devices of a machine: "usb:1234:5678", "pci:0000:03:00.0". */
-bool vm_device_is_known(const char *text);
 
 #endif

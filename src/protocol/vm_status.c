@@ -83,7 +83,7 @@ static void write_conditions(const struct pod_report *report, struct json *condi
         add_condition(conditions, "ShutdownOverdue", "GuestRunsOn", message);
     }
     if (json_get_boolean(report->vm, "emulated", false))
-        add_condition(conditions, "Emulated", "NoKVM", "this device has no /dev/kvm: the processor is emulated, and slow");
+        add_condition(conditions, "Emulated", "NoKVM", "this device has no KVM that works, or emulated=yes says so: the processor is emulated, and slow");
     if (json_get_boolean(report->vm, "guestAgent", false))
         add_condition(conditions, "AgentConnected", "GuestAgent", NULL);
     if (json_get_boolean(report->vm, "paused", false))

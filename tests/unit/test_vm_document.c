@@ -254,6 +254,8 @@ static const struct {
     { VM("\"running\":true," TEMPLATE("\"domain\":{" MEMORY ",\"devices\":{\"serialPorts\":[{\"name\":\"x\",\"path\":\"/etc/passwd\"}]}}")), "/dev/ttyS0" },
     { VM("\"running\":true," TEMPLATE("\"domain\":{" MEMORY ",\"devices\":{" DISK "}},\"volumes\":[" ROOT ",{\"name\":\"s\",\"cloudInitNoCloud\":{}}]")),
       "requires userdata" },
+    { VM("\"running\":true," TEMPLATE("\"readinessProbe\":{\"tcpSocket\":{\"port\":80}},\"domain\":{" MEMORY ",\"devices\":{"
+                                      "\"autoattachPodInterface\":false}}")), "no address to ask" },
     { VM("\"running\":true," TEMPLATE("\"domain\":{" MEMORY ",\"devices\":{}},\"volumes\":[{\"name\":\"s\",\"cloudInitConfigDrive\":{}}]")),
       "cloudInitConfigDrive requires userdata" },
     { VM("\"running\":true," TEMPLATE("\"domain\":{" MEMORY ",\"devices\":{}},\"volumes\":[{\"name\":\"s\",\"sysprep\":{}}]")), "a configMap or a secret" },
