@@ -77,25 +77,6 @@ bool pod_prepare(const struct crun *crun, const struct document *document, bool 
     return file_make_dirs(logs, FOLDER_MODE, err);
 }
 
-static bool remove_logs(const struct crun *crun, const char *uid, struct error *err)
-{
-    AUTO_FREE char *ending = mem_printf("_%s", uid);
-    DIR *folder = opendir(crun->log_dir);
-    struct dirent *entry;
-    bool good = true;
-
-    while (folder != NULL && good && (entry = readdir(folder)) != NULL) {
-        size_t len = strlen(entry->d_name), ending_len = strlen(ending);
-        AUTO_FREE char *path = mem_printf("%s/%s", crun->log_dir, entry->d_name);
-
-        if (len > ending_len && strcmp(entry->d_name + len - ending_len, ending) == 0)
-            good = file_remove_tree(path, err);
-    }
-    if (folder != NULL)
-        closedir(folder);
-    return good;
-}
-
 bool pod_release(const struct crun *crun, const char *uid, bool users_too, struct error *err)
 {
     AUTO_FREE char *folder = pod_folder(crun, uid);
@@ -105,8 +86,9 @@ bool pod_release(const struct crun *crun, const char *uid, bool users_too, struc
         return false;
     cgroup_remove_pod(crun, uid);
     AUTO_FREE char *run = mem_printf("%s/pods/%s", crun->run_dir, uid);
+    AUTO_FREE char *logs = mem_printf("_%s", uid); /* how its folder of logs ends */
     return namespace_remove(netns, err) && volume_release(crun, uid, err) && file_remove_tree(run, err) &&
-           remove_logs(crun, uid, err) && file_remove_tree(folder, err);
+           file_remove_ending(crun->log_dir, logs, err) && file_remove_tree(folder, err);
 }
 
 bool pod_empty(const struct crun *crun, const char *uid, struct error *err)

@@ -47,25 +47,6 @@ struct json *workload_read(const struct vms *vms, const char *uid)
     return file_read_regular(path, NOTE_BYTES, &text, &len, &ignored) ? json_parse(text, len, &ignored) : NULL;
 }
 
-static bool remove_logs(const struct vms *vms, const char *uid, struct error *err)
-{
-    AUTO_FREE char *ending = mem_printf("_%s", uid);
-    DIR *folder = opendir(vms->log_dir);
-    struct dirent *entry;
-    bool good = true;
-
-    while (folder != NULL && good && (entry = readdir(folder)) != NULL) {
-        size_t len = strlen(entry->d_name), ending_len = strlen(ending);
-        AUTO_FREE char *path = mem_printf("%s/%s", vms->log_dir, entry->d_name);
-
-        if (len > ending_len && strcmp(entry->d_name + len - ending_len, ending) == 0)
-            good = file_remove_tree(path, err);
-    }
-    if (folder != NULL)
-        closedir(folder);
-    return good;
-}
-
 bool workload_release(const struct vms *vms, const char *uid, bool gone, const char *object, struct error *err)
 {
     AUTO_JSON struct json *note = workload_read(vms, uid);
@@ -73,8 +54,9 @@ bool workload_release(const struct vms *vms, const char *uid, bool gone, const c
     AUTO_FREE char *run_dir = NULL;
     const struct disk_place place = vms_disk_place(vms, uid, -1, &run_dir);
     const char *known = object != NULL ? object : json_get_text(note, "object");
+    AUTO_FREE char *ending = mem_printf("_%s", uid); /* of its folder of logs */
 
-    return (!gone || known == NULL || disk_forget(&place, known, err)) && remove_logs(vms, uid, err) &&
+    return (!gone || known == NULL || disk_forget(&place, known, err)) && file_remove_ending(vms->log_dir, ending, err) &&
            file_remove_tree(path, err);
 }
 

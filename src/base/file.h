@@ -26,6 +26,8 @@ MUST_CHECK bool file_open_detached(int folder, const char *path, int *out, struc
 MUST_CHECK bool file_make_dirs(const char *path, mode_t mode, struct error *err);
 /* rm -r, below `path` and itself: follows no link, leaves no mount (EBUSY is an error). Absent is fine. */
 MUST_CHECK bool file_remove_tree(const char *path, struct error *err);
+/* The same of what is in the folder and has a name that ends so, with something before it. */
+MUST_CHECK bool file_remove_ending(const char *folder, const char *ending, struct error *err);
 /* An flock on `path` (made 0600, close-on-exec) held as long as the process lives, with the holder's pid in it. Waits
  * `wait_ms` for a holder, then ends it by pidfd with SIGKILL and takes over. -1 on error. ARCHITECTURE.md, Fencing.
  */

@@ -151,3 +151,19 @@ bool file_remove_tree(const char *path, struct error *err)
         return error_set_errno(err, errno, "removing the folder %s", path);
     return true;
 }
+
+bool file_remove_ending(const char *folder, const char *ending, struct error *err)
+{
+    DIR *stream = opendir(folder);
+    struct dirent *entry;
+    bool good = true;
+    while (stream != NULL && good && (entry = readdir(stream)) != NULL) {
+        size_t len = strlen(entry->d_name), ending_len = strlen(ending);
+        AUTO_FREE char *path = mem_printf("%s/%s", folder, entry->d_name);
+        if (len > ending_len && strcmp(entry->d_name + len - ending_len, ending) == 0)
+            good = file_remove_tree(path, err);
+    }
+    if (stream != NULL)
+        closedir(stream);
+    return good;
+}

@@ -117,6 +117,20 @@ static void a_write_replaces_whole_and_leaves_nothing_beside(void **state)
     assert_int_equal(err.code, ERROR_NOT_FOUND);
 }
 
+static void what_ends_so_is_removed_and_nothing_else(void **state)
+{
+    struct error err;
+    (void)state;
+    assert_true(file_make_dirs("ends/default_web_1/deep", 0700, &err));
+    assert_true(file_make_dirs("ends/default_web_11", 0700, &err));
+    assert_true(file_make_dirs("ends/_1", 0700, &err)); /* nothing before it */
+    assert_true(file_remove_ending("ends", "_1", &err));
+    assert_int_equal(access("ends/default_web_1", F_OK), -1);
+    assert_int_equal(access("ends/default_web_11", F_OK), 0);
+    assert_int_equal(access("ends/_1", F_OK), 0);
+    assert_true(file_remove_ending("absent", "_1", &err));
+}
+
 static void folders_are_made_down_to_the_last(void **state)
 {
     struct error err = {0};
@@ -352,6 +366,7 @@ int main(void)
         cmocka_unit_test(an_empty_and_a_large_file_are_read_whole),
         cmocka_unit_test(a_write_replaces_whole_and_leaves_nothing_beside),
         cmocka_unit_test(folders_are_made_down_to_the_last),
+        cmocka_unit_test(what_ends_so_is_removed_and_nothing_else),
         cmocka_unit_test(a_tree_goes_and_what_its_links_name_stays),
         cmocka_unit_test(a_tree_of_any_depth_goes_with_few_descriptors),
         cmocka_unit_test(a_mount_in_a_tree_is_left_alone),
