@@ -4,6 +4,8 @@
 
 /* Documents. Over a cap: refused with a reason in the object's status, nothing else changes. */
 #define LIMIT_DOCUMENT_BYTES (1024 * 1024)
+#define LIMIT_BUNDLE_BYTES (4 * 1024 * 1024)
+#define LIMIT_BUNDLE_OBJECTS 1000 /* in one bundle */
 #define LIMIT_JSON_DEPTH 32
 #define LIMIT_NAME_BYTES 253 /* Kubernetes: DNS subdomain names */
 #define LIMIT_LABEL_BYTES 63
@@ -22,6 +24,9 @@
 #define LIMIT_RESTART_RULES 20 /* of a container, as in Kubernetes; more are refused */
 #define LIMIT_EXIT_CODES 255 /* in one of them */
 #define LIMIT_HOST_NAMES 64   /* hostAliases, their names, dnsConfig's lists */
+#define LIMIT_TAINTS 64       /* of a node; tolerations of a pod */
+#define LIMIT_NODE_LABELS 256
+#define LIMIT_NODE_GROUPS 64  /* that a desired Node names */
 #define LIMIT_IGNORED_FIELDS 64 /* paths named in a status; the rest is counted */
 
 /* Objects known to one node. One more: refused as TooManyObjects. */
@@ -43,6 +48,9 @@
 #define LIMIT_CRON_SPANS 16
 /* Contents remembered per slot, so that a replayed one is known. The oldest is forgotten. */
 #define LIMIT_SUPERSEDED 64
+/* Documents of an object that ruled before; the oldest is forgotten. revisionHistoryLimit lowers it. */
+#define LIMIT_REVISIONS 10
+#define LIMIT_REVISIONS_BYTES (256 * 1024) /* of them together; the newest one is kept in any case */
 /* A tombstone is remembered so long, and longer while it masks something. */
 #define LIMIT_TOMBSTONE_DAYS 90
 /* Messages waiting for a commit of the same object. One more: the link is paused until it is done. */
@@ -87,6 +95,7 @@
 #define LIMIT_RUNTIME_CALLS 4096  /* calls that wait for a thread; one more is answered as unavailable */
 #define LIMIT_EXECS 64            /* commands that people run in containers at a time; one more is refused */
 #define LIMIT_RUNTIME_BESIDES (LIMIT_EXECS + 64) /* and those of probes and hooks; one more is answered as unavailable */
+#define LIMIT_FORWARDS 32      /* connections to workloads for people at a time; one more is refused */
 #define LIMIT_EXEC_MS (365 * 24 * 3600 * 1000LL) /* a terminal stays open as long as somebody holds it */
 #define LIMIT_CALL_MS 120000      /* deadline of a runtime call, unless it names its own */
 #define LIMIT_SNAPSHOT_MS (15 * 60 * 1000) /* to take, remove or restore a snapshot of a virtual machine's disks */

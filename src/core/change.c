@@ -7,11 +7,35 @@
 #include "core/admission.h"
 #include "core/claims.h"
 #include "core/collect.h"
+#include "core/cordon.h"
+#include "core/desired_node.h"
 #include "core/inbox.h"
 #include "core/owners.h"
 #include "core/reconcile.h"
 #include "core/restart.h"
 #include "core/runtime.h"
+#include "core/whole.h"
+#include "protocol/revision.h"
+
+struct change *change_new(struct core *core, struct object *object, const struct slot_key *key, struct document *document,
+                          int64_t generation)
+{
+    struct change *change = mem_alloc(sizeof(*change));
+    change->core = core;
+    change->object = object;
+    change->source = key->source;
+    change->group = mem_strdup(key->group);
+    change->rank = key->rank;
+    change->remove = document == NULL;
+    if (document != NULL) {
+        change->document = *document;
+        memset(document, 0, sizeof(*document));
+    }
+    change->generation = generation;
+    change->accepted_ms = core_wall_ms(core);
+    change->seq = -1;
+    return change;
+}
 
 static struct slot_key change_key(const struct change *change)
 {
@@ -29,6 +53,8 @@ static bool is_before(const struct slot *slot, const struct change *change)
 struct ruling {
     const char *hash; /* NULL: nothing is wanted */
     const struct pod *pod;
+    const char *content;
+    const struct json *data;
 };
 
 /* Whether a filled place decides what rules. */
@@ -49,13 +75,13 @@ static struct ruling ruling_after(const struct change *change)
         bool same = slot != NULL && slot->source == change->source && strcmp(slot->group, change->group) == 0;
         if (!placed && (slot == NULL || same || !is_before(slot, change))) {
             placed = true;
-            struct ruling said = { .hash = change->document.hash, .pod = change->document.pod };
+            struct ruling said = { change->document.hash, change->document.pod, change->document.content, change->document.data };
             if (decides(change->source, change->document.tombstone, said, &ruling))
                 return ruling;
         }
         if (slot == NULL || same || slot->left)
             continue;
-        struct ruling said = { .hash = slot->hash, .pod = slot->pod };
+        struct ruling said = { slot->hash, slot->pod, slot->content, slot->data };
         if (decides(slot->source, slot->tombstone, said, &ruling))
             return ruling;
     }
@@ -82,7 +108,8 @@ static bool is_held(const struct change *change, const struct pod *pod)
     const struct pod *wanted = object_wanted(object);
     if (object->hash[0] == '\0' || wanted == NULL || pod == NULL)
         return false;
-    if (pulls_ready(change->core, object, pod) && admission_allows(change->core, object, pod))
+    if (pulls_ready(change->core, object, pod) && cordon_holds(change->core, object, pod) == NULL &&
+        admission_allows(change->core, object, pod))
         return false;
     bool may_run = !runtime_seen(change->core, object)->listed; /* what runs is not known yet */
     return may_run || object_has_begun(object) || (object->runs != NULL && pulls_ready(change->core, object, wanted));
@@ -122,7 +149,7 @@ static void plan_incarnation(struct change *change)
         core_new_uid(change->core, change->uid);
 }
 
-static void free_change(struct change *change)
+void change_free(struct change *change)
 {
     document_free(&change->document);
     pod_free(change->held);
@@ -131,9 +158,18 @@ static void free_change(struct change *change)
     free(change);
 }
 
+/* The groups may have another order by now. */
+static void fit_rank(struct change *change)
+{
+    struct slot_key key;
+    if (change->source == SOURCE_GROUP && desired_node_group(change->core, change->group, &key))
+        change->rank = key.rank;
+}
+
 static void apply_slot(struct change *change)
 {
     struct object *object = change->object;
+    fit_rank(change);
     struct slot_key key = change_key(change);
     struct slot *slot = object_slot(object, &key);
     if (change->remove) {
@@ -223,12 +259,23 @@ static void committed(void *ctx, const struct error *err)
         return;
     }
     core_store_worked(core);
+    change_settled(change);
+}
+
+void change_settled(struct change *change)
+{
+    struct core *core = change->core;
+    struct object *object = change->object;
+    object->replacing = false;
     apply(change);
     object->committing = false;
     inbox_taken(core, change->seq);
     if (change->restart)
         restart_done(core, change->restart_serial);
-    free_change(change);
+    if (change->source == SOURCE_GROUP && !change->remove)
+        desired_node_fit(core, object);
+    change_free(change);
+    whole_object_free(core, object);
     inbox_next(core, object);
     if (strcmp(object->id.resource, "secrets") == 0)
         pulls_secret_changed(core, object);
@@ -237,6 +284,24 @@ static void committed(void *ctx, const struct error *err)
     object->stale = true; /* its limits, its labels */
     core->services.owed = true;
     core_touch(core, object);
+}
+
+/* What ruled before can be gone back to. */
+static void write_revision(const struct change *change, struct store_txn *txn)
+{
+    const struct object *object = change->object;
+    const struct slot *before = object_ruling(object);
+    struct ruling after = ruling_after(change);
+    if (before == NULL || before->source == SOURCE_OWNER || !revision_is_kept(object->id.resource))
+        return;
+    if (after.content == NULL) {
+        store_delete_revisions(txn, &object->id);
+        return;
+    }
+    struct slot_row key = { .id = object->id, .source = slot_source_word(before->source), .group = before->group,
+                            .generation = before->generation };
+    if (strcmp(before->content, after.content) != 0)
+        store_put_revision(txn, &key, json_get_integer(after.data, "revisionHistoryLimit", LIMIT_REVISIONS));
 }
 
 static void write_slot(const struct change *change, struct store_txn *txn)
@@ -313,16 +378,17 @@ static void plan(struct change *change)
     change->forgets = nothing_wanted && (object->memo != NULL || (owners_is_one(object) && object->saving));
 }
 
-void change_commit(struct change *change)
+void change_write(struct change *change, struct store_txn *txn)
 {
     struct object *object = change->object;
     struct core *core = change->core;
     plan(change);
     object->committing = true;
     object->replacing = change->uid[0] != '\0' || change->ends;
-    struct store_txn *txn = store_begin(core->store);
-    if (!change->restart)
+    if (!change->restart) {
+        write_revision(change, txn); /* before its row takes another */
         write_slot(change, txn);
+    }
     if (change->forgets)
         store_delete_owner(txn, &object->id);
     write_incarnation(change, txn);
@@ -336,6 +402,12 @@ void change_commit(struct change *change)
     /* What was refused and never ran has a status all the same. */
     if (object->refused && change->document.tombstone && object->uid[0] == '\0')
         core_clear(core, object, txn);
+}
+
+void change_commit(struct change *change)
+{
+    struct store_txn *txn = store_begin(change->core->store);
+    change_write(change, txn);
     store_commit(txn, committed, change);
 }
 
@@ -364,6 +436,6 @@ void change_free_all(struct core *core)
     while (core->changes != NULL) {
         struct change *change = core->changes;
         core->changes = change->next;
-        free_change(change);
+        change_free(change);
     }
 }

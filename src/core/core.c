@@ -12,6 +12,7 @@
 #include "core/change.h"
 #include "core/claims.h"
 #include "core/eviction.h"
+#include "core/forward.h"
 #include "core/handler.h"
 #include "core/inbox.h"
 #include "core/owners.h"
@@ -19,6 +20,7 @@
 #include "core/report.h"
 #include "core/runtime.h"
 #include "core/stats.h"
+#include "core/whole.h"
 #include "protocol/event.h"
 #include "protocol/topic.h"
 
@@ -92,6 +94,10 @@ void core_store_worked(struct core *core)
 
 void core_touch(struct core *core, struct object *object)
 {
+    if (object_is_whole(object)) {
+        core->node_dirty = true;
+        return;
+    }
     if (object->dirty)
         return;
     object->dirty = true;
@@ -271,6 +277,9 @@ uint64_t core_settle(struct core *core)
     uint64_t retry = change_retry(core);
     if (retry != 0)
         core_wake_at(core, retry);
+    retry = whole_retry(core);
+    if (retry != 0)
+        core_wake_at(core, retry);
     uint64_t room = admission_look_again(core);
     settle_steps(core, now);
     runtime_start_wanted(core);
@@ -352,12 +361,20 @@ void core_vms_frame(struct core *core, const struct frame_view *frame)
 
 void core_probe_frame(struct core *core, const struct frame_view *frame)
 {
-    handler_probe_answered(core, frame);
+    if (!forward_answered(core, frame))
+        handler_probe_answered(core, frame);
+}
+
+void core_probe_up(struct core *core)
+{
+    handler_lost(core, NULL); /* what was said to one that was not there is said again */
+    forward_probe_up(core);
 }
 
 void core_probe_down(struct core *core)
 {
     handler_lost(core, NULL);
+    forward_probe_down(core);
 }
 
 void core_net_up(struct core *core)

@@ -14,6 +14,7 @@
 #include "core/requests.h"
 #include "core/services.h"
 #include "model/admission.h"
+#include "protocol/desired_node.h"
 
 /* The world outside. Heads are taken. */
 struct core_env {
@@ -31,6 +32,10 @@ struct core_env {
     void (*to_vms)(void *ctx, struct json *head, const void *body, size_t len);
     void (*to_vms_fds)(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count);
     void (*to_probe)(void *ctx, struct json *head);
+    /* With descriptors; all stays the caller's. It is started where it is not there; false: it is not yet, and nothing was sent:
+     * core_probe_up follows, or core_probe_down. NULL: it cannot be done.
+     */
+    bool (*to_probe_fds)(void *ctx, const struct json *head, const int *fds, size_t fd_count);
     void (*to_net)(void *ctx, struct json *head); /* NULL: pods have no network but the loopback */
     int64_t cpu_m, memory_bytes, disk_bytes; /* of this machine; the disk: of the state folder's file system */
     /* What all of it uses now. NULL: not known. */
@@ -67,11 +72,13 @@ struct link_state {
     bool connected;
     size_t packet_limit;  /* the broker's; 0: none */
     bool flood_over;      /* the nonce came back */
+    bool told;            /* all objects were told, behind the first flood of this connection */
     bool truncated;       /* it did not: nothing is judged missing */
     uint64_t sync_due_ms; /* boot; 0: not waiting */
     char nonce[POD_UID_BYTES];
     char session[POD_UID_BYTES]; /* of this davitd */
     char problem[256];    /* why it is not connected; "" */
+    char left[LIMIT_NAME_BYTES + 1]; /* group that was unsubscribed from last, since the connection */
     bool presence_owed;        /* the broker holds another one than ours */
     uint64_t presence_said_ms; /* boot */
     size_t arrivals;      /* waiting behind commits */
@@ -127,13 +134,19 @@ struct core {
     struct store *store;
     struct outbox *outbox;
     struct objects objects;
+    struct object bundle, desired_node; /* documents of the node as a whole: in no table (core/whole) */
+    struct desired_node node; /* what holds: the configuration's, and over it the document's */
+    uint64_t tainted_boot_ms; /* its taints hold since, in this life of davitd */
+    struct whole_change *whole_changes; /* on their way to the disk */
+    uint64_t bundle_serial;
     struct images images;
     struct pulls pulls;
     struct network network;
     struct requests requests;
     struct services services;
     struct asking *askings; /* hooks and probes that are being asked */
-    struct exec *execs;     /* commands that people run in containers */
+    struct exec *execs;     /* commands that people run in containers, and connections to them */
+    struct forward *forwards; /* connections that wait for davit-probe */
     struct eviction eviction;
     struct admission admission;
     struct claims claims;
@@ -174,6 +187,7 @@ void core_vms_up(struct core *core);
 void core_vms_frame(struct core *core, const struct frame_view *frame);
 void core_vms_down(struct core *core, const char *why);
 void core_probe_frame(struct core *core, const struct frame_view *frame);
+void core_probe_up(struct core *core);
 void core_probe_down(struct core *core);
 void core_net_up(struct core *core);
 void core_net_frame(struct core *core, const struct frame_view *frame);

@@ -7,8 +7,10 @@
 #include "base/memory.h"
 #include "core/change.h"
 #include "core/claims.h"
+#include "core/desired_node.h"
 #include "core/policy.h"
 #include "core/verify.h"
+#include "core/whole.h"
 #include "davit/limits.h"
 #include "protocol/order.h"
 #include "protocol/secret_fields.h"
@@ -35,23 +37,13 @@ void inbox_taken(struct core *core, int64_t seq)
     core->env->to_link(core->env->ctx, head, NULL, 0);
 }
 
-bool inbox_group(const struct config *config, const char *group, struct slot_key *key)
-{
-    for (size_t i = 0; i < config->groups.count; i++)
-        if (strcmp(config->groups.items[i], group) == 0) {
-            *key = (struct slot_key){ .source = SOURCE_GROUP, .group = config->groups.items[i], .rank = i };
-            return true;
-        }
-    return false;
-}
-
 static bool key_of_topic(const struct core *core, const struct topic *topic, struct slot_key *key)
 {
     *key = (struct slot_key){ .source = SOURCE_NODE, .group = "" };
     if (topic->group[0] == '\0')
         return true;
     key->source = SOURCE_ALL;
-    return strcmp(topic->group, "all") == 0 || inbox_group(core->config, topic->group, key);
+    return strcmp(topic->group, "all") == 0 || desired_node_group(core, topic->group, key);
 }
 
 static void refuse(struct core *core, struct object *object, const struct slot_key *key, const struct refusal *refusal)
@@ -63,7 +55,7 @@ static void refuse(struct core *core, struct object *object, const struct slot_k
     object->refused_rank = key->rank;
     object->refusal = *refusal;
     if (!again)
-        core_event(core, object, true, refusal->reason, "%s", refusal->message);
+        core_event(core, object_is_whole(object) ? NULL : object, true, refusal->reason, "%s%s", whole_words(object), refusal->message);
     if (!same) /* an owner fills again at each step, and is touched by what its child says */
         core_touch(core, object);
 }
@@ -74,6 +66,7 @@ static void mark_retained(struct core *core, struct object *object, const struct
     if (slot == NULL || slot->retained == retained)
         return;
     slot->retained = retained;
+    whole_retained(core, object);
     core_touch(core, object);
 }
 
@@ -88,25 +81,12 @@ static void forgive(struct core *core, struct object *object, const struct slot_
 static void begin_change(struct core *core, struct object *object, const struct slot_key *key, struct document *document,
                          int64_t generation, int64_t seq)
 {
-    struct change *change = mem_alloc(sizeof(*change));
-    change->core = core;
-    change->object = object;
-    change->source = key->source;
-    change->group = mem_strdup(key->group);
-    change->rank = key->rank;
-    change->remove = document == NULL;
-    if (document != NULL) {
-        change->document = *document;
-        memset(document, 0, sizeof(*document));
-    }
-    change->generation = generation;
-    change->accepted_ms = core_wall_ms(core);
+    struct change *change = change_new(core, object, key, document, generation);
     change->seq = seq;
     change_commit(change);
 }
 
-/* Kubernetes: what is in an immutable ConfigMap or Secret stays, until the object is deleted. */
-static bool may_become(const struct slot *slot, const struct document *document, struct refusal *refusal)
+bool inbox_may_become(const struct slot *slot, const struct document *document, struct refusal *refusal)
 {
     struct error err;
     if (slot == NULL || slot->data == NULL || document->tombstone || data_may_become(slot->data, document->data, &err))
@@ -114,6 +94,15 @@ static bool may_become(const struct slot *slot, const struct document *document,
     refusal_set(refusal, strcmp(document->id.resource, "secrets") == 0 ? "InvalidSecret" : "InvalidConfigMap", "%s", err.message);
     refusal->generation = document->has_generation ? document->generation : -1;
     return false;
+}
+
+/* What a newer one must be besides. */
+static bool may_be(struct core *core, struct object *object, const struct slot *slot, struct document *document,
+                   struct change **changes, struct refusal *refusal)
+{
+    if (object_is_whole(object))
+        return whole_plan(core, object, document, changes, refusal);
+    return inbox_may_become(slot, document, refusal);
 }
 
 /* A document that was read: newer, the same, or refused. Takes `document`. */
@@ -133,7 +122,8 @@ static bool take_document(struct core *core, struct object *object, const struct
                                      .superseded = slot != NULL && slot_was_superseded(slot, document->content) };
     int64_t generation = 0;
     enum order_verdict verdict = order_decide(&known, &arrival, &generation);
-    if (verdict == ORDER_NEWER && !may_become(slot, document, refusal)) {
+    struct change *changes = NULL;
+    if (verdict == ORDER_NEWER && !may_be(core, object, slot, document, &changes, refusal)) {
         inbox_taken(core, seq);
         document_free(document);
         return false;
@@ -144,7 +134,10 @@ static bool take_document(struct core *core, struct object *object, const struct
         if (!wait)
             inbox_taken(core, seq);
         mark_retained(core, object, key, RETAINED_YES); /* the end of the flood may come before the commit */
-        begin_change(core, object, key, document, generation, wait ? seq : -1);
+        if (object_is_whole(object))
+            whole_begin(core, object, document, generation, wait ? seq : -1, changes);
+        else
+            begin_change(core, object, key, document, generation, wait ? seq : -1);
         return true;
     }
     inbox_taken(core, seq);
@@ -167,7 +160,7 @@ static bool take_document(struct core *core, struct object *object, const struct
 static void take_empty(struct core *core, struct object *object, const struct slot_key *key, int64_t seq)
 {
     const struct slot *slot = object_slot(object, key);
-    if (core->config->empty_deletes && key->source == SOURCE_NODE && slot != NULL && !slot->tombstone) {
+    if (core->config->empty_deletes && !object_is_whole(object) && key->source == SOURCE_NODE && slot != NULL && !slot->tombstone) {
         struct document tombstone = { .id = object->id, .tombstone = true };
         digest_of("", 0, tombstone.content);
         tombstone.text = mem_strdup("");
@@ -191,9 +184,14 @@ static void take(struct core *core, struct object *object, const struct slot_key
     struct refusal refusal;
     struct document document;
     struct verified verified;
-    bool good = verify_message(key, data, len, core->config->max_document_bytes, &verified, &refusal) &&
-                document_read(&object->id, verified.payload, verified.len, &document, &refusal) &&
-                policy_takes(core->config, &document, &refusal) && claims_takes(object, key, &document, &refusal);
+    bool whole = object_is_whole(object);
+    int64_t most = whole ? whole_max_bytes(core, object) : core->config->max_document_bytes;
+    bool good = verify_message(key, data, len, most, &verified, &refusal);
+    if (good && whole)
+        good = whole_read(core, object, verified.payload, verified.len, &document, &refusal);
+    else if (good)
+        good = document_read(&object->id, verified.payload, verified.len, &document, &refusal) &&
+               policy_takes(core, &document, &refusal) && claims_takes(object, key, &document, &refusal);
     if (!good)
         inbox_taken(core, seq);
     else
@@ -247,8 +245,11 @@ void inbox_next(struct core *core, struct object *object)
         struct arrival *arrival = object->arrivals;
         DL_DELETE(object->arrivals, arrival);
         core->link.arrivals--;
+        bool of_group = arrival->key.source == SOURCE_GROUP;
         if (arrival->leave)
             inbox_empty_slot(core, object, &arrival->key);
+        else if (of_group && !desired_node_group(core, arrival->group, &arrival->key))
+            inbox_taken(core, arrival->seq); /* it was left meanwhile */
         else
             take(core, object, &arrival->key, arrival->data, arrival->len, arrival->live, arrival->seq);
         arrival_free(arrival);
@@ -265,12 +266,22 @@ void inbox_drop(struct object *object)
     }
 }
 
+static void arrive(struct core *core, struct object *object, const struct slot_key *key, const char *data, size_t len,
+                   bool live, int64_t seq)
+{
+    if (object->committing)
+        queue_message(core, object, key, data, len, live, seq);
+    else
+        take(core, object, key, data, len, live, seq);
+}
+
 static void desired_object(struct core *core, const struct topic *topic, const char *data, size_t len, bool live,
                            int64_t seq)
 {
     struct slot_key key;
     if (!key_of_topic(core, topic, &key)) {
         inbox_taken(core, seq);
+        desired_node_unsubscribe(core, topic->group);
         return;
     }
     struct object *object =
@@ -282,10 +293,7 @@ static void desired_object(struct core *core, const struct topic *topic, const c
                        topic->id.namespace, topic->id.resource, topic->id.name, LIMIT_OBJECTS);
         return;
     }
-    if (object->committing)
-        queue_message(core, object, &key, data, len, live, seq);
-    else
-        take(core, object, &key, data, len, live, seq);
+    arrive(core, object, &key, data, len, live, seq);
 }
 
 void inbox_message(struct core *core, const char *text, const char *data, size_t len, bool live, int64_t seq)
@@ -303,11 +311,11 @@ void inbox_message(struct core *core, const char *text, const char *data, size_t
         desired_object(core, &topic, data, len, live, seq);
         return;
     case TOPIC_DESIRED_BUNDLE:
+        arrive(core, &core->bundle, &whole_key, data, len, live, seq);
+        return;
     case TOPIC_DESIRED_NODE:
-        if (len > 0)
-            core_event(core, NULL, true, "UnsupportedDocument",
-                       "%.200s: this version of Davit takes single objects; nothing was changed", text);
-        break;
+        arrive(core, &core->desired_node, &whole_key, data, len, live, seq);
+        return;
     case TOPIC_OTHER:
     case TOPIC_SYNC:
     case TOPIC_PRESENCE:
@@ -321,7 +329,7 @@ bool inbox_manifest(struct core *core, const struct json *json, struct object_id
 {
     static const struct slot_key key = { .source = SOURCE_MANIFESTS, .group = "" };
     struct document document;
-    if (!document_read_json(NULL, json, &document, refusal) || !policy_takes(core->config, &document, refusal))
+    if (!document_read_json(NULL, json, &document, refusal) || !policy_takes(core, &document, refusal))
         return false;
     *id = document.id;
     struct object *object = objects_get(&core->objects, id);
@@ -351,7 +359,7 @@ void inbox_owned(struct core *core, struct object *object, const char *owner, co
     const struct slot_key key = { .source = SOURCE_OWNER, .group = owner };
     struct document document;
     struct refusal refusal;
-    if (!document_read_json(&object->id, json, &document, &refusal) || !policy_takes(core->config, &document, &refusal) ||
+    if (!document_read_json(&object->id, json, &document, &refusal) || !policy_takes(core, &document, &refusal) ||
         !claims_takes(object, &key, &document, &refusal) ||
         !take_document(core, object, &key, &document, true, -1, &refusal))
         refuse(core, object, &key, &refusal);
@@ -365,17 +373,30 @@ void inbox_empty_slot(struct core *core, struct object *object, const struct slo
         begin_change(core, object, key, NULL, 0, -1);
 }
 
+static void judge_missing(struct core *core, struct object *object)
+{
+    for (size_t i = 0; i < object->slot_count; i++) {
+        struct slot *slot = &object->slots[i];
+        if (slot->source < SOURCE_MANIFESTS && slot->retained == RETAINED_UNKNOWN && !slot->tombstone)
+            slot->retained = RETAINED_NO;
+    }
+    core_touch(core, object);
+}
+
 void inbox_flood_over(struct core *core)
 {
-    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
-        for (size_t i = 0; i < object->slot_count; i++) {
-            struct slot *slot = &object->slots[i];
-            if (slot->source >= SOURCE_MANIFESTS || slot->retained != RETAINED_UNKNOWN || slot->tombstone)
-                continue;
-            slot->retained = RETAINED_NO;
-        }
-        core_touch(core, object);
-    }
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        judge_missing(core, object);
+    judge_missing(core, &core->bundle);
+    judge_missing(core, &core->desired_node);
+}
+
+void inbox_flood_begins(struct core *core)
+{
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        object_retained_unknown(object);
+    object_retained_unknown(&core->bundle);
+    object_retained_unknown(&core->desired_node);
 }
 
 /* Nothing but tombstones that are old enough. */

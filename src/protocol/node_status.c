@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "protocol/container_status.h"
 
 #define TS_BYTES 24        /* what the caller adds: ,"ts":1795410958123 */
 #define ESCAPE_BYTES_MAX 6 /* of one byte: \u0001 */
@@ -38,6 +39,10 @@ struct json *node_state_write(const struct node_report *report)
     json_set_integer(flat, "vmsReady", report->vms_ready);
     json_set_integer(flat, "waiting", report->waiting);
     json_set_integer(flat, "problems", (int64_t)report->problem_count);
+    if (report->unschedulable)
+        json_set_integer(flat, "unschedulable", 1);
+    if (report->drained)
+        json_set_integer(flat, "drained", 1);
     json_set_text(flat, "agent", report->agent);
     json_set_text(flat, "message", "");
     if (report->problem_count > 0)
@@ -54,6 +59,46 @@ static struct json *add_condition(struct json *conditions, const char *type, boo
     json_set_text(condition, "reason", reason);
     json_set_text(condition, "message", message);
     return condition;
+}
+
+/* Whether the newest document was taken, and whether the broker holds it. */
+static void write_document(const struct node_document *document, const char *accepted, const char *retained, const char *lost,
+                           struct json *conditions)
+{
+    const struct refusal *refusal = document->refusal;
+    if (refusal != NULL) {
+        struct json *condition = add_condition(conditions, accepted, false, refusal->reason, refusal->message);
+        if (refusal->generation >= 0)
+            json_set_integer(condition, "refusedGeneration", refusal->generation);
+    } else if (document->generation >= 0) {
+        add_condition(conditions, accepted, true, "Accepted", "");
+    }
+    if (document->generation >= 0 && document->retained != RETAINED_UNKNOWN)
+        add_condition(conditions, retained, document->retained == RETAINED_YES,
+                      document->retained == RETAINED_YES ? "Retained" : "NotOnBroker",
+                      document->retained == RETAINED_YES ? "" : lost);
+}
+
+static void write_bundle(const struct node_report *report, struct json *conditions, struct json *status)
+{
+    write_document(&report->bundle, "BundleAccepted", "BundleRetained",
+                   "the broker does not hold the bundle any more; what it brought runs on, and only a tombstone takes it away",
+                   conditions);
+    if (report->bundle.generation < 0)
+        return;
+    struct json *bundle = json_set_object(status, "bundle");
+    json_set_integer(bundle, "observedGeneration", report->bundle.generation);
+    json_set_integer(bundle, "objects", (int64_t)report->bundle_objects);
+}
+
+static void write_desired(const struct node_report *report, struct json *conditions, struct json *status)
+{
+    write_document(&report->desired, "NodeAccepted", "NodeRetained",
+                   "the broker does not hold the desired Node any more; what it said holds, and only a tombstone takes it back",
+                   conditions);
+    ignored_write(report->ignored, conditions);
+    if (report->desired.generation >= 0)
+        json_set_integer(status, "observedGeneration", report->desired.generation);
 }
 
 static void write_capacity(const struct node_report *report, int64_t memory_bytes, struct json *capacity)
@@ -89,10 +134,14 @@ struct json *node_status_write(const struct node_report *report)
     json_set_text(metadata, "name", report->name);
     json_set(metadata, "labels", json_copy(report->labels));
     struct json *spec = json_set_object(node, "spec");
-    struct json *groups = json_set_array(spec, "groups");
+    if (report->unschedulable)
+        json_set_boolean(spec, "unschedulable", true);
+    if (json_size(report->taints) > 0)
+        json_set(spec, "taints", json_copy(report->taints));
+    struct json *status = json_set_object(node, "status");
+    struct json *groups = json_set_array(status, "groups");
     for (size_t i = 0; i < report->groups->count; i++)
         json_add_text(groups, report->groups->items[i]);
-    struct json *status = json_set_object(node, "status");
     struct json *conditions = json_set_array(status, "conditions");
     char time[CLOCK_RFC3339_BYTES];
     json_set_text(add_condition(conditions, "Ready", report->ready, report->ready ? "DavitReady" : "RuntimeNotReady",
@@ -105,6 +154,8 @@ struct json *node_status_write(const struct node_report *report)
     for (size_t i = 0; i < report->problem_count; i++)
         add_condition(conditions, report->problems[i].type, true, report->problems[i].reason,
                       report->problems[i].message);
+    write_desired(report, conditions, status);
+    write_bundle(report, conditions, status);
     write_info(report, status);
     return node;
 }
