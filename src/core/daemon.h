@@ -53,6 +53,9 @@ void daemon_to_vms_fds(void *ctx, struct json *head, const void *body, size_t le
 void daemon_to_probe(void *ctx, struct json *head);
 void daemon_to_net(void *ctx, struct json *head);
 
+/* daemon_history.c: of core_env. */
+void daemon_keep_samples(void *ctx, char *path_taken, char *text_taken, size_t len);
+
 /* notify.c: systemd's notification socket; nothing without one. */
 void notify_send(const char *text);
 uint64_t notify_watchdog_ms(void); /* how often to say WATCHDOG=1; 0: never */

@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
+#include "protocol/container_status.h"
 
 #define TS_BYTES 24        /* what the caller adds: ,"ts":1795410958123 */
 #define ESCAPE_BYTES_MAX 6 /* of one byte: \u0001 */
@@ -94,11 +94,10 @@ struct json *node_status_write(const struct node_report *report)
         json_add_text(groups, report->groups->items[i]);
     struct json *status = json_set_object(node, "status");
     struct json *conditions = json_set_array(status, "conditions");
-    char time[CLOCK_RFC3339_BYTES];
-    json_set_text(add_condition(conditions, "Ready", report->ready, report->ready ? "DavitReady" : "RuntimeNotReady",
-                                report->ready ? "davitd takes documents and the runtime answers"
-                                              : "the runtime does not answer"),
-                  "lastTransitionTime", clock_rfc3339(report->started_ms, time));
+    status_set_time(add_condition(conditions, "Ready", report->ready, report->ready ? "DavitReady" : "RuntimeNotReady",
+                                  report->ready ? "davitd takes documents and the runtime answers"
+                                                : "the runtime does not answer"),
+                    "lastTransitionTime", report->started_ms);
     AUTO_FREE char *verify = mem_printf("documents are taken in %s mode: from whoever the broker lets publish them",
                                         report->verify);
     add_condition(conditions, "OpenMode", true, "NoRootDocument", verify);

@@ -382,6 +382,7 @@ int kit_setup(void **state)
     kit->config = config_read("/nonexistent/davitd.conf", false, &err);
     kit_set(kit, "node.name=press-7");
     kit_set(kit, "node.groups=line-3");
+    kit_set(kit, "telemetry.interval=0");
     *state = kit;
     kit_start(kit);
     kit_connect(kit);
