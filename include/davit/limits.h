@@ -65,7 +65,6 @@
 
 /* Telemetry. */
 #define LIMIT_HISTORY_SEGMENT_BYTES (64 * 1024) /* a file of samples that has so many is followed by another one */
-#define LIMIT_HISTORY_LINE_BYTES 2048           /* of one sample on the disk; a longer one is not kept */
 #define LIMIT_HISTORY_MEMORY_BYTES (64 * 1024 * 1024) /* the most that history_memory= may say */
 
 /* Requests. */

@@ -26,7 +26,9 @@ uint64_t clock_state_settle(struct core *core)
             core->started_ms = core_wall_ms(core);
         for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
             date(core, object);
-        report_again(core); /* with the times that were held back */
+        /* With the times that were held back. */
+        report_again(core);
+        report_presence(core, true);
     } else if (!set && core->clock_set) {
         log_warn("the clock of this device is not set: nothing is judged by it, and messages have no times");
         core->node_dirty = true;

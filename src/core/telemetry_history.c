@@ -172,19 +172,19 @@ static uint64_t settle_keeping(struct core *core, struct telemetry_history *hist
 
 /* ---- to the broker */
 
-/* The oldest there is. A file goes when all of it is out of the house. */
+/* The oldest there is. A file goes when the one behind it is asked for. */
 static struct history_sample *next_sample(struct telemetry_history *history)
 {
-    if (history->from_file.samples != NULL)
-        return history_take(&history->from_file);
-    if (history->loaded) {
-        history->loaded = false;
-        history_files_remove_oldest(history->folder, &history->files);
+    while (history->from_file.samples == NULL) {
+        if (history->loaded) {
+            history->loaded = false;
+            history_files_remove_oldest(history->folder, &history->files);
+        }
+        if (history->files.count == 0)
+            return history_take(&history->memory);
+        history->memory.lost += history_files_load(history->folder, &history->files, &history->from_file);
+        history->loaded = true;
     }
-    if (history->files.count == 0)
-        return history_take(&history->memory);
-    history->memory.lost += history_files_load(history->folder, &history->files, &history->from_file);
-    history->loaded = true;
     return history_take(&history->from_file);
 }
 
@@ -236,8 +236,8 @@ static uint64_t settle_sending(struct core *core, struct telemetry_history *hist
     /* What the link has not taken yet is waited for: so no more than one second's worth is ever out. */
     bool more = outbox_light_waiting(core->outbox) > 0;
     for (int64_t i = 0; !more && i < core->config->telemetry.history_rate; i++)
-        if (!send_one(core, history))
-            break;
+        if (!send_one(core, history) || (history->loaded && history->from_file.samples == NULL))
+            break; /* a file goes once all of it is out of the house */
     return history->send_ms;
 }
 
