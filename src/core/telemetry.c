@@ -113,21 +113,44 @@ static bool uptime_ms(const struct core *core, const struct object *object, uint
     return known;
 }
 
-static void measure_object(struct core *core, struct object *object, const struct json *use)
+void telemetry_of_object(const struct core *core, const struct object *object, const struct json *use, struct metrics *out)
 {
-    struct metrics now = { 0 };
     double value;
     uint64_t age_ms = 0;
+    *out = (struct metrics){ 0 };
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
         if (json_number(json_get(use, answers[i].key), &value))
-            metrics_set(&now, answers[i].metric, value);
+            metrics_set(out, answers[i].metric, value);
     if (json_number(json_get(object->summary, "restarts"), &value))
-        metrics_set(&now, METRIC_RESTARTS, value);
+        metrics_set(out, METRIC_RESTARTS, value);
     if (uptime_ms(core, object, &age_ms))
-        metrics_set(&now, METRIC_UPTIME_SECONDS, (double)(age_ms / 1000));
+        metrics_set(out, METRIC_UPTIME_SECONDS, (double)(age_ms / 1000));
+}
+
+static void measure_object(struct core *core, struct object *object, const struct json *use)
+{
+    struct metrics now;
+    telemetry_of_object(core, object, use, &now);
     if (object->telling == NULL)
         object->telling = mem_alloc(sizeof(*object->telling));
     measured(core, &object->id, object->telling, &now);
+}
+
+bool telemetry_of_node(const struct core *core, struct metrics *out, struct machine *machine)
+{
+    metrics_set(out, METRIC_UPTIME_SECONDS, (double)(core_boot_ms(core) / 1000));
+    if (core->telemetry != NULL) {
+        metrics_set(out, METRIC_HISTORY_SAMPLES, (double)telemetry_history_waiting(core->telemetry->history));
+        metrics_set(out, METRIC_HISTORY_LOST, (double)telemetry_history_lost(core->telemetry->history));
+    }
+    if (core->env->machine == NULL)
+        return false;
+    core->env->machine(core->env->ctx, machine);
+    metrics_set(out, METRIC_MEMORY_BYTES, (double)machine->memory_bytes);
+    metrics_set(out, METRIC_MEMORY_AVAILABLE_BYTES, (double)(core->env->memory_bytes - machine->memory_bytes));
+    metrics_set(out, METRIC_DISK_BYTES, (double)(machine->disk_bytes - machine->disk_free_bytes));
+    metrics_set(out, METRIC_DISK_AVAILABLE_BYTES, (double)machine->disk_free_bytes);
+    return true;
 }
 
 /* `now` has how many run. */
@@ -135,15 +158,7 @@ static void measure_node(struct core *core, struct telemetry *telemetry, struct 
 {
     struct machine machine;
     uint64_t boot_ms = core_boot_ms(core);
-    metrics_set(&now, METRIC_UPTIME_SECONDS, (double)(boot_ms / 1000));
-    metrics_set(&now, METRIC_HISTORY_SAMPLES, (double)telemetry_history_waiting(telemetry->history));
-    metrics_set(&now, METRIC_HISTORY_LOST, (double)telemetry_history_lost(telemetry->history));
-    if (core->env->machine != NULL) {
-        core->env->machine(core->env->ctx, &machine);
-        metrics_set(&now, METRIC_MEMORY_BYTES, (double)machine.memory_bytes);
-        metrics_set(&now, METRIC_MEMORY_AVAILABLE_BYTES, (double)(core->env->memory_bytes - machine.memory_bytes));
-        metrics_set(&now, METRIC_DISK_BYTES, (double)(machine.disk_bytes - machine.disk_free_bytes));
-        metrics_set(&now, METRIC_DISK_AVAILABLE_BYTES, (double)machine.disk_free_bytes);
+    if (telemetry_of_node(core, &now, &machine)) {
         if (telemetry->before_ms != 0 && boot_ms > telemetry->before_ms && machine.cpu_ns >= telemetry->before.cpu_ns)
             metrics_set(&now, METRIC_CPU_CORES,
                         (double)(machine.cpu_ns - telemetry->before.cpu_ns) /
@@ -154,7 +169,7 @@ static void measure_node(struct core *core, struct telemetry *telemetry, struct 
     measured(core, NULL, &telemetry->node, &now);
 }
 
-static struct object *object_of(const struct core *core, const struct json *use)
+struct object *telemetry_object(const struct core *core, const struct json *use)
 {
     struct object_id id = { 0 };
     const char *namespace = json_get_text(use, "namespace"), *resource = json_get_text(use, "resource");
@@ -179,7 +194,7 @@ static void answered(void *ctx, struct json *answer_taken)
         if (object->telling != NULL)
             object->telling->runs = !good && object->telling->runs;
     JSON_EACH(use, json_get(answer, "pods")) {
-        struct object *object = object_of(core, use);
+        struct object *object = telemetry_object(core, use);
         if (object == NULL)
             continue;
         node.values[object_is_vm(object) ? METRIC_VMS : METRIC_PODS]++;
