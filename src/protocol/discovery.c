@@ -64,7 +64,7 @@ char *discovery_write(const struct discovery_place *place, const struct object_i
     AUTO_FREE char *topic = topic_node(place->root, place->node, sensors[index].word, id);
     AUTO_FREE char *presence = topic_node(place->root, place->node, "presence", NULL);
     AUTO_JSON struct json *json =
-        json_new_texts("name", name, "unique_id", unique, "object_id", unique, "state_topic", topic, "value_template",
+        json_new_texts("name", name, "unique_id", unique, "state_topic", topic, "value_template",
                        id != NULL ? sensors[index].template : sensors[index].node_template, "availability_topic", presence,
                        "availability_template", "{{ 'online' if value_json.online else 'offline' }}", NULL);
     json_set_text(json, "unit_of_measurement", sensors[index].unit);
