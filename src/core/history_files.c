@@ -97,8 +97,6 @@ size_t history_files_load(const char *folder, const struct history_files *files,
     struct error err;
     size_t len = 0;
     if (!file_read_regular(path, FILE_MOST_BYTES, &text, &len, &err)) {
-        if (err.code == ERROR_NOT_FOUND)
-            return 0; /* the disk was full */
         log_warn("samples that were kept cannot be read: %s", err.message);
         return 1;
     }

@@ -265,7 +265,7 @@ void telemetry_again(struct core *core)
 
 void core_samples_kept(struct core *core, const char *problem)
 {
-    telemetry_history_kept(core, core->telemetry->history, problem);
+    telemetry_history_kept(core->telemetry->history, problem);
 }
 
 void telemetry_keep_now(struct core *core)

@@ -1,6 +1,7 @@
 #include "core/telemetry_history.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -64,6 +65,10 @@ uint64_t telemetry_history_lost(const struct telemetry_history *history)
 void telemetry_history_add(struct core *core, struct telemetry_history *history, const struct object_id *id,
                            char *payload_taken)
 {
+    if (core->config->telemetry.history_memory == 0) {
+        free(payload_taken);
+        return;
+    }
     char *of = id != NULL ? mem_printf("%s/%s/%s", id->namespace, id->resource, id->name) : mem_strdup("");
     history_add(&history->memory,
                 history_sample_new(core_set_wall_ms(core), core_boot_ms(core), core->env->boot_id, of, payload_taken),
@@ -80,6 +85,12 @@ static void drop_oldest_file(struct telemetry_history *history)
     history_clear(&history->from_file);
     history->loaded = false;
     history_files_remove_oldest(history->folder, &history->files);
+}
+
+static void make_room(const struct core *core, struct telemetry_history *history, size_t len)
+{
+    while (history->files.count > 0 && history->files.bytes + len > (size_t)core->config->telemetry.history_disk)
+        drop_oldest_file(history);
 }
 
 /* The file that the next samples go to. */
@@ -109,10 +120,9 @@ static char *lines_of(struct history *memory, size_t *len)
 
 static void keep(struct core *core, struct telemetry_history *history)
 {
-    size_t len = 0, quota = (size_t)core->config->telemetry.history_disk;
+    size_t len = 0;
     char *text = lines_of(&history->memory, &len);
-    while (history->files.count > 0 && history->files.bytes + len > quota)
-        drop_oldest_file(history);
+    make_room(core, history, len);
     struct history_file *file = file_to_write(history);
     file->bytes += len;
     history->files.bytes += len;
@@ -123,14 +133,27 @@ static void keep(struct core *core, struct telemetry_history *history)
     core->env->keep_samples(core->env->ctx, history_file_path(history->folder, file->number), text, len);
 }
 
-void telemetry_history_kept(struct core *core, struct telemetry_history *history, const char *problem)
+/* A file that took a part of them says so by its last line; one that has nothing else is none. */
+static void take_back(struct telemetry_history *history)
 {
-    (void)core;
+    struct history_files *files = &history->files;
+    struct history_file *newest = &files->list[files->count - 1];
+    history->ended = true;
+    history->memory.leaving = 0;
+    newest->bytes -= history->kept_bytes;
+    files->bytes -= history->kept_bytes;
+    if (newest->bytes > 0)
+        return;
+    AUTO_FREE char *path = history_file_path(history->folder, newest->number);
+    (void)unlink(path);
+    files->count--;
+}
+
+void telemetry_history_kept(struct telemetry_history *history, const char *problem)
+{
     history->keeping = false;
     if (problem != NULL) {
-        /* They stay in memory, and are tried again. A file that took a part of them says so by its last line. */
-        history->ended = true;
-        history->memory.leaving = 0;
+        take_back(history); /* they stay in memory, and are tried again */
         if (!history->complained)
             log_warn("samples of the time without a broker are kept in memory alone: %s", problem);
         history->complained = true;
@@ -147,6 +170,7 @@ bool telemetry_history_keep_now(struct core *core, struct telemetry_history *his
     if (core->config->telemetry.history_disk == 0 || history->memory.count == 0 || history->keeping)
         return true;
     AUTO_FREE char *text = lines_of(&history->memory, &len);
+    make_room(core, history, len);
     AUTO_FREE char *path = history_file_path(history->folder, ++history->files.last);
     return history_file_append(path, text, len, err);
 }

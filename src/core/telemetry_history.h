@@ -18,7 +18,7 @@ uint64_t telemetry_history_lost(const struct telemetry_history *history);
 /* Whether the broker hears us now, with all that it had to say said. */
 bool telemetry_is_heard(const struct core *core);
 /* core_samples_kept. */
-void telemetry_history_kept(struct core *core, struct telemetry_history *history, const char *problem);
+void telemetry_history_kept(struct telemetry_history *history, const char *problem);
 /* The end of davitd: what is in memory goes to the disk, if the configuration lets it. Waits for the disk. */
 MUST_CHECK bool telemetry_history_keep_now(struct core *core, struct telemetry_history *history, struct error *err);
 /* Returns when something is due (boot ms); 0: nothing. */

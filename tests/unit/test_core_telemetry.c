@@ -254,6 +254,11 @@ static void a_disk_that_takes_nothing_loses_nothing_that_memory_holds(void **sta
     for (int i = 0; i < 70; i++)
         measure(kit, 60 * MI);
     assert_int_equal(kept, 2);
+    struct history_files files;
+    AUTO_FREE char *folder = mem_printf("%s/history", kit->folder);
+    history_files_read(folder, &files);
+    assert_int_equal(files.count, 0);
+    history_files_free(&files);
     come_back(kit);
     kit_advance(kit, 1000);
     AUTO_FREE char *all = json_print(kit->history);
