@@ -12,12 +12,12 @@ _davit()
         -o|--output)
             mapfile -t COMPREPLY < <(compgen -W 'json yaml name wide' -- "$word")
             return ;;
-        --broker|--root|--node|--group|-n|--namespace|--username|--name|--sort-by|-c|--container|--tail|--since|--limit-bytes|--port|--delete)
+        --broker|--root|--node|--group|-n|--namespace|--username|--name|--sort-by|-c|--container|--tail|--since|--limit-bytes|--port|--delete|--listen)
             return ;;
     esac
     local words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='apply get describe delete logs exec cp restart start stop console vnc snapshot rollback ping top image vm version --help'
+        words='apply get describe delete logs exec cp restart start stop console vnc snapshot rollback ping top image vm export version --help'
     elif [[ $word == -* ]]; then
         case $verb in
             delete) words="-f --file --node --group -n --namespace --purge --wait --wait=false $broker --help" ;;
@@ -35,6 +35,7 @@ _davit()
             ping) words="--node --control $broker --help" ;;
             image) words='--name --control -o --output --help' ;;
             vm) words='--name --control --help' ;;
+            export) words='--listen --control --help' ;;
             version) words="--client --node $broker --help" ;;
         esac
     elif [ "$COMP_CWORD" -eq 2 ]; then

@@ -42,7 +42,7 @@
 #define LIMIT_AFTER 16       /* objects that a pod starts after */
 #define LIMIT_AFTER_DEPTH 32 /* of a chain of them, in the search for a circle */
 #define LIMIT_ZONE_BYTES (64 * 1024)
-/* A wall clock before this was never set: no CronJob runs by it (2026-01-01). */
+/* A wall clock before this was never set: nothing is judged by it, and no message has its time (2026-01-01). */
 #define LIMIT_CLOCK_SET_MS 1767225600000ull
 /* Spans of times that a CronJob remembers as run; the oldest is forgotten. */
 #define LIMIT_CRON_SPANS 16
@@ -70,6 +70,10 @@
 #define LIMIT_EVENTS 256          /* events waiting for a broker; the oldest is dropped, and counted */
 #define LIMIT_SYNC_MS 10000       /* the end-of-flood nonce must be back by then: else BrokerTruncated */
 #define LIMIT_LIVE_ACK_MS 5000    /* a live message waits so long for davitd to store it, then the link ends itself */
+
+/* Telemetry. */
+#define LIMIT_HISTORY_SEGMENT_BYTES (64 * 1024) /* a file of samples that has so many is followed by another one */
+#define LIMIT_HISTORY_MEMORY_BYTES (64 * 1024 * 1024) /* the most that history_memory= may say */
 
 /* Requests. */
 #define LIMIT_REQUEST_BYTES (64 * 1024) /* of its payload; more is refused */

@@ -39,10 +39,11 @@ bool control_check_result(const struct json *head, struct error *err)
                      message != NULL ? message : "it gives no message");
 }
 
-/* What came with a result; NULL: no descriptor is expected. */
+/* What came with a result; NULL: nothing is expected. */
 struct brought {
     int *fds;
     size_t count, most;
+    char *text;
 };
 
 static struct json *read_result(int fd, void (*on_progress)(void *ctx, const struct json *progress), void *ctx,
@@ -58,6 +59,8 @@ static struct json *read_result(int fd, void (*on_progress)(void *ctx, const str
             for (int taken; brought != NULL && brought->count < brought->most &&
                             (taken = frame_take_fd(&frame, brought->count)) >= 0;)
                 brought->fds[brought->count++] = taken;
+            if (brought != NULL)
+                brought->text = mem_strndup(frame.body != NULL ? frame.body : "", frame.body_len);
         }
         if (op != NULL && strcmp(op, "progress") == 0 && on_progress != NULL)
             on_progress(ctx, frame.head);
@@ -96,5 +99,16 @@ struct json *control_open(const char *path, const struct json *request, int *fds
     struct brought brought = { .fds = fds, .most = most };
     struct json *result = ask(path, request, -1, NULL, NULL, &brought, err);
     *count = brought.count;
+    free(brought.text);
     return result;
+}
+
+char *control_text(const char *path, const struct json *request, struct error *err)
+{
+    struct brought brought = { 0 };
+    AUTO_JSON struct json *result = ask(path, request, -1, NULL, NULL, &brought, err);
+    if (result != NULL)
+        return brought.text;
+    free(brought.text);
+    return NULL;
 }

@@ -16,6 +16,9 @@ MUST_CHECK struct json *control_call(const char *path, const struct json *reques
 MUST_CHECK bool control_connect(const char *path, int *socket_fd, struct error *err);
 MUST_CHECK bool control_check_result(const struct json *head, struct error *err);
 
+/* The same, for an answer with a text behind it, the caller's. */
+MUST_CHECK char *control_text(const char *path, const struct json *request, struct error *err);
+
 /* The same, for an answer that brings up to `most` descriptors, the caller's to close. */
 MUST_CHECK struct json *control_open(const char *path, const struct json *request, int *fds, size_t most, size_t *count,
                                      struct error *err);

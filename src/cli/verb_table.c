@@ -64,6 +64,8 @@ const struct verb VERBS[] = {
      FLAG_CONTROL | FLAG_NAME | FLAG_OUTPUT, verb_image},
     {"vm", SECTION_DEVICE, "import FILE", "disks of virtual machines on this device",
      "  davit vm import winxp.vmdk --name line3/winxp:1\n  davit vm import debian.qcow2", FLAG_CONTROL | FLAG_NAME, verb_vm},
+    {"export", SECTION_DEVICE, "[--listen IP:PORT]", "what is measured on this device, as Prometheus' text",
+     "  davit export\n  davit export --listen 127.0.0.1:9123", FLAG_CONTROL | FLAG_LISTEN, verb_export},
     {"version", SECTION_DEVICE, "", "of this program, and of the nodes' agents", "  davit version --client",
      FLAG_BROKER | FLAG_NODE | FLAG_CLIENT, verb_version},
 };

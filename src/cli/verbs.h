@@ -15,6 +15,7 @@ enum exit_code verb_exec(const struct options *options, struct error *err);
 enum exit_code verb_get(const struct options *options, struct error *err);
 enum exit_code verb_image(const struct options *options, struct error *err);
 enum exit_code verb_logs(const struct options *options, struct error *err);
+enum exit_code verb_export(const struct options *options, struct error *err);
 enum exit_code verb_top(const struct options *options, struct error *err);
 enum exit_code verb_ping(const struct options *options, struct error *err);
 enum exit_code verb_restart(const struct options *options, struct error *err);

@@ -81,6 +81,13 @@ static const struct key keys[] = {
     KEY("images", "insecure_registries", KEY_HOSTS, images.insecure),
     KEY("images", "auth_file", KEY_PATH, images.auth_file),
     KEY("images", "certs_dir", KEY_PATH, images.certs_dir),
+    { "telemetry", "interval", KEY_INTEGER, offsetof(struct config, telemetry.interval_s), 0, 24 * 3600 },
+    { "telemetry", "max_silence", KEY_INTEGER, offsetof(struct config, telemetry.max_silence_s), 1, 7 * 24 * 3600 },
+    KEY("telemetry", "deadband", KEY_TEXT, telemetry.deadband_text),
+    KEY("telemetry", "history_memory", KEY_BYTES, telemetry.history_memory),
+    KEY("telemetry", "history_disk", KEY_BYTES, telemetry.history_disk),
+    { "telemetry", "history_rate", KEY_INTEGER, offsetof(struct config, telemetry.history_rate), 1, 1000 },
+    KEY("telemetry", "home_assistant", KEY_TEXT, telemetry.home_assistant),
 };
 
 /* Keys that go to a plugin as they are. */
@@ -413,6 +420,9 @@ struct config *config_read(const char *path, bool required, struct error *err)
     config->images.mirrors = json_new_object();
     config->images.certs_dir = mem_strdup(SYSCONFDIR "/davit/certs.d");
     config->stream_timeout_s = 60;
+    config->telemetry = (struct telemetry_config){ .interval_s = 60, .max_silence_s = 900, .history_memory = 256 * 1024,
+                                                   .history_rate = 20, .deadband_text = mem_strdup(""),
+                                                   .home_assistant = mem_strdup("") };
     config->logs.max_bytes = 10 * 1024 * 1024; /* as the kubelet has it */
     config->logs.max_files = 5;
     config->user_first = USER_FIRST;

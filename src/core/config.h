@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/json.h"
+#include "model/metrics.h"
 #include "model/pod.h"
 #include "protocol/security.h"
 
@@ -43,7 +44,19 @@ struct log_config {
     int64_t max_files; /* of one attempt of a container */
 };
 
+/* [telemetry]: docs: davitd.conf(5). */
+struct telemetry_config {
+    int64_t interval_s; /* 0: nothing is measured unasked */
+    int64_t max_silence_s;
+    char *deadband_text;
+    struct deadband deadband;
+    int64_t history_memory, history_disk; /* bytes; 0: none */
+    int64_t history_rate; /* messages a second */
+    char *home_assistant; /* the prefix of its discovery topics; "": none */
+};
+
 struct config {
+    struct telemetry_config telemetry;
     struct log_config logs;
     struct network_config network;
     enum security_level profile;

@@ -73,10 +73,38 @@ static bool check_subnet6(const struct network_config *network, struct error *er
                              "as fd00:da::/64", text, 96 + bits4);
 }
 
+static bool check_telemetry(struct telemetry_config *telemetry, struct error *err)
+{
+    if (!deadband_read(telemetry->deadband_text, &telemetry->deadband, err))
+        return error_wrap(err, "[telemetry] deadband=");
+    if (telemetry->history_memory > LIMIT_HISTORY_MEMORY_BYTES)
+        return error_set(err, ERROR_INVALID, "[telemetry] history_memory= must be at most 64M");
+    /* A batch goes to the disk as a whole. */
+    int64_t least = 2 * (telemetry->history_memory + LIMIT_HISTORY_SEGMENT_BYTES);
+    if (telemetry->history_disk != 0 && (telemetry->history_memory == 0 || telemetry->history_disk < least))
+        return error_set(err, ERROR_INVALID,
+                         "[telemetry] history_disk= must be 0, or at least twice history_memory= and 128K, and history_memory= not 0");
+    return telemetry->home_assistant[0] == '\0' || name_is_root(telemetry->home_assistant) ||
+           error_set(err, ERROR_INVALID,
+                     "[telemetry] home_assistant=%.80s must be the prefix of Home Assistant's discovery topics, as homeassistant",
+                     telemetry->home_assistant);
+}
+
+static bool check_url(const char *url, struct error *err)
+{
+    static const char *const schemes[] = { "mqtt://", "mqtts://", "ws://", "wss://" };
+    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+        if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
+            return true;
+    return error_set(err, ERROR_INVALID, "[broker] url=%.80s must begin with mqtt:// mqtts:// ws:// or wss://", url);
+}
+
 bool config_finish(struct config *config, struct error *err)
 {
     if (config->logs.max_bytes < LOG_MIN_BYTES || config->logs.max_bytes > LIMIT_LOG_BYTES / 2)
         return error_set(err, ERROR_INVALID, "[logs] max_size= must be from 64K to 512M");
+    if (!check_telemetry(&config->telemetry, err))
+        return false;
     if (!check_subnet(config->network.subnet, err) || !check_subnet6(&config->network, err))
         return false;
     if (config->node == NULL)
@@ -88,13 +116,8 @@ bool config_finish(struct config *config, struct error *err)
     if (!name_is_root(config->root))
         return error_set(err, ERROR_INVALID, "[broker] root=%.80s must be one to four topic levels of A-Z a-z 0-9 - _ .",
                          config->root);
-    static const char *const schemes[] = { "mqtt://", "mqtts://", "ws://", "wss://" };
-    bool known = false;
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-        known = known || strncmp(config->url, schemes[i], strlen(schemes[i])) == 0;
-    if (!known)
-        return error_set(err, ERROR_INVALID, "[broker] url=%.80s must begin with mqtt:// mqtts:// ws:// or wss://",
-                         config->url);
+    if (!check_url(config->url, err))
+        return false;
     if (config->crun.enabled && config->fake.enabled)
         return error_set(err, ERROR_INVALID, "[runtime.crun] and [runtime.fake] cannot both run pods: set enabled=no in one");
     if ((config->cert_file == NULL) != (config->key_file == NULL))

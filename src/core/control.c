@@ -15,6 +15,7 @@
 #include "core/control_images.h"
 #include "core/control_logs.h"
 #include "core/exec.h"
+#include "core/export.h"
 #include "core/forward.h"
 #include "core/importer.h"
 #include "core/placing.h"
@@ -25,6 +26,7 @@
 #include "wire/conn.h"
 
 #define ACCEPT_RETRY_MS 1000u
+#define METRICS_AVERAGE_MS 120000u /* who scrapes each minute is told the average of it */
 
 struct control {
     struct daemon *daemon;
@@ -224,6 +226,30 @@ static void ask_stats(struct client *client, struct frame *frame)
     daemon_settle(daemon);
 }
 
+static void on_metrics(void *ctx, struct json *answer_taken)
+{
+    struct client *client = ctx;
+    AUTO_JSON struct json *answer = answer_taken;
+    AUTO_FREE char *text = export_write(client->control->daemon->core, answer);
+    client->asks_stats = false;
+    if (text == NULL) {
+        fail(client, "TooLarge", "more is measured than one answer holds");
+        return;
+    }
+    struct json *head = json_new_texts("op", "result", NULL);
+    json_set_boolean(head, "ok", true);
+    conn_send(client->conn, head, text, strlen(text));
+}
+
+static void ask_metrics(struct client *client, struct frame *frame)
+{
+    struct daemon *daemon = client->control->daemon;
+    (void)frame;
+    client->asks_stats = true;
+    stats_ask_within(daemon->core, METRICS_AVERAGE_MS, on_metrics, client);
+    daemon_settle(daemon);
+}
+
 static const struct {
     const char *op;
     void (*answer)(struct client *client, struct frame *frame);
@@ -237,6 +263,7 @@ static const struct {
     { "exec", run_command },
     { "port-forward", run_command },
     { "stats", ask_stats },
+    { "metrics", ask_metrics },
 };
 
 /* Answered at once. */

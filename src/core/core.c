@@ -11,6 +11,8 @@
 #include "core/after.h"
 #include "core/change.h"
 #include "core/claims.h"
+#include "core/clock_state.h"
+#include "core/discovery.h"
 #include "core/eviction.h"
 #include "core/forward.h"
 #include "core/handler.h"
@@ -20,13 +22,16 @@
 #include "core/report.h"
 #include "core/runtime.h"
 #include "core/stats.h"
+#include "core/telemetry.h"
 #include "core/whole.h"
 #include "protocol/event.h"
 #include "protocol/topic.h"
 
 #define NODE_TELL_MS 1000u              /* the node's own state at most so often */
 #define PRESENCE_AGAIN_MS 5000u          /* our own presence, when the broker says that we are away */
-#define PURGE_EVERY_MS (24 * 3600000ull) /* old tombstones */
+#define PURGE_FIRST_MS 3600000ull        /* old tombstones: a clock is set by then, if anybody does */
+#define PURGE_EVERY_MS (24 * 3600000ull)
+#define AGE_MAX_MS (400ull * 24 * 3600 * 1000) /* what seems older is of a clock that was set by years */
 #define STEPS_PER_SETTLE 64              /* of one object; more is a loop, and waits for the next turn */
 
 uint64_t core_boot_ms(const struct core *core)
@@ -37,6 +42,25 @@ uint64_t core_boot_ms(const struct core *core)
 uint64_t core_wall_ms(const struct core *core)
 {
     return core->env->wall_ms(core->env->ctx);
+}
+
+uint64_t core_set_wall_ms(const struct core *core)
+{
+    uint64_t wall_ms = core_wall_ms(core);
+    return wall_ms >= LIMIT_CLOCK_SET_MS ? wall_ms : 0;
+}
+
+uint64_t core_age_ms(const struct core *core, uint64_t since_wall_ms)
+{
+    uint64_t age_ms = core_wall_ms(core) - since_wall_ms;
+    return age_ms < AGE_MAX_MS ? age_ms : 0;
+}
+
+void core_set_ts(const struct core *core, struct json *message)
+{
+    uint64_t wall_ms = core_set_wall_ms(core);
+    if (wall_ms != 0)
+        json_set_integer(message, "ts", (int64_t)wall_ms);
 }
 
 void core_new_uid(const struct core *core, char out[POD_UID_BYTES])
@@ -64,15 +88,19 @@ void core_event(struct core *core, const struct object *object, bool warning, co
     } else {
         log_warn("%s: %s", reason, message);
     }
-    AUTO_FREE char *text = event_write(&event, core->config->node, core_wall_ms(core), ++core->event_serial);
+    AUTO_FREE char *text = event_write(&event, core->config->node, core_set_wall_ms(core), ++core->event_serial);
     AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, "events", NULL);
     outbox_event(core->outbox, topic, text);
 }
 
 void core_clear(struct core *core, struct object *object, struct store_txn *txn)
 {
-    static const char *const words[] = { "state", "status" };
-    for (size_t i = 0; i < 2; i++) {
+    static const char *const words[] = { "state", "status", "metrics" };
+    bool is_measured = core->config->telemetry.interval_s > 0 &&
+                       (object_is_vm(object) || strcmp(object->id.resource, "pods") == 0);
+    object->discovery_told = false;
+    discovery_clear(core, object, txn);
+    for (size_t i = 0; i < (is_measured ? 3 : 2); i++) {
         AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, words[i], &object->id);
         outbox_clear(core->outbox, txn, topic);
     }
@@ -149,6 +177,8 @@ void core_wake_at(struct core *core, uint64_t boot_ms)
 static void tell(struct core *core, struct object *object)
 {
     report_object(core, object);
+    if (object->summary != NULL)
+        discovery_tell(core, object);
     owners_child_told(core, object);
     enum after_level level = after_level(object);
     if (object->level != (unsigned)level)
@@ -227,6 +257,7 @@ static void settle_node(struct core *core, uint64_t now)
     core->node_dirty = false;
     core->node_told_ms = now;
     report_node(core);
+    discovery_tell(core, NULL);
 }
 
 static void settle_outbox(struct core *core, uint64_t now)
@@ -261,9 +292,20 @@ static void settle_steps(struct core *core, uint64_t now)
     network_tell(core);
 }
 
+static uint64_t settle_purge(struct core *core, uint64_t now)
+{
+    if (core->purge_due_ms <= now) {
+        bool first = core->purge_due_ms == 0;
+        core->purge_due_ms = now + (first ? PURGE_FIRST_MS : PURGE_EVERY_MS);
+        if (clock_state_is_steady(core))
+            inbox_purge(core);
+    }
+    return core->purge_due_ms;
+}
+
 uint64_t core_settle(struct core *core)
 {
-    uint64_t now = core_boot_ms(core);
+    uint64_t now = core_boot_ms(core), unset = clock_state_settle(core);
     if (core->wake_ms != 0 && core->wake_ms <= now) {
         core->wake_ms = 0;
         core_touch_all(core);
@@ -288,14 +330,12 @@ uint64_t core_settle(struct core *core)
     settle_presence(core, now);
     settle_outbox(core, now);
     settle_node(core, now);
-    if (core->purge_due_ms <= now) {
-        core->purge_due_ms = now + PURGE_EVERY_MS;
-        inbox_purge(core);
-    }
-    uint64_t next = sooner(core->purge_due_ms, runtime_look(core, &core->runtime));
+    uint64_t next = sooner(settle_purge(core, now), runtime_look(core, &core->runtime));
     next = sooner(next, runtime_look(core, &core->vms));
     next = sooner(next, room);
+    next = sooner(next, unset);
     next = sooner(next, eviction_settle(core));
+    next = sooner(next, telemetry_settle(core));
     next = sooner(next, stats_settle(core));
     next = sooner(next, core->objects_wake_ms);
     return sooner(next, core->wake_ms);

@@ -49,6 +49,8 @@ struct core_env {
     void (*purge_claim)(void *ctx, const char *namespace, const char *name);
     /* A layer's folder that no row knows any more. */
     void (*drop_layer)(void *ctx, int64_t folder);
+    /* Appends samples to a file of the history, on the disk; core_samples_kept follows. Both are taken. NULL: it cannot. */
+    void (*keep_samples)(void *ctx, char *path_taken, char *text_taken, size_t len);
     /* Carries out what reads files or pumps descriptors: ends in requests_answer. NULL: it cannot be done. */
     void (*serve)(void *ctx, const struct request_call *call);
     /* For the stream WHO/ID: what its requester has received, or gives its command to read. */
@@ -151,6 +153,8 @@ struct core {
     struct admission admission;
     struct claims claims;
     struct stats *stats;    /* NULL: nobody has asked yet */
+    struct telemetry *telemetry; /* NULL: nothing was measured yet */
+    bool discovery_told;    /* of the node */
     struct link_state link;
     struct runtime_state runtime; /* of pods */
     struct runtime_state vms;
@@ -167,6 +171,8 @@ struct core {
     char database_lost[256]; /* where a damaged one was put; "" */
     uint64_t started_ms;     /* wall */
     bool node_dirty;
+    bool clock_set;          /* when it was looked at last */
+    uint64_t looked_wall_ms, looked_boot_ms; /* clock_state_is_steady */
     char told_node_state[DIGEST_HEX_BYTES];
     char told_node_status[DIGEST_HEX_BYTES];
     uint64_t node_told_ms;
@@ -197,6 +203,8 @@ void core_pull_progress(struct core *core, const char *reference, const struct p
 void core_pull_ended(struct core *core, const char *reference, const char *id, const char *reason, const char *message);
 /* `problem` NULL: it is not there any more. */
 void core_claim_purged(struct core *core, const char *namespace, const char *name, const char *problem);
+/* `problem` NULL: the samples are on the disk. */
+void core_samples_kept(struct core *core, const char *problem);
 /* Does what is due, tells what changed. Returns when to call again at the latest (boot ms); 0: no need. */
 uint64_t core_settle(struct core *core);
 /* Says good-bye on the presence topic: an orderly end. */
@@ -205,10 +213,15 @@ void core_farewell(struct core *core);
 /* For the modules. */
 uint64_t core_boot_ms(const struct core *core);
 uint64_t core_wall_ms(const struct core *core);
+/* The same for what goes out; 0: the clock of this device was never set (LIMIT_CLOCK_SET_MS), and nobody is told a time by it. */
+uint64_t core_set_wall_ms(const struct core *core);
+/* How old what an earlier davitd dated is; 0 also where the clock was set since, by years. */
+uint64_t core_age_ms(const struct core *core, uint64_t since_wall_ms);
+void core_set_ts(const struct core *core, struct json *message); /* `ts`, if it is known */
 void core_new_uid(const struct core *core, char out[POD_UID_BYTES]);
 void core_event(struct core *core, const struct object *object, bool warning, const char *reason, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
-/* Empties its state and status topics, surely: rows in `txn`. */
+/* Empties its topics, surely: rows in `txn`. */
 void core_clear(struct core *core, struct object *object, struct store_txn *txn);
 #define CORE_DISK_RETRY_MS 5000u
 void core_store_failed(struct core *core, const struct error *err);

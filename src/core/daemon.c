@@ -20,6 +20,7 @@
 #include "core/placing.h"
 #include "core/puller.h"
 #include "core/serve.h"
+#include "core/telemetry.h"
 #include "davit/limits.h"
 
 #define LINK_WAIT_MS 3000    /* for the runtime's first list, before the broker is asked */
@@ -355,6 +356,7 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .cancel_pull = env_cancel_pull,
                                      .purge_claim = claim_folders_purge,
                                      .drop_layer = env_drop_layer,
+                                     .keep_samples = daemon_keep_samples,
                                      .serve = serve_request,
                                      .stream_input = serve_input };
     daemon->puller = puller_new(daemon);
@@ -390,6 +392,7 @@ int daemon_run(struct config *config)
             peer_send(daemon.link, json_new_texts("op", "disconnect", NULL), NULL, 0);
         peer_free(daemon.link);
     }
+    telemetry_keep_now(daemon.core);
     exec_end_all(daemon.core, NULL, "Unavailable", "davitd ends, and the command with it");
     peer_free(daemon.runtime);
     peer_free(daemon.vms);

@@ -54,6 +54,9 @@ void daemon_to_probe(void *ctx, struct json *head);
 bool daemon_to_probe_fds(void *ctx, const struct json *head, const int *fds, size_t fd_count);
 void daemon_to_net(void *ctx, struct json *head);
 
+/* daemon_history.c: of core_env. */
+void daemon_keep_samples(void *ctx, char *path_taken, char *text_taken, size_t len);
+
 /* notify.c: systemd's notification socket; nothing without one. */
 void notify_send(const char *text);
 uint64_t notify_watchdog_ms(void); /* how often to say WATCHDOG=1; 0: never */

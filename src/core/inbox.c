@@ -404,7 +404,7 @@ static bool is_buried(const struct object *object, uint64_t now)
 {
     const uint64_t age_ms = (uint64_t)LIMIT_TOMBSTONE_DAYS * 24 * 3600 * 1000;
     for (size_t i = 0; i < object->slot_count; i++)
-        if (!object->slots[i].tombstone || now < object->slots[i].accepted_ms + age_ms)
+        if (!object->slots[i].tombstone || object->slots[i].accepted_ms < LIMIT_CLOCK_SET_MS || now < object->slots[i].accepted_ms + age_ms)
             return false;
     return object->runs == NULL;
 }

@@ -16,9 +16,9 @@
 #include "core/owned.h"
 #include "core/runtime.h"
 #include "core/stats.h"
+#include "core/telemetry.h"
 #include "core/whole.h"
 
-#define AGE_MAX_MS (400ull * 24 * 3600 * 1000)
 
 struct loading {
     struct core *core;
@@ -146,9 +146,7 @@ static void load_incarnation(void *ctx, const struct incarnation_row *row)
     snprintf(object->hash, sizeof(object->hash), "%s", row->hash);
     object->created_ms = row->created_ms;
     object->since_boot_ms = core_boot_ms(core);
-    /* A clock that was set by years says nothing. */
-    uint64_t age_ms = core_wall_ms(core) - row->created_ms;
-    object->age_before_ms = age_ms < AGE_MAX_MS ? age_ms : 0;
+    object->age_before_ms = core_age_ms(core, row->created_ms);
     snprintf(object->end.reason, sizeof(object->end.reason), "%s", row->end_reason);
     snprintf(object->end.message, sizeof(object->end.message), "%s", row->end_message);
     read_held(object, row->text);
@@ -263,6 +261,7 @@ struct core *core_new(const struct config *config, const struct core_env *env, s
     core->store = store;
     name_runtimes(core);
     core->started_ms = core_wall_ms(core);
+    core->clock_set = core_set_wall_ms(core) != 0;
     core->node_dirty = true;
     core_new_uid(core, core->link.session);
     struct loading loading = { .core = core };
@@ -301,6 +300,7 @@ void core_free(struct core *core)
     forward_free_all(core);
     runtime_lost(core, &core->runtime);
     runtime_lost(core, &core->vms);
+    telemetry_free(core);
     stats_free(core);
     handler_free_all(core);
     network_free(core);

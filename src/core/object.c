@@ -33,6 +33,7 @@ void object_clear(struct object *object)
     json_free(object->previous);
     object_runs_clear(object);
     json_free(object->summary);
+    free(object->telling);
     json_free(object->claim.last);
     json_free(object->networks);
 }

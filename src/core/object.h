@@ -134,6 +134,9 @@ struct object {
     char told_state[DIGEST_HEX_BYTES];
     char told_status[DIGEST_HEX_BYTES];
     struct json *summary; /* the flat state as told last */
+    char summary_uid[POD_UID_BYTES]; /* of a pod: the incarnation that it is of */
+    struct telling *telling; /* core/telemetry: its metrics; NULL: never measured. Owned */
+    bool discovery_told;  /* core/discovery */
     unsigned level;       /* enum after_level, when it was told last */
     UT_hash_handle hh;
 };

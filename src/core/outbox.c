@@ -13,6 +13,7 @@ struct entry {
     bool retain;
     bool keyed;        /* in `topics` */
     bool answer;       /* to a requester */
+    bool light;        /* QoS 0 */
     char *correlation; /* NULL: none */
     bool bound;        /* to this connection: a nonce is worth nothing after it */
     int64_t row;       /* 0: derived */
@@ -31,6 +32,7 @@ struct outbox {
     struct entry *flying;
     size_t flying_count;
     size_t event_count;
+    size_t light_count; /* that have no topic of their own */
     size_t answer_count, answer_bytes;
     uint64_t dropped;
     int64_t last_row;
@@ -47,7 +49,9 @@ static void entry_free(struct outbox *outbox, struct entry *entry)
     else if (entry->answer) {
         outbox->answer_count--;
         outbox->answer_bytes -= strlen(entry->payload);
-    } else
+    } else if (entry->light)
+        outbox->light_count--;
+    else
         outbox->event_count--;
     free(entry->correlation);
     free(entry->topic);
@@ -116,7 +120,7 @@ static void pump(struct outbox *outbox)
         entry->replaced = false;
         struct json *head = json_new_texts("op", "publish", "topic", entry->topic, NULL);
         json_set_integer(head, "id", entry->sent_id);
-        json_set_integer(head, "qos", 1);
+        json_set_integer(head, "qos", entry->light ? 0 : 1);
         json_set_boolean(head, "retain", entry->retain);
         json_set_text(head, "correlation", entry->correlation);
         outbox->send(outbox->ctx, head, entry->payload, strlen(entry->payload));
@@ -147,6 +151,7 @@ static struct entry *keyed_put(struct outbox *outbox, const char *topic, const c
         DL_APPEND(outbox->queue, entry);
         return entry;
     }
+    entry->light = false;
     free(entry->payload);
     entry->payload = mem_strdup(payload);
     entry->replaced = entry->sent_id != 0;
@@ -157,6 +162,29 @@ void outbox_put(struct outbox *outbox, const char *topic, const char *payload)
 {
     row_delete(outbox, keyed_put(outbox, topic, payload));
     pump(outbox);
+}
+
+void outbox_put_light(struct outbox *outbox, const char *topic, const char *payload)
+{
+    struct entry *entry = keyed_put(outbox, topic, payload);
+    row_delete(outbox, entry);
+    entry->light = true;
+    pump(outbox);
+}
+
+void outbox_say_light(struct outbox *outbox, const char *topic, const char *payload)
+{
+    struct entry *entry = entry_add(outbox, topic, payload, false);
+    outbox->event_count--;
+    entry->light = true;
+    outbox->light_count++;
+    DL_APPEND(outbox->queue, entry);
+    pump(outbox);
+}
+
+size_t outbox_light_waiting(const struct outbox *outbox)
+{
+    return outbox->light_count;
 }
 
 void outbox_clear(struct outbox *outbox, struct store_txn *txn, const char *topic)
@@ -173,7 +201,7 @@ static void drop_oldest_event(struct outbox *outbox)
     struct entry *entry;
     DL_FOREACH(outbox->queue, entry)
     {
-        if (entry->keyed || entry->answer)
+        if (entry->keyed || entry->answer || entry->light)
             continue;
         DL_DELETE(outbox->queue, entry);
         entry_free(outbox, entry);
@@ -268,7 +296,8 @@ void outbox_published(struct outbox *outbox, int64_t id, bool ok)
 
 size_t outbox_waiting(const struct outbox *outbox)
 {
-    return HASH_COUNT(outbox->topics) + outbox->event_count + outbox->answer_count;
+    return HASH_COUNT(outbox->topics) + outbox->event_count + outbox->answer_count +
+           outbox->light_count;
 }
 
 uint64_t outbox_dropped(const struct outbox *outbox)

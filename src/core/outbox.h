@@ -20,6 +20,11 @@ void outbox_free(struct outbox *outbox);
 
 /* Retained, QoS 1. Replaces what waits on that topic, a stored clear too. */
 void outbox_put(struct outbox *outbox, const char *topic, const char *payload);
+/* The same with QoS 0: a measurement, which the next one replaces. */
+void outbox_put_light(struct outbox *outbox, const char *topic, const char *payload);
+/* QoS 0, not retained, and not dropped: whoever makes them looks at outbox_light_waiting. */
+void outbox_say_light(struct outbox *outbox, const char *topic, const char *payload);
+size_t outbox_light_waiting(const struct outbox *outbox); /* of outbox_say_light */
 /* An empty retained payload that must arrive: a row, written by `txn`. */
 void outbox_clear(struct outbox *outbox, struct store_txn *txn, const char *topic);
 /* An answer to a requester, with MQTT 5's correlation data (base64; NULL: none). Not retained, and never dropped: whoever

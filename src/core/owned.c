@@ -8,7 +8,6 @@
 #include "core/reconcile.h"
 #include "core/report.h"
 
-#define AGE_MAX_MS (400ull * 24 * 3600 * 1000)
 
 char *owned_group(const struct object *owner)
 {
@@ -37,7 +36,7 @@ bool owned_is_ready(const struct object *child)
     bool is_pod = child != NULL && strcmp(child->id.resource, "pods") == 0;
     /* A pod's summary may still be that of the incarnation before. */
     return child != NULL && json_get_integer(child->summary, "ready", 0) == 1 &&
-           (!is_pod || json_get_integer(child->summary, "createdAt", 0) == (int64_t)child->created_ms);
+           (!is_pod || strcmp(child->summary_uid, child->uid) == 0);
 }
 
 bool owned_is_available(const struct core *core, const struct object *child, uint64_t min_ready_ms, uint64_t *wake_ms)
@@ -158,9 +157,8 @@ void owned_memo_take(struct core *core, struct object *owner, struct json *memo)
     bool same = owner->memo != NULL && old != NULL && new != NULL && strcmp(old, new) == 0 &&
                 since == json_get_integer(owner->memo, "startedMs", 0);
     if (!same) {
-        uint64_t age_ms = core_wall_ms(core) - (uint64_t)since;
         owner->memo_boot_ms = core_boot_ms(core);
-        owner->memo_age_ms = age_ms < AGE_MAX_MS ? age_ms : 0;
+        owner->memo_age_ms = core_age_ms(core, (uint64_t)since);
     }
     json_free(owner->memo);
     owner->memo = memo;

@@ -223,7 +223,7 @@ static void drop(struct core *core, struct object *child, void *ctx)
 
 static bool is_clock_set(const struct core *core)
 {
-    return core_wall_ms(core) >= LIMIT_CLOCK_SET_MS;
+    return core_set_wall_ms(core) != 0;
 }
 
 void crons_step(struct core *core, struct object *owner, const struct json *spec, const char *group)

@@ -7,9 +7,11 @@
 #include "core/claims.h"
 #include "core/cordon.h"
 #include "core/create_vm.h"
+#include "core/discovery.h"
 #include "core/owners.h"
 #include "core/reconcile.h"
 #include "core/runtime.h"
+#include "core/telemetry.h"
 #include "model/pod_end.h"
 #include "model/vm.h"
 #include "protocol/topic.h"
@@ -34,7 +36,7 @@ bool report_tell(struct core *core, const char *word, const struct object_id *id
     memcpy(told, digest, sizeof(digest));
     AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, word, id);
     if (with_ts)
-        json_set_integer(json, "ts", (int64_t)core_wall_ms(core));
+        core_set_ts(core, json);
     AUTO_FREE char *text = json_print(json);
     outbox_put(core->outbox, topic, text);
     return true;
@@ -66,6 +68,7 @@ static void report_pod(struct core *core, struct object *object, const struct po
         core->node_dirty = core->services.owed = true;
     json_free(object->summary);
     object->summary = state;
+    memcpy(object->summary_uid, object->uid, sizeof(object->summary_uid));
     if (json_get_integer(state, "ready", 0) == 0)
         object->ready_boot_ms = 0;
     else if (object->ready_boot_ms == 0)
@@ -354,7 +357,7 @@ static char *presence_text(const struct core *core, bool online)
     json_set_boolean(json, "online", online);
     json_set_text(json, "bootId", core->env->boot_id);
     json_set_text(json, "session", core->link.session);
-    json_set_integer(json, "ts", (int64_t)core_wall_ms(core));
+    core_set_ts(core, json);
     return json_print(json);
 }
 
@@ -380,4 +383,6 @@ void report_again(struct core *core)
     core->told_node_state[0] = '\0';
     core->told_node_status[0] = '\0';
     core->node_dirty = true;
+    telemetry_again(core);
+    discovery_again(core);
 }

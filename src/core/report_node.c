@@ -11,7 +11,7 @@
 #include "core/whole.h"
 #include "protocol/node_status.h"
 
-#define PROBLEMS_MAX 6
+#define PROBLEMS_MAX 8
 
 struct problems {
     struct node_problem list[PROBLEMS_MAX];
@@ -40,6 +40,9 @@ static void collect(const struct core *core, struct problems *problems)
         add(problems, "BrokerTruncated", "NoEndOfFlood",
             "the broker did not show all retained documents within 10 s (Mosquitto: max_queued_messages 0); "
             "nothing is judged missing");
+    if (core_set_wall_ms(core) == 0)
+        add(problems, "ClockUnset", "BeforeThisVersion",
+            "the clock of this device was never set: messages have no times, and nothing is judged by it until it is");
     if (core->database_lost[0] != '\0')
         add(problems, "DatabaseLost", "Damaged", core->database_lost);
     if (outbox_dropped(core->outbox) > 0)

@@ -10,6 +10,7 @@
 struct request_record {
     char *key;
     uint64_t ms; /* wall */
+    uint64_t boot_ms, age_before_ms; /* when it came into this davitd, and how old it was then */
     char *answer; /* NULL: it is being carried out */
     char *reply, *correlation; /* for request_records_announce; NULL: there is nothing to say */
     UT_hash_handle hh;
@@ -37,6 +38,7 @@ static struct request_record *record_new(struct core *core, const char *key, uin
     struct request_record *record = mem_alloc(sizeof(*record));
     record->key = mem_strdup(key);
     record->ms = ms;
+    record->boot_ms = core_boot_ms(core);
     HASH_ADD_KEYPTR(hh, core->requests.known, record->key, strlen(record->key), record);
     return record;
 }
@@ -56,18 +58,22 @@ static struct request_record *oldest(const struct core *core, const char *of)
     return NULL;
 }
 
-/* Makes room for one more of `key`'s requester, and drops what is too old. A clock that was set back keeps them longer. */
+static uint64_t age_of(const struct core *core, const struct request_record *record)
+{
+    return core_boot_ms(core) - record->boot_ms + record->age_before_ms;
+}
+
+/* Makes room for one more of `key`'s requester, and drops what is too old. */
 static void make_room(struct core *core, const char *key, struct store_txn *txn)
 {
     const uint64_t age_ms = (uint64_t)LIMIT_REQUESTS_KNOWN_DAYS * 24 * 3600 * 1000;
-    uint64_t now = core_wall_ms(core);
     size_t own = 0;
     for (struct request_record *record = core->requests.known; record != NULL; record = record->hh.next)
         own += is_of(record, key);
     for (;;) {
         struct request_record *record = oldest(core, own >= LIMIT_REQUESTS_KNOWN_EACH ? key : NULL);
         bool full = own >= LIMIT_REQUESTS_KNOWN_EACH || HASH_COUNT(core->requests.known) >= LIMIT_REQUESTS_KNOWN;
-        if (record == NULL || (!full && now < record->ms + age_ms))
+        if (record == NULL || (!full && age_of(core, record) < age_ms))
             return;
         own -= is_of(record, key);
         store_delete_request(txn, record->key);
@@ -201,6 +207,7 @@ static void load(void *ctx, const struct request_row *row)
     uint64_t now = core_wall_ms(core);
     struct request_record *record = record_new(core, row->key, row->begun_ms);
     record->answer = mem_strdup(row->answer);
+    record->age_before_ms = core_age_ms(core, row->begun_ms);
     if (row->done && now > row->begun_ms + AGAIN_MS)
         return;
     record->reply = mem_strdup(row->reply);

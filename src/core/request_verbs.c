@@ -14,7 +14,7 @@ static void run_ping(struct core *core, struct request_call *call)
     struct json *answer = request_answer(call->args);
     json_set_text(answer, "node", core->config->node);
     json_set_text(answer, "version", PACKAGE_VERSION);
-    json_set_integer(answer, "ts", (int64_t)core_wall_ms(core));
+    core_set_ts(core, answer);
     requests_answer(core, call->serial, answer);
 }
 

@@ -245,7 +245,7 @@ void requests_message(struct core *core, const struct topic *topic, const struct
                                        .response_topic = json_get_text(frame->head, "responseTopic"),
                                        .correlation = json_get_text(frame->head, "correlation"),
                                        .expiry_s = json_get_integer(frame->head, "expiry", -1),
-                                       .wall_ms = core_wall_ms(core) };
+                                       .wall_ms = core_set_wall_ms(core) };
     struct request request;
     struct refusal refusal;
     bool good = request_read(&message, &request, &refusal);

@@ -20,6 +20,10 @@ typedef void (*stats_done)(void *ctx, struct json *answer_taken);
  * "message"}: `Unsupported` of a runtime without stats, `RuntimeUnavailable`, `TooManyRequests`.
  */
 void stats_ask(struct core *core, const struct json *request, stats_done done, void *ctx);
+/* The same of all pods, without their disks, for davitd itself: the answer has no cap, and rates are averages over up to
+ * `average_ms`.
+ */
+void stats_ask_within(struct core *core, uint64_t average_ms, stats_done done, void *ctx);
 /* Whoever asked with this ctx has gone: it gets no answer. */
 void stats_forget(struct core *core, const void *ctx);
 

@@ -122,8 +122,7 @@ struct json *claim_state_write(const struct claim_report *report)
     json_set_integer(flat, "restarts", 0);
     json_set_integer(flat, "containers", 0);
     json_set_integer(flat, "containersReady", 0);
-    if (report->common->accepted_ms != 0)
-        json_set_integer(flat, "createdAt", (int64_t)report->common->accepted_ms);
+    status_set_ms(flat, "createdAt", report->common->accepted_ms);
     if (report->claim != NULL)
         json_set_integer(flat, "capacityBytes", claim_bytes(report->claim));
     if (report->used_bytes >= 0)

@@ -19,8 +19,14 @@ const char *status_ending_reason(const struct ending *ending)
 void status_set_time(struct json *object, const char *key, uint64_t wall_ms)
 {
     char text[CLOCK_RFC3339_BYTES];
-    if (wall_ms != 0)
+    if (wall_ms >= LIMIT_CLOCK_SET_MS)
         json_set_text(object, key, clock_rfc3339(wall_ms, text));
+}
+
+void status_set_ms(struct json *object, const char *key, uint64_t wall_ms)
+{
+    if (wall_ms >= LIMIT_CLOCK_SET_MS)
+        json_set_integer(object, key, (int64_t)wall_ms);
 }
 
 /* "crun://5ab1c0de9f7d-web-2": the runtime, and what it knows an attempt by. */

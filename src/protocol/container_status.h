@@ -13,6 +13,7 @@ void ignored_write(const struct ignored_fields *ignored, struct json *conditions
 /* Why a container waits, in words; NULL: nothing is to be said. The caller frees. */
 char *status_waiting_message(const struct pod_report *report, size_t index);
 const char *status_ending_reason(const struct ending *ending);
-void status_set_time(struct json *object, const char *key, uint64_t wall_ms); /* RFC 3339; 0: nothing is set */
+void status_set_time(struct json *object, const char *key, uint64_t wall_ms); /* RFC 3339 */
+void status_set_ms(struct json *object, const char *key, uint64_t wall_ms);
 
 #endif

@@ -2,9 +2,9 @@
 
 #include <inttypes.h>
 
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "protocol/container_status.h"
 #include "protocol/names.h"
 
 char *event_write(const struct event *event, const char *node, uint64_t wall_ms, uint64_t serial)
@@ -24,9 +24,8 @@ char *event_write(const struct event *event, const char *node, uint64_t wall_ms,
     json_set_text(json, "type", event->warning ? "Warning" : "Normal");
     json_set_text(json, "reason", event->reason);
     json_set_text(json, "message", event->message);
-    char time[CLOCK_RFC3339_BYTES];
-    json_set_text(json, "firstTimestamp", clock_rfc3339(wall_ms, time));
-    json_set_text(json, "lastTimestamp", time);
+    status_set_time(json, "firstTimestamp", wall_ms);
+    status_set_time(json, "lastTimestamp", wall_ms);
     json_set_integer(json, "count", 1);
     struct json *source = json_set_object(json, "source");
     json_set_text(source, "component", "davitd");

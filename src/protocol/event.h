@@ -15,7 +15,7 @@ struct event {
     const char *message;
 };
 
-/* JSON; the caller frees. `serial` makes the event's name its own within `wall_ms`. */
+/* JSON; the caller frees. `wall_ms` 0: nobody knows the time. `serial` makes the event's name its own within `wall_ms`. */
 char *event_write(const struct event *event, const char *node, uint64_t wall_ms, uint64_t serial);
 
 #endif

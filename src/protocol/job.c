@@ -218,10 +218,8 @@ struct json *job_state_write(const struct job_report *report)
     if (report->rule->completions != JOB_UNSET)
         json_set_integer(flat, "completions", report->rule->completions);
     json_set_integer(flat, "parallelism", report->rule->parallelism);
-    if (report->started_ms != 0)
-        json_set_integer(flat, "startedAt", (int64_t)report->started_ms);
-    if (report->ended_ms != 0)
-        json_set_integer(flat, "finishedAt", (int64_t)report->ended_ms);
+    status_set_ms(flat, "startedAt", report->started_ms);
+    status_set_ms(flat, "finishedAt", report->ended_ms);
     const char *waits = report->rule->suspended && report->end == NULL ? "Suspended" : NULL;
     owner_state_end(flat, is_failed(report) ? report->reason : waits != NULL ? waits : report->problem,
                     is_failed(report) ? report->message : report->problem_message);

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "protocol/container_status.h"
 
@@ -143,11 +142,10 @@ struct json *node_status_write(const struct node_report *report)
     for (size_t i = 0; i < report->groups->count; i++)
         json_add_text(groups, report->groups->items[i]);
     struct json *conditions = json_set_array(status, "conditions");
-    char time[CLOCK_RFC3339_BYTES];
-    json_set_text(add_condition(conditions, "Ready", report->ready, report->ready ? "DavitReady" : "RuntimeNotReady",
-                                report->ready ? "davitd takes documents and the runtime answers"
-                                              : "the runtime does not answer"),
-                  "lastTransitionTime", clock_rfc3339(report->started_ms, time));
+    status_set_time(add_condition(conditions, "Ready", report->ready, report->ready ? "DavitReady" : "RuntimeNotReady",
+                                  report->ready ? "davitd takes documents and the runtime answers"
+                                                : "the runtime does not answer"),
+                    "lastTransitionTime", report->started_ms);
     AUTO_FREE char *verify = mem_printf("documents are taken in %s mode: from whoever the broker lets publish them",
                                         report->verify);
     add_condition(conditions, "OpenMode", true, "NoRootDocument", verify);

@@ -221,7 +221,7 @@ struct json *owner_state_begin(const struct owner_told *told, const char *state,
     struct json *flat = json_new_texts("state", state, NULL);
     json_set_integer(flat, "stateCode", code);
     json_set_integer(flat, "ready", ready);
-    json_set_integer(flat, "createdAt", (int64_t)told->accepted_ms);
+    status_set_ms(flat, "createdAt", told->accepted_ms);
     return flat;
 }
 

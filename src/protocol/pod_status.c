@@ -116,8 +116,7 @@ struct json *pod_state_write(const struct pod_report *report)
                                          : pod_container(report->view->pod, pod_init_count(report->view->pod))->image);
     json_set_integer(flat, "containers", (int64_t)count);
     json_set_integer(flat, "containersReady", (int64_t)ready);
-    if (report->accepted_ms != 0)
-        json_set_integer(flat, "createdAt", (int64_t)report->accepted_ms);
+    status_set_ms(flat, "createdAt", report->accepted_ms);
     json_set_text(flat, "update", report->update);
     json_set_text(flat, "updateReason", report->update != NULL ? report->update_message : NULL);
     set_trouble(report, flat);

@@ -151,7 +151,7 @@ static bool check_age(const struct request_message *message, const struct json *
         refusal_set(refusal, "Expired", "its message expiry was over when it came");
         return false;
     }
-    if (message->expiry_s > 0 || json_get(args, "expires") == NULL)
+    if (message->expiry_s > 0 || json_get(args, "expires") == NULL || (expires > 0 && message->wall_ms == 0))
         return true;
     if (expires <= 0)
         refusal_set(refusal, "InvalidRequest", "expires must be milliseconds since 1970");

@@ -18,7 +18,7 @@ struct request_message {
     const char *response_topic; /* MQTT 5's; NULL: none */
     const char *correlation;    /* base64; NULL: none */
     int64_t expiry_s;           /* what MQTT 5 leaves it; -1: nothing is said */
-    uint64_t wall_ms;           /* this node's clock */
+    uint64_t wall_ms;           /* this node's clock; 0: it was never set, and `expires` is not held against it */
 };
 
 struct request {

@@ -88,7 +88,7 @@ struct json *service_state_write(const struct service_report *report)
     json_set_text(flat, "ports", ports);
     json_set_text(flat, "externalIP", external_of(report));
     json_set_text(flat, "clusterIP", service_is_headless(report->service) ? "None" : json_text(first));
-    json_set_integer(flat, "createdAt", (int64_t)report->accepted_ms);
+    status_set_ms(flat, "createdAt", report->accepted_ms);
     json_set_text(flat, "reason", ready ? NULL : reason);
     json_set_text(flat, "message", message != NULL ? message : "");
     return flat;

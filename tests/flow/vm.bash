@@ -11,7 +11,8 @@ vm_start() { # KIND...: the images, beside demo:1
     for kind in tiny "$@"; do
         "$TOP/scripts/vm-image.sh" "$kind" "$DIR/$kind.tar" "$kind:1"
     done
-    flow_node --with-vm
+    printf '[telemetry]\ninterval = 5\n' >"$DIR/vm.conf"
+    flow_node --with-vm --conf "$DIR/vm.conf"
     # As systemd makes them. QEMU runs as a user of its own.
     chmod 700 "$N/state" "$N/run"
     for kind in tiny "$@"; do

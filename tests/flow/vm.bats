@@ -65,6 +65,14 @@ echo \"mark $MARK of \$(hostname)\"")"
     contains hmi
 }
 
+@test "its metrics are told, and Prometheus' text has them" {
+    within 20 holds "$T/metrics/default/virtualmachines/hmi" '.memory_bytes > 1e6 and .cpu_cores >= 0 and .uptime_seconds > 0 and
+        (to_entries | all(.value | type == "number"))'
+    within 10 holds "$T/metrics" '.vms == 1'
+    run -0 node davit export
+    contains 'davit_workload_memory_bytes{node="n",namespace="default",resource="virtualmachines",name="hmi"}'
+}
+
 @test "a pod and a virtual machine reach each other by address and by name" {
     local pod_address
     web pod pod

@@ -82,8 +82,16 @@ static void to_link(void *ctx, struct json *head, const void *body, size_t len)
     }
     assert_string_equal(json_get_text(head, "op"), "publish");
     json_add(kit->unacked, json_new_integer(json_get_integer(head, "id", 0)));
+    bool light = len > 0 && (strstr(topic, "/metrics") != NULL || strstr(topic, "/history") != NULL);
+    if (len > 0)
+        assert_int_equal(json_get_integer(head, "qos", -1), light ? 0 : 1);
     if (strcmp(topic, NODE_TOPIC "/events") == 0)
         json_add(kit->events, parse(text));
+    else if (strncmp(topic, NODE_TOPIC "/history", strlen(NODE_TOPIC "/history")) == 0) {
+        AUTO_FREE char *line = mem_printf("%s %s", topic, text);
+        assert_false(json_get_boolean(head, "retain", true));
+        json_add_text(kit->history, line);
+    }
     else
         json_set_text(kit->broker, topic, text);
 }
@@ -379,6 +387,7 @@ int kit_setup(void **state)
     kit->wall = 1795410958000;
     kit->broker = json_new_object();
     kit->events = json_new_array();
+    kit->history = json_new_array();
     kit->instances = json_new_object();
     kit->told = json_new_array();
     kit->pulls = json_new_object();
@@ -388,6 +397,7 @@ int kit_setup(void **state)
     kit->config = config_read("/nonexistent/davitd.conf", false, &err);
     kit_set(kit, "node.name=press-7");
     kit_set(kit, "node.groups=line-3");
+    kit_set(kit, "telemetry.interval=0");
     *state = kit;
     kit_start(kit);
     kit_connect(kit);
@@ -402,7 +412,7 @@ int kit_teardown(void **state)
     struct error err;
     if (kit->core != NULL)
         kit_stop(kit);
-    struct json *all[] = { kit->broker, kit->unacked, kit->events, kit->calls, kit->instances, kit->told,
+    struct json *all[] = { kit->broker, kit->history, kit->unacked, kit->events, kit->calls, kit->instances, kit->told,
                            kit->pulls, kit->cancelled, kit->dropped, kit->purged, kit->fd_names, kit->subscribed };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         json_free(all[i]);

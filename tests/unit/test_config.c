@@ -74,6 +74,11 @@ static void without_a_file_everything_has_a_default(void **state)
     assert_int_equal(config->user_first, INT64_C(2147483648));
     assert_int_equal(config->groups.count, 0);
     assert_null(config->username);
+    assert_int_equal(config->telemetry.interval_s, 60);
+    assert_int_equal(config->telemetry.max_silence_s, 900);
+    assert_int_equal(config->telemetry.history_memory, 256 * 1024);
+    assert_int_equal(config->telemetry.history_disk, 0); /* nothing is written to flash unasked */
+    assert_string_equal(config->telemetry.home_assistant, "");
     config_free(config);
     assert_null(config_read(path, true, &err));
     assert_non_null(strstr(err.message, "absent/davitd.conf"));
@@ -89,7 +94,9 @@ static void every_key_is_read(void **state)
         "ca_file=/ca\ncert_file=/c\nkey_file=/k\nkeepalive=30\n"
         "[paths]\nstate_dir=/s\nrun_dir=/r\nmanifests_dir=/m\nlibexec_dir=/l\nplugin_dir=/pl\n"
         "[runtime.crun]\nenabled=no\ncgroup_manager=cgroupfs\n[runtime.fake]\nenabled=yes\ndelay_ms=5\n"
-        "[protocol]\nempty_deletes=yes\n[security]\nhost_paths=/srv /mnt/data\nuser_range=1000000:131072\n");
+        "[protocol]\nempty_deletes=yes\n[security]\nhost_paths=/srv /mnt/data\nuser_range=1000000:131072\n"
+        "[telemetry]\ninterval=5\nmax_silence=60\ndeadband=5% cpu_cores:0.5\nhistory_memory=64K\nhistory_disk=4M\nhistory_rate=7\n"
+        "home_assistant=ha\n");
     assert_string_equal(config->node, "press-7");
     assert_string_equal(json_get_text(config->labels, "site"), "plant-1");
     assert_string_equal(json_get_text(config->labels, "rack"), "4");
@@ -117,6 +124,13 @@ static void every_key_is_read(void **state)
     assert_int_equal(config->user_first, 1000000);
     assert_int_equal(config->user_count, 131072);
     assert_int_equal(config->host_paths.count, 2);
+    assert_int_equal(config->telemetry.interval_s, 5);
+    assert_int_equal(config->telemetry.max_silence_s, 60);
+    assert_true(config->telemetry.deadband.share < 0.051 && config->telemetry.deadband.steps[METRIC_CPU_CORES] > 0.49);
+    assert_int_equal(config->telemetry.history_memory, 64 * 1024);
+    assert_int_equal(config->telemetry.history_disk, 4 * 1024 * 1024);
+    assert_int_equal(config->telemetry.history_rate, 7);
+    assert_string_equal(config->telemetry.home_assistant, "ha");
     config_free(config);
 }
 
@@ -195,6 +209,11 @@ static void what_must_fit_together_is_checked_at_the_end(void **state)
         { "[node]\nname=a\n[broker]\nurl=http://x\n", "[broker] url=http://x must begin with mqtt://" },
         { "[node]\nname=a\n[broker]\ncert_file=/c\n", "cert_file= and key_file= go together" },
         { "[node]\nname=a\n[broker]\nkey_file=/k\n", "cert_file= and key_file= go together" },
+        { "[node]\nname=a\n[telemetry]\ndeadband=cpu:1\n", "[telemetry] deadband=: there is no metric \"cpu\"" },
+        { "[node]\nname=a\n[telemetry]\nhistory_disk=200K\n", "at least twice history_memory=" },
+        { "[node]\nname=a\n[telemetry]\nhistory_disk=2M\nhistory_memory=0\n", "history_memory= not 0" },
+        { "[node]\nname=a\n[telemetry]\nhistory_memory=65M\n", "must be at most 64M" },
+        { "[node]\nname=a\n[telemetry]\nhome_assistant=a#\n", "must be the prefix" },
         { "[node]\nname=a\n[runtime.fake]\nenabled=yes\n", "cannot both run pods" },
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
