@@ -68,6 +68,10 @@ struct link_state {
     size_t packet_limit;  /* the broker's; 0: none */
     bool flood_over;      /* the nonce came back */
     bool truncated;       /* it did not: nothing is judged missing */
+    bool narrow;          /* the broker keeps documents, and does not show them to a subscription with wildcards */
+    unsigned presences;   /* our own, kept by the broker: one for each of our two subscriptions to it */
+    bool was_connected;   /* in this davitd's life */
+    uint64_t rival_ms;    /* boot: the last sign of another client with our client id; 0: none */
     uint64_t sync_due_ms; /* boot; 0: not waiting */
     char nonce[POD_UID_BYTES];
     char session[POD_UID_BYTES]; /* of this davitd */

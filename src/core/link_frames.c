@@ -10,11 +10,20 @@
 #include "core/report.h"
 #include "protocol/topic.h"
 
+#define CODE_TAKEN_OVER 142 /* MQTT 5: session taken over */
+
+/* The broker's, or the configuration's where that is smaller; 0: none. */
+static size_t packet_limit(const struct core *core, const struct json *head)
+{
+    int64_t said = json_get_integer(head, "maximumPacketSize", 0), own = core->config->max_packet_bytes;
+    return (size_t)(said == 0 || (own != 0 && own < said) ? own : said);
+}
+
 static void link_connected(struct core *core, const struct json *head)
 {
     struct link_state *link = &core->link;
     link->connected = true;
-    link->packet_limit = (size_t)json_get_integer(head, "maximumPacketSize", 0);
+    link->packet_limit = packet_limit(core, head);
     link->flood_over = false;
     link->truncated = false;
     link->problem[0] = '\0';
@@ -28,7 +37,8 @@ static void link_connected(struct core *core, const struct json *head)
     core->told_node_status[0] = '\0';
     core->node_dirty = true;
     outbox_first(core->outbox, topic, link->nonce);
-    outbox_connected(core->outbox, json_get_integer(head, "receiveMaximum", 0));
+    outbox_connected(core->outbox, json_get_integer(head, "receiveMaximum", 0), link->packet_limit);
+    link->was_connected = true;
     requests_connected(core);
 }
 
@@ -43,6 +53,7 @@ static void link_disconnected(struct core *core, const char *why)
     snprintf(core->link.problem, sizeof(core->link.problem), "%.250s", why);
     core->link.connected = false;
     core->link.sync_due_ms = 0;
+    core->link.presences = 0;
     outbox_disconnected(core->outbox);
 }
 
@@ -51,11 +62,36 @@ static void link_sync(struct core *core, const struct frame_view *frame)
     struct link_state *link = &core->link;
     if (frame->body == NULL || strcmp(frame->body, link->nonce) != 0 || link->flood_over)
         return;
-    link->flood_over = true;
     link->sync_due_ms = 0;
-    link->truncated = false;
-    inbox_flood_over(core);
+    link->narrow = link->presences == 1;
+    link->truncated = link->narrow;
+    link->flood_over = !link->narrow;
+    if (link->flood_over)
+        inbox_flood_over(core);
     report_again(core);
+}
+
+/* Another client with our client id: the broker throws out one for the other. Davit-link waits longer then, for else the two
+ * would fight for ever. */
+static void link_rival(struct core *core, const char *how)
+{
+    struct link_state *link = &core->link;
+    if (link->rival_ms == 0) {
+        log_error("another client uses this node's client id (%s): give each node a name of its own", how);
+        core_event(core, NULL, true, "DuplicateNode", "another client uses this node's client id (%s): give each node a name of its own",
+                   how);
+    }
+    link->rival_ms = core_boot_ms(core);
+    core->node_dirty = true;
+    core->env->to_link(core->env->ctx, json_new_texts("op", "rival", NULL), NULL, 0);
+}
+
+/* Younger than this davitd, and not its own: nobody of an earlier life has said that. What the broker kept from before our
+ * first connection may be of one whose clock was ahead. */
+static bool is_rival(const struct core *core, const struct json *said, bool retained)
+{
+    return json_get_boolean(said, "online", false) && (!retained || core->link.was_connected) &&
+           json_get_integer(said, "ts", 0) > (int64_t)core->started_ms;
 }
 
 /* Our own presence, said by the broker: a late will of an earlier connection, or another node with our name. */
@@ -65,6 +101,10 @@ static void link_presence(struct core *core, const struct frame_view *frame)
     AUTO_JSON struct json *said = json_parse(frame->body != NULL ? frame->body : "", frame->body_len, &ignored);
     const char *session = json_get_text(said, "session");
     bool ours = session != NULL && strcmp(session, core->link.session) == 0;
+    bool retained = json_get_boolean(frame->head, "retain", false);
+    core->link.presences += retained;
+    if (!ours && is_rival(core, said, retained))
+        link_rival(core, "its presence is on our topic");
     /* Said by the next settle, and at most so often: two nodes with one name would answer each other for ever. */
     core->link.presence_owed = !ours || !json_get_boolean(said, "online", false);
 }
@@ -140,6 +180,8 @@ void core_link_frame(struct core *core, const struct frame_view *frame)
     } else if (strcmp(op, "disconnected") == 0) {
         const char *why = json_get_text(frame->head, "reason");
         link_disconnected(core, why != NULL ? why : "the link did not say why");
+        if (json_get_integer(frame->head, "code", 0) == CODE_TAKEN_OVER)
+            link_rival(core, "the broker said so");
     } else if (strcmp(op, "refused-subscription") == 0) {
         const char *topic = json_get_text(frame->head, "topic");
         core_event(core, NULL, true, "SubscriptionRefused", "the broker refuses %.200s: check its ACL",

@@ -6,6 +6,10 @@
 
 #include "base/memory.h"
 #include "davit/limits.h"
+#include "protocol/trim.h"
+
+/* Of a packet around topic, payload and correlation data: fixed header, lengths, packet id, properties. */
+#define PACKET_OVERHEAD_BYTES 32
 
 struct entry {
     char *topic;
@@ -36,6 +40,7 @@ struct outbox {
     int64_t last_row;
     int64_t last_id;
     int64_t window; /* 0: not connected */
+    size_t packet_limit; /* 0: none */
     int64_t *undeleted; /* rows that the disk did not let go */
     size_t undeleted_count;
 };
@@ -105,6 +110,16 @@ void outbox_delete_again(struct outbox *outbox)
     free(rows);
 }
 
+/* What is larger than the broker takes would end the connection, or never be said: something smaller is. NULL: it fits, or
+ * cannot be made to (and davit-link says so). */
+static char *trimmed(const struct outbox *outbox, const struct entry *entry)
+{
+    size_t around = PACKET_OVERHEAD_BYTES + strlen(entry->topic) + (entry->correlation != NULL ? strlen(entry->correlation) : 0);
+    if (outbox->packet_limit == 0 || outbox->packet_limit <= around || strlen(entry->payload) <= outbox->packet_limit - around)
+        return NULL;
+    return trim_message(entry->payload, outbox->packet_limit - around);
+}
+
 static void pump(struct outbox *outbox)
 {
     while (outbox->queue != NULL && (int64_t)outbox->flying_count < outbox->window) {
@@ -119,7 +134,9 @@ static void pump(struct outbox *outbox)
         json_set_integer(head, "qos", 1);
         json_set_boolean(head, "retain", entry->retain);
         json_set_text(head, "correlation", entry->correlation);
-        outbox->send(outbox->ctx, head, entry->payload, strlen(entry->payload));
+        AUTO_FREE char *smaller = trimmed(outbox, entry);
+        const char *payload = smaller != NULL ? smaller : entry->payload;
+        outbox->send(outbox->ctx, head, payload, strlen(payload));
     }
 }
 
@@ -221,8 +238,9 @@ void outbox_first(struct outbox *outbox, const char *topic, const char *payload)
     pump(outbox);
 }
 
-void outbox_connected(struct outbox *outbox, int64_t receive_maximum)
+void outbox_connected(struct outbox *outbox, int64_t receive_maximum, size_t packet_limit)
 {
+    outbox->packet_limit = packet_limit;
     outbox->window = receive_maximum > 0 && receive_maximum < LIMIT_INFLIGHT ? receive_maximum : LIMIT_INFLIGHT;
     pump(outbox);
 }

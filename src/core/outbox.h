@@ -32,7 +32,8 @@ bool outbox_is_full(const struct outbox *outbox); /* LIMIT_ANSWERS, or LIMIT_ANS
 void outbox_event(struct outbox *outbox, const char *topic, const char *payload);
 void outbox_first(struct outbox *outbox, const char *topic, const char *payload);
 
-void outbox_connected(struct outbox *outbox, int64_t receive_maximum);
+/* packet_limit: bytes of a packet that the broker takes; 0: it did not say. What is larger is told trimmed (protocol/trim). */
+void outbox_connected(struct outbox *outbox, int64_t receive_maximum, size_t packet_limit);
 void outbox_disconnected(struct outbox *outbox);
 /* ok false: it was lost with the connection, and is sent again with the next one. */
 void outbox_published(struct outbox *outbox, int64_t id, bool ok);

@@ -31,6 +31,7 @@ struct session {
     struct publications sent;  /* Paho has a pointer to each */
     struct session_try now;
     atomic_bool stop;
+    atomic_bool rival; /* in this connection somebody else was seen under our name */
     bool over;
     struct client *client; /* the session's thread only, as what follows */
     int version;

@@ -75,6 +75,10 @@ static void to_link(void *ctx, struct json *head, const void *body, size_t len)
         kit->taken = json_get_integer(head, "seq", 0);
         return;
     }
+    if (strcmp(json_get_text(head, "op"), "rival") == 0) {
+        kit->rivals++;
+        return;
+    }
     assert_string_equal(json_get_text(head, "op"), "publish");
     json_add(kit->unacked, json_new_integer(json_get_integer(head, "id", 0)));
     if (strcmp(topic, NODE_TOPIC "/events") == 0)
