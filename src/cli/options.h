@@ -20,27 +20,33 @@ enum exit_code {
 
 /* Which flags a verb takes: a set of these bits. */
 enum flag_group {
-    FLAG_BROKER = 1 << 0, /* --broker, --root and the credentials */
-    FLAG_NODE = 1 << 1,
-    FLAG_GROUP = 1 << 2,
-    FLAG_NAMESPACE = 1 << 3,
-    FLAG_ALL_NAMESPACES = 1 << 4,
-    FLAG_FILE = 1 << 5,
-    FLAG_OUTPUT = 1 << 6,
-    FLAG_WATCH = 1 << 7,
-    FLAG_WAIT = 1 << 8,
-    FLAG_CLIENT = 1 << 9,
-    FLAG_CONTROL = 1 << 10,
-    FLAG_NAME = 1 << 11,
-    FLAG_LOGS = 1 << 12, /* -f, -c, -p, --tail … */
-    FLAG_ANY = 1 << 13, /* --help */
-    FLAG_CONTAINER = 1 << 14,
-    FLAG_EXEC = 1 << 15, /* -i, -t */
-    FLAG_TOP = 1 << 18, /* --containers, --sort-by */
-    FLAG_PURGE = 1 << 19,
-    FLAG_FORCE = 1 << 20,
-    FLAG_SNAPSHOT = 1 << 21, /* --list, --delete */
-    FLAG_PORT = 1 << 22
+    FLAG_BROKER = 1ull << 0, /* --broker, --root and the credentials */
+    FLAG_NODE = 1ull << 1,
+    FLAG_GROUP = 1ull << 2,
+    FLAG_NAMESPACE = 1ull << 3,
+    FLAG_ALL_NAMESPACES = 1ull << 4,
+    FLAG_FILE = 1ull << 5,
+    FLAG_OUTPUT = 1ull << 6,
+    FLAG_WATCH = 1ull << 7,
+    FLAG_WAIT = 1ull << 8,
+    FLAG_CLIENT = 1ull << 9,
+    FLAG_CONTROL = 1ull << 10,
+    FLAG_NAME = 1ull << 11,
+    FLAG_LOGS = 1ull << 12, /* -f, -c, -p, --tail … */
+    FLAG_ANY = 1ull << 13, /* --help */
+    FLAG_CONTAINER = 1ull << 14,
+    FLAG_EXEC = 1ull << 15, /* -i, -t */
+    FLAG_TOP = 1ull << 18, /* --containers, --sort-by */
+    FLAG_PURGE = 1ull << 19,
+    FLAG_FORCE = 1ull << 20,
+    FLAG_SNAPSHOT = 1ull << 21, /* --list, --delete */
+    FLAG_PORT = 1ull << 22
+};
+
+/* What a flag that may be given again had, in order. The array is the options'. */
+struct words {
+    const char **list;
+    size_t count;
 };
 
 /* Texts belong to argv and the environment; NULL and false where absent. */
@@ -92,10 +98,10 @@ struct options {
 /* Reads argv[0 … argc-1] (behind the verb), then the environment for what is absent, then the defaults. `groups` is
  * what the verb takes. The error names the flag and, where one is near, what was probably meant.
  */
-MUST_CHECK bool options_parse(int argc, char **argv, unsigned groups, struct options *options, struct error *err);
+MUST_CHECK bool options_parse(int argc, char **argv, uint64_t groups, struct options *options, struct error *err);
 void options_free(struct options *options);
 /* The flags of `groups`, one a line, on stdout. */
-void options_print_help(unsigned groups);
+void options_print_help(uint64_t groups);
 /* --wait as milliseconds: "false" 0, bare or "true" `fallback_ms`, else seconds ("90", "90s") or minutes ("2m"). */
 MUST_CHECK bool options_wait_ms(const struct options *options, uint64_t fallback_ms, uint64_t *wait_ms,
                                 struct error *err);

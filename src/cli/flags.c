@@ -1,0 +1,55 @@
+#include "config.h"
+
+#include "cli/flags.h"
+
+#define AT(field) offsetof(struct options, field)
+
+const struct flag FLAGS[] = {
+    {"file", 'f', FLAG_KIND_TEXT, FLAG_FILE, AT(file), "FILE", "JSON or YAML, a folder of such files, or - for stdin",
+     NULL, NULL},
+    {"node", 0, FLAG_KIND_TEXT, FLAG_NODE, AT(node), "N", "the node that is meant", "DAVIT_NODE", NULL},
+    {"group", 0, FLAG_KIND_TEXT, FLAG_GROUP, AT(group), "G", "every node of this group, instead of one node", NULL,
+     NULL},
+    {"namespace", 'n', FLAG_KIND_TEXT, FLAG_NAMESPACE, AT(ns), "NS", "the namespace", "DAVIT_NAMESPACE", "default"},
+    {"all-namespaces", 'A', FLAG_KIND_SWITCH, FLAG_ALL_NAMESPACES, AT(all_namespaces), NULL, "in every namespace", NULL,
+     NULL},
+    {"output", 'o', FLAG_KIND_TEXT, FLAG_OUTPUT, AT(output), "FORMAT", "json, yaml, name or wide", NULL, NULL},
+    {"watch", 'w', FLAG_KIND_SWITCH, FLAG_WATCH, AT(watch), NULL, "then a line for each change, until interrupted",
+     NULL, NULL},
+    {"wait", 0, FLAG_KIND_OPTIONAL, FLAG_WAIT, AT(wait), "[=SECONDS]", "wait for the node; --wait=false does not", NULL,
+     NULL},
+    {"client", 0, FLAG_KIND_SWITCH, FLAG_CLIENT, AT(client), NULL, "only the version of this program", NULL, NULL},
+    {"name", 0, FLAG_KIND_TEXT, FLAG_NAME, AT(name), "REF", "what the image is to be called, as demo:1", NULL, NULL},
+    {"follow", 'f', FLAG_KIND_SWITCH, FLAG_LOGS, AT(follow), NULL, "go on until the container ends", NULL, NULL},
+    {"container", 'c', FLAG_KIND_TEXT, FLAG_LOGS | FLAG_CONTAINER, AT(container), "NAME", "of the pod's containers this one", NULL, NULL},
+    {"stdin", 'i', FLAG_KIND_SWITCH, FLAG_EXEC, AT(interactive), NULL, "give the command what comes in here", NULL, NULL},
+    {"tty", 't', FLAG_KIND_SWITCH, FLAG_EXEC, AT(tty), NULL, "give the command a terminal; with -i", NULL, NULL},
+    {"previous", 'p', FLAG_KIND_SWITCH, FLAG_LOGS, AT(previous), NULL, "the one before its last restart", NULL, NULL},
+    {"tail", 0, FLAG_KIND_TEXT, FLAG_LOGS, AT(tail), "LINES", "only the last lines", NULL, NULL},
+    {"since", 0, FLAG_KIND_TEXT, FLAG_LOGS, AT(since), "TIME", "only what is newer: 90s, 5m, 2h", NULL, NULL},
+    {"timestamps", 0, FLAG_KIND_SWITCH, FLAG_LOGS, AT(timestamps), NULL, "each line with its time", NULL, NULL},
+    {"limit-bytes", 0, FLAG_KIND_TEXT, FLAG_LOGS, AT(limit_bytes), "N", "no more than that", NULL, NULL},
+    {"purge", 0, FLAG_KIND_SWITCH, FLAG_PURGE, AT(purge), NULL, "of a claim: what is in it goes too, and for good", NULL, NULL},
+    {"containers", 0, FLAG_KIND_SWITCH, FLAG_TOP, AT(containers), NULL, "a line for each container", NULL, NULL},
+    {"sort-by", 0, FLAG_KIND_TEXT, FLAG_TOP, AT(sort_by), "KEY", "cpu or memory, the greatest first", NULL, NULL},
+    {"force", 0, FLAG_KIND_SWITCH, FLAG_FORCE, AT(force), NULL, "switch it off at once: the guest is not asked", NULL, NULL},
+    {"list", 0, FLAG_KIND_SWITCH, FLAG_SNAPSHOT, AT(list), NULL, "what snapshots there are", NULL, NULL},
+    {"delete", 0, FLAG_KIND_TEXT, FLAG_SNAPSHOT, AT(delete_name), "SNAP", "remove this snapshot", NULL, NULL},
+    {"port", 0, FLAG_KIND_TEXT, FLAG_PORT, AT(port), "N", "the local port; else one that is free", NULL, NULL},
+    {"control", 0, FLAG_KIND_TEXT, FLAG_CONTROL, AT(control), "SOCKET", "davitd's control socket", "DAVIT_CONTROL",
+     "/run/davit/control.sock"},
+    {"broker", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(broker), "URL", "mqtt, mqtts, ws or wss", "DAVIT_BROKER",
+     "mqtt://127.0.0.1:1883"},
+    {"root", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(root), "R", "the first part of every topic", "DAVIT_ROOT", "davit"},
+    {"username", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(username), "USER", "who to be at the broker", "DAVIT_USERNAME",
+     NULL},
+    {"password-file", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(password_file), "FILE", "the password, as its first line",
+     "DAVIT_PASSWORD_FILE", NULL},
+    {"ca-file", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(ca_file), "FILE", "who may have signed the broker's certificate",
+     "DAVIT_CA_FILE", NULL},
+    {"cert-file", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(cert_file), "FILE", "own certificate", "DAVIT_CERT_FILE", NULL},
+    {"key-file", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(key_file), "FILE", "its key", "DAVIT_KEY_FILE", NULL},
+    {"help", 'h', FLAG_KIND_SWITCH, FLAG_ANY, AT(help), NULL, "this page", NULL, NULL},
+};
+
+const size_t FLAG_COUNT = sizeof(FLAGS) / sizeof(FLAGS[0]);
