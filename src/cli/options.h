@@ -40,6 +40,7 @@ enum flag_group {
     FLAG_PURGE = 1ull << 19,
     FLAG_FORCE = 1ull << 20,
     FLAG_SNAPSHOT = 1ull << 21, /* --list, --delete */
+    FLAG_ACL = 1ull << 60, /* --operator, --groups … */
     FLAG_PORT = 1ull << 22
 };
 
@@ -61,6 +62,10 @@ struct options {
     const char *ca_file;
     const char *cert_file;
     const char *key_file;
+    const char *proxy, *proxy_username, *proxy_password_file;
+    const char *groups, *site; /* of davit acl, as the next three */
+    struct words operators;
+    bool read_only, from_broker;
     const char *control;
     const char *file;
     const char *output;

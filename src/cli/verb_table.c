@@ -64,6 +64,10 @@ const struct verb VERBS[] = {
      FLAG_CONTROL | FLAG_NAME | FLAG_OUTPUT, verb_image},
     {"vm", SECTION_DEVICE, "import FILE", "disks of virtual machines on this device",
      "  davit vm import winxp.vmdk --name line3/winxp:1\n  davit vm import debian.qcow2", FLAG_CONTROL | FLAG_NAME, verb_vm},
+    {"acl", SECTION_DEVICE, "[--node N --groups G,G|-f FILE|--from-broker] [--operator WHO]", "access rules for Mosquitto",
+     "  davit acl --node press-7 --groups line-3,presses\n  davit acl -f nodes.txt\n  davit acl --operator anna\n"
+     "  davit acl --operator hall --read-only\n  davit acl --site hamburg -f hamburg.txt",
+     FLAG_BROKER | FLAG_NODE | FLAG_FILE | FLAG_ACL, verb_acl},
     {"version", SECTION_DEVICE, "", "of this program, and of the nodes' agents", "  davit version --client",
      FLAG_BROKER | FLAG_NODE | FLAG_CLIENT, verb_version},
 };
