@@ -100,6 +100,17 @@ static bool add_operators(const struct acl *acl, const struct options *options, 
     return true;
 }
 
+static bool check_usage(const struct options *options, struct error *err)
+{
+    if (options->word_count > 0)
+        return error_set(err, ERROR_INVALID, "acl takes no \"%s\": the node is --node's", options->words[0]);
+    if (options->groups != NULL && !options->node_given)
+        return error_set(err, ERROR_INVALID, "--groups are those of --node N");
+    if (options->read_only && options->operators.count == 0)
+        return error_set(err, ERROR_INVALID, "--read-only is of an operator: --operator WHO");
+    return address_check(options, err);
+}
+
 enum exit_code verb_acl(const struct options *options, struct error *err)
 {
     AUTO_STRBUF struct strbuf out;
@@ -107,13 +118,7 @@ enum exit_code verb_acl(const struct options *options, struct error *err)
     struct acl acl = {.root = options->root, .site = options->site, .out = &out, .groups = groups};
     bool has_nodes = options->node_given || options->file != NULL || options->from_broker || options->site != NULL;
     strbuf_init(&out, LIMIT_ACL_BYTES);
-    if (options->word_count > 0)
-        return usage_error(err, "acl takes no \"%s\": the node is --node's", options->words[0]);
-    if (options->groups != NULL && !options->node_given)
-        return usage_error(err, "--groups are those of --node N");
-    if (options->read_only && options->operators.count == 0)
-        return usage_error(err, "--read-only is of an operator: --operator WHO");
-    if (!address_check(options, err))
+    if (!check_usage(options, err))
         return EXIT_CODE_USAGE;
     if ((has_nodes || options->operators.count == 0) && !add_nodes(&acl, options, err))
         return err->code == ERROR_INVALID ? EXIT_CODE_USAGE : exit_code_of(err);
