@@ -222,6 +222,20 @@ static void settle_rival(struct core *core, uint64_t now)
     core->node_dirty = true;
 }
 
+static void settle_denied(struct core *core, uint64_t now)
+{
+    if (core->link.denied_ms == 0)
+        return;
+    if (now < core->link.denied_ms + LIMIT_DENIED_MS) {
+        core_wake_at(core, core->link.denied_ms + LIMIT_DENIED_MS);
+        return;
+    }
+    core->link.denied_ms = 0;
+    core->link.denied[0] = '\0';
+    outbox_allow(core->outbox);
+    report_again(core);
+}
+
 static void settle_node(struct core *core, uint64_t now)
 {
     /* What nobody hears does not count against the limit: the first that a broker hears is the newest. */
@@ -292,6 +306,7 @@ uint64_t core_settle(struct core *core)
     settle_presence(core, now);
     settle_outbox(core, now);
     settle_rival(core, now);
+    settle_denied(core, now);
     settle_node(core, now);
     if (core->purge_due_ms <= now) {
         core->purge_due_ms = now + PURGE_EVERY_MS;

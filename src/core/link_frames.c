@@ -10,6 +10,7 @@
 #include "core/report.h"
 #include "protocol/topic.h"
 
+#define CODE_NOT_AUTHORIZED 135 /* MQTT 5 */
 #define CODE_TAKEN_OVER 142 /* MQTT 5: session taken over */
 
 /* The broker's, or the configuration's where that is smaller; 0: none. */
@@ -143,6 +144,25 @@ static void link_message(struct core *core, const struct frame_view *frame)
     inbox_taken(core, seq);
 }
 
+/* All of a kind is left for a while, "R/nodes/N/metrics" and what is below it: Mosquitto 2.0 ends the connection for each message that
+ * its rules do not allow. */
+static void link_denied(struct core *core, int64_t id)
+{
+    struct link_state *link = &core->link;
+    const char *topic = outbox_topic(core->outbox, id);
+    AUTO_FREE char *own = topic_node(core->config->root, core->config->node, "", NULL);
+    size_t len = strlen(own);
+    if (topic == NULL || strncmp(topic, own, len) != 0)
+        return;
+    AUTO_FREE char *kind = mem_strndup(topic, len + strcspn(topic + len, "/"));
+    snprintf(link->denied, sizeof(link->denied), "the broker refuses what this node says on %.120s, which is left out for %d minutes: "
+             "check its access rules (davit acl)", kind, LIMIT_DENIED_MS / 60000);
+    log_error("%s", link->denied);
+    link->denied_ms = core_boot_ms(core);
+    outbox_deny(core->outbox, kind);
+    core->node_dirty = true;
+}
+
 static void link_published(struct core *core, const struct json *head)
 {
     /* Sending it again would not help. The others come again with the next connection. */
@@ -161,6 +181,8 @@ static void link_published(struct core *core, const struct json *head)
             log_error("%s", core->link.problem);
             core->node_dirty = true;
         }
+    if (!json_get_boolean(head, "ok", false) && json_get_integer(head, "code", 0) == CODE_NOT_AUTHORIZED)
+        link_denied(core, json_get_integer(head, "id", 0));
     outbox_published(core->outbox, json_get_integer(head, "id", 0), done);
 }
 

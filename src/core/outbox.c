@@ -41,6 +41,7 @@ struct outbox {
     int64_t last_id;
     int64_t window; /* 0: not connected */
     size_t packet_limit; /* 0: none */
+    struct json *denied; /* topics */
     int64_t *undeleted; /* rows that the disk did not let go */
     size_t undeleted_count;
 };
@@ -120,11 +121,26 @@ static char *trimmed(const struct outbox *outbox, const struct entry *entry)
     return trim_message(entry->payload, outbox->packet_limit - around);
 }
 
+static bool is_denied(const struct outbox *outbox, const char *topic)
+{
+    JSON_EACH(denied, outbox->denied) {
+        size_t len = strlen(json_text(denied));
+        if (strncmp(topic, json_text(denied), len) == 0 && (topic[len] == '/' || topic[len] == '\0'))
+            return true;
+    }
+    return false;
+}
+
 static void pump(struct outbox *outbox)
 {
     while (outbox->queue != NULL && (int64_t)outbox->flying_count < outbox->window) {
         struct entry *entry = outbox->queue;
         DL_DELETE(outbox->queue, entry);
+        if (is_denied(outbox, entry->topic)) {
+            row_delete(outbox, entry);
+            entry_free(outbox, entry);
+            continue;
+        }
         DL_APPEND(outbox->flying, entry);
         outbox->flying_count++;
         entry->sent_id = ++outbox->last_id;
@@ -284,6 +300,25 @@ void outbox_published(struct outbox *outbox, int64_t id, bool ok)
     pump(outbox);
 }
 
+const char *outbox_topic(const struct outbox *outbox, int64_t id)
+{
+    struct entry *entry;
+    DL_SEARCH_SCALAR(outbox->flying, entry, sent_id, id);
+    return entry != NULL ? entry->topic : NULL;
+}
+
+void outbox_deny(struct outbox *outbox, const char *topic)
+{
+    if (!is_denied(outbox, topic))
+        json_add_text(outbox->denied, topic);
+}
+
+void outbox_allow(struct outbox *outbox)
+{
+    json_free(outbox->denied);
+    outbox->denied = json_new_array();
+}
+
 size_t outbox_waiting(const struct outbox *outbox)
 {
     return HASH_COUNT(outbox->topics) + outbox->event_count + outbox->answer_count;
@@ -309,6 +344,7 @@ struct outbox *outbox_new(struct store *store, outbox_send send, void *ctx, stru
     outbox->store = store;
     outbox->send = send;
     outbox->ctx = ctx;
+    outbox->denied = json_new_array();
     if (store_each_outbox(store, load_row, outbox, err))
         return outbox;
     outbox_free(outbox);
@@ -326,5 +362,6 @@ void outbox_free(struct outbox *outbox)
         entry_free(outbox, entry);
     }
     free(outbox->undeleted);
+    json_free(outbox->denied);
     free(outbox);
 }

@@ -35,6 +35,12 @@ void outbox_first(struct outbox *outbox, const char *topic, const char *payload)
 /* packet_limit: bytes of a packet that the broker takes; 0: it did not say. What is larger is told trimmed (protocol/trim). */
 void outbox_connected(struct outbox *outbox, int64_t receive_maximum, size_t packet_limit);
 void outbox_disconnected(struct outbox *outbox);
+/* Of a message that was sent and is not answered. NULL: nobody knows it. */
+const char *outbox_topic(const struct outbox *outbox, int64_t id);
+/* What is to go to this topic, or below it, is thrown away until outbox_allow: the broker refuses it, and Mosquitto 2.0 ends the
+ * connection for it each time. */
+void outbox_deny(struct outbox *outbox, const char *topic);
+void outbox_allow(struct outbox *outbox);
 /* ok false: it was lost with the connection, and is sent again with the next one. */
 void outbox_published(struct outbox *outbox, int64_t id, bool ok);
 /* Rows that should be gone, and could not be deleted: the disk was full. outbox_delete_again tries once more. */

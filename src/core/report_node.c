@@ -8,7 +8,7 @@
 #include "core/verify.h"
 #include "protocol/node_status.h"
 
-#define PROBLEMS_MAX 7
+#define PROBLEMS_MAX 8
 
 struct problems {
     struct node_problem list[PROBLEMS_MAX];
@@ -33,6 +33,8 @@ static void collect(const struct core *core, struct problems *problems)
         add(problems, "StorageProblem", "CannotCommit", core->store_problem);
     if (core->link.connected && core->link.problem[0] != '\0')
         add(problems, "BrokerProblem", "MessageLost", core->link.problem);
+    if (core->link.denied_ms != 0)
+        add(problems, "BrokerDenies", "NotAuthorized", core->link.denied);
     if (core->link.rival_ms != 0)
         add(problems, "DuplicateNode", "SameClientId",
             "another client uses this node's client id, and the broker throws out one for the other: give each node a name of its own");

@@ -143,6 +143,32 @@ static void a_status_fits_into_what_the_broker_takes(void **state)
     assert_true(strlen(kit_held(kit, NODE_TOPIC "/status/default/pods/hello")) < 800);
 }
 
+static void what_the_rules_forbid_is_not_said_again_and_again(void **state)
+{
+    struct corekit *kit = *state;
+    int64_t id = 0;
+    kit_advance(kit, 6000);
+    core_event(kit->core, NULL, false, "First", "it flies");
+    JSON_EACH(one, kit->unacked)
+        (void)json_integer(one, &id);
+    AUTO_FREE char *frame = mem_printf("{\"op\":\"published\",\"id\":%lld,\"ok\":false,\"reason\":\"Refused\",\"code\":135}",
+                                       (long long)id);
+    kit_link_frame(kit, frame, NULL);
+    core_link_down(kit->core, "Mosquitto 2.0 hangs up, too");
+    kit_connect(kit);
+    kit_flood_over(kit);
+    core_event(kit->core, NULL, false, "Second", "it is thrown away");
+    kit_advance(kit, 6000);
+    assert_int_equal(kit_event_count(kit, "Second"), 0);
+    assert_true(node_has(kit, "\"type\":\"BrokerDenies\",\"status\":\"True\",\"reason\":\"NotAuthorized\""));
+    assert_true(node_has(kit, NODE_TOPIC "/events, which"));
+    kit_advance(kit, LIMIT_DENIED_MS + 1000);
+    core_event(kit->core, NULL, false, "Third", "it is tried again");
+    kit_advance(kit, 6000);
+    assert_int_equal(kit_event_count(kit, "Third"), 1);
+    assert_false(node_has(kit, "BrokerDenies"));
+}
+
 static void tombstones_of_two_sources_are_forgotten_too(void **state)
 {
     struct corekit *kit = *state;
@@ -201,6 +227,7 @@ int main(void)
         KIT(a_session_that_was_taken_over_is_one_too),
         KIT(a_broker_that_shows_nothing_to_wildcards_is_not_believed),
         KIT(a_status_fits_into_what_the_broker_takes),
+        KIT(what_the_rules_forbid_is_not_said_again_and_again),
         KIT(a_kind_that_is_not_run_is_told_of_as_one),
         KIT(what_cannot_be_read_any_more_runs_on_and_says_why),
     };
