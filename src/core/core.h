@@ -71,6 +71,9 @@ struct link_state {
     bool narrow;          /* the broker keeps documents, and does not show them to a subscription with wildcards */
     unsigned presences;   /* our own, kept by the broker: one for each of our two subscriptions to it */
     bool was_connected;   /* in this davitd's life */
+    uint64_t connected_ms;  /* boot */
+    unsigned short_losses;  /* connections running that were lost soon, with a message in flight */
+    char suspect[512];      /* the topic of the one that was in flight alone; "": none */
     uint64_t denied_ms;   /* boot, when the broker refused a message last; 0: what is refused is tried */
     char denied[256];     /* on which topic */
     uint64_t rival_ms;    /* boot: the last sign of another client with our client id; 0: none */

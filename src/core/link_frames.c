@@ -11,6 +11,8 @@
 #include "protocol/topic.h"
 
 #define CODE_NOT_AUTHORIZED 135 /* MQTT 5 */
+#define SOON_MS 30000
+#define SHORT_LOSSES 2
 #define CODE_TAKEN_OVER 142 /* MQTT 5: session taken over */
 
 /* The broker's, or the configuration's where that is smaller; 0: none. */
@@ -38,13 +40,46 @@ static void link_connected(struct core *core, const struct json *head)
     core->told_node_status[0] = '\0';
     core->node_dirty = true;
     outbox_first(core->outbox, topic, link->nonce);
-    outbox_connected(core->outbox, json_get_integer(head, "receiveMaximum", 0), link->packet_limit);
+    link->connected_ms = core_boot_ms(core);
+    outbox_connected(core->outbox, link->short_losses >= SHORT_LOSSES ? 1 : json_get_integer(head, "receiveMaximum", 0), link->packet_limit);
     link->was_connected = true;
     requests_connected(core);
 }
 
+/* All of a kind is left for a while, "R/nodes/N/metrics" and what is below it: Mosquitto 2.0 ends the connection for each message that
+ * its rules do not allow. */
+static void link_denied(struct core *core, const char *topic)
+{
+    struct link_state *link = &core->link;
+    AUTO_FREE char *own = topic_node(core->config->root, core->config->node, "", NULL);
+    size_t len = strlen(own);
+    if (topic == NULL || strncmp(topic, own, len) != 0)
+        return;
+    AUTO_FREE char *kind = mem_strndup(topic, len + strcspn(topic + len, "/"));
+    snprintf(link->denied, sizeof(link->denied), "the broker refuses what this node says on %.120s, which is left out for %d minutes: "
+             "check its access rules (davit acl)", kind, LIMIT_DENIED_MS / 60000);
+    log_error("%s", link->denied);
+    link->denied_ms = core_boot_ms(core);
+    outbox_deny(core->outbox, kind);
+    core->node_dirty = true;
+}
+
+/* Mosquitto 2.0 may hang up before its refusal is read. So after two connections that ended soon one message goes at a time: the same
+ * one in flight at two ends running is the reason. A try that fails, or an end with nothing under way, is the broker's own affair. */
+static void link_suspect(struct core *core)
+{
+    struct link_state *link = &core->link;
+    const char *alone = outbox_flying_alone(core->outbox);
+    bool soon = link->connected && core_boot_ms(core) < link->connected_ms + SOON_MS && outbox_flying(core->outbox) > 0;
+    if (soon && alone != NULL && strncmp(link->suspect, alone, sizeof(link->suspect) - 1) == 0)
+        link_denied(core, alone);
+    link->short_losses = soon ? link->short_losses + 1 : 0;
+    snprintf(link->suspect, sizeof(link->suspect), "%s", soon && alone != NULL ? alone : "");
+}
+
 static void link_disconnected(struct core *core, const char *why)
 {
+    link_suspect(core);
     /* Here and not with the next `connected`: the first documents of its flood may come before that. */
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
         for (size_t i = 0; i < object->slot_count; i++)
@@ -144,25 +179,6 @@ static void link_message(struct core *core, const struct frame_view *frame)
     inbox_taken(core, seq);
 }
 
-/* All of a kind is left for a while, "R/nodes/N/metrics" and what is below it: Mosquitto 2.0 ends the connection for each message that
- * its rules do not allow. */
-static void link_denied(struct core *core, int64_t id)
-{
-    struct link_state *link = &core->link;
-    const char *topic = outbox_topic(core->outbox, id);
-    AUTO_FREE char *own = topic_node(core->config->root, core->config->node, "", NULL);
-    size_t len = strlen(own);
-    if (topic == NULL || strncmp(topic, own, len) != 0)
-        return;
-    AUTO_FREE char *kind = mem_strndup(topic, len + strcspn(topic + len, "/"));
-    snprintf(link->denied, sizeof(link->denied), "the broker refuses what this node says on %.120s, which is left out for %d minutes: "
-             "check its access rules (davit acl)", kind, LIMIT_DENIED_MS / 60000);
-    log_error("%s", link->denied);
-    link->denied_ms = core_boot_ms(core);
-    outbox_deny(core->outbox, kind);
-    core->node_dirty = true;
-}
-
 static void link_published(struct core *core, const struct json *head)
 {
     /* Sending it again would not help. The others come again with the next connection. */
@@ -182,7 +198,7 @@ static void link_published(struct core *core, const struct json *head)
             core->node_dirty = true;
         }
     if (!json_get_boolean(head, "ok", false) && json_get_integer(head, "code", 0) == CODE_NOT_AUTHORIZED)
-        link_denied(core, json_get_integer(head, "id", 0));
+        link_denied(core, outbox_topic(core->outbox, json_get_integer(head, "id", 0)));
     outbox_published(core->outbox, json_get_integer(head, "id", 0), done);
 }
 

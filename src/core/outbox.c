@@ -307,6 +307,16 @@ const char *outbox_topic(const struct outbox *outbox, int64_t id)
     return entry != NULL ? entry->topic : NULL;
 }
 
+const char *outbox_flying_alone(const struct outbox *outbox)
+{
+    return outbox->flying_count == 1 && !outbox->flying->bound ? outbox->flying->topic : NULL;
+}
+
+size_t outbox_flying(const struct outbox *outbox)
+{
+    return outbox->flying_count;
+}
+
 void outbox_deny(struct outbox *outbox, const char *topic)
 {
     if (!is_denied(outbox, topic))

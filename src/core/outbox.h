@@ -37,6 +37,9 @@ void outbox_connected(struct outbox *outbox, int64_t receive_maximum, size_t pac
 void outbox_disconnected(struct outbox *outbox);
 /* Of a message that was sent and is not answered. NULL: nobody knows it. */
 const char *outbox_topic(const struct outbox *outbox, int64_t id);
+/* The one that is sent and not answered, where there is just one and it is worth something on another connection too. NULL else. */
+const char *outbox_flying_alone(const struct outbox *outbox);
+size_t outbox_flying(const struct outbox *outbox);
 /* What is to go to this topic, or below it, is thrown away until outbox_allow: the broker refuses it, and Mosquitto 2.0 ends the
  * connection for it each time. */
 void outbox_deny(struct outbox *outbox, const char *topic);

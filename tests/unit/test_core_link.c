@@ -169,6 +169,37 @@ static void what_the_rules_forbid_is_not_said_again_and_again(void **state)
     assert_false(node_has(kit, "BrokerDenies"));
 }
 
+static void one_message_that_ends_each_connection_is_found(void **state)
+{
+    struct corekit *kit = *state;
+    kit_advance(kit, 60000);
+    for (int i = 0; i < 4; i++) {
+        json_free(kit->unacked);
+        kit->unacked = json_new_array();
+        core_event(kit->core, NULL, false, "Fatal", "nobody answers it");
+        assert_int_equal(json_size(kit->unacked), i < 3);
+        core_link_down(kit->core, "hung up");
+        kit_link_frame(kit, "{\"op\":\"connected\",\"receiveMaximum\":20,\"version\":5}", NULL);
+        kit_settle(kit);
+    }
+    kit_advance(kit, 6000);
+    assert_true(node_has(kit, "BrokerDenies"));
+}
+
+static void a_broker_that_flaps_forbids_nothing(void **state)
+{
+    struct corekit *kit = *state;
+    for (int i = 0; i < 20; i++) {
+        core_event(kit->core, NULL, false, "Flap", "in flight");
+        core_link_down(kit->core, "the broker went");
+        kit_link_frame(kit, "{\"op\":\"disconnected\",\"reason\":\"connection refused\",\"code\":0}", NULL);
+        kit_connect(kit);
+        kit_flood_over(kit);
+    }
+    kit_advance(kit, 6000);
+    assert_false(node_has(kit, "BrokerDenies"));
+}
+
 static void tombstones_of_two_sources_are_forgotten_too(void **state)
 {
     struct corekit *kit = *state;
@@ -228,6 +259,8 @@ int main(void)
         KIT(a_broker_that_shows_nothing_to_wildcards_is_not_believed),
         KIT(a_status_fits_into_what_the_broker_takes),
         KIT(what_the_rules_forbid_is_not_said_again_and_again),
+        KIT(one_message_that_ends_each_connection_is_found),
+        KIT(a_broker_that_flaps_forbids_nothing),
         KIT(a_kind_that_is_not_run_is_told_of_as_one),
         KIT(what_cannot_be_read_any_more_runs_on_and_says_why),
     };
