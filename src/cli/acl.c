@@ -116,6 +116,14 @@ bool acl_node(struct acl *acl, const char *line, struct error *err)
     return good;
 }
 
+bool acl_revoked(const struct acl *acl, const char *node, struct error *err)
+{
+    if (!name_is_node(node))
+        return error_set(err, ERROR_INVALID, "\"%.100s\" is no name of a node: a DNS subdomain, as press-7", node);
+    strbuf_printf(acl->out, "user %s\ntopic deny #\n", node);
+    return true;
+}
+
 bool acl_operator(const struct acl *acl, const char *name, bool read_only, struct error *err)
 {
     if (!name_is_user(name))

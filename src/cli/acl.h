@@ -21,6 +21,8 @@ MUST_CHECK bool acl_begin(const struct acl *acl, struct error *err);
 /* The rules of one node: "press-7 line-3 presses", its groups behind its name, with blanks or commas between. An empty line and
  * one that begins with # add nothing. */
 MUST_CHECK bool acl_node(struct acl *acl, const char *line, struct error *err);
+/* A node whose certificate is not believed any more: it may nothing, wherever it comes in. */
+MUST_CHECK bool acl_revoked(const struct acl *acl, const char *node, struct error *err);
 MUST_CHECK bool acl_operator(const struct acl *acl, const char *name, bool read_only, struct error *err);
 
 #endif

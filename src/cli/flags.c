@@ -58,6 +58,7 @@ const struct flag FLAGS[] = {
     {"groups", 0, FLAG_KIND_TEXT, FLAG_ACL, AT(groups), "G,G", "the groups of --node", NULL, NULL},
     {"from-broker", 0, FLAG_KIND_SWITCH, FLAG_ACL, AT(from_broker), NULL, "the nodes and groups of all desired Nodes", NULL, NULL},
     {"site", 0, FLAG_KIND_TEXT, FLAG_ACL, AT(site), "SITE", "the nodes are behind the bridge of this site", NULL, NULL},
+    {"revoked", 0, FLAG_KIND_LIST, FLAG_ACL, AT(revoked), "N", "a node that may nothing any more; may be given again", NULL, NULL},
     {"operator", 0, FLAG_KIND_LIST, FLAG_ACL, AT(operators), "WHO", "an operator's user name; may be given again", NULL, NULL},
     {"read-only", 0, FLAG_KIND_SWITCH, FLAG_ACL, AT(read_only), NULL, "these operators only look, and see no Secrets", NULL, NULL},
     {"help", 'h', FLAG_KIND_SWITCH, FLAG_ANY, AT(help), NULL, "this page", NULL, NULL},

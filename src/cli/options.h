@@ -64,7 +64,7 @@ struct options {
     const char *key_file;
     const char *proxy, *proxy_username, *proxy_password_file;
     const char *groups, *site; /* of davit acl, as the next three */
-    struct words operators;
+    struct words operators, revoked;
     bool read_only, from_broker;
     const char *control;
     const char *file;

@@ -89,6 +89,9 @@ static bool add_nodes(struct acl *acl, const struct options *options, struct err
         if (!acl_node(acl, line, err))
             return false;
     }
+    for (size_t i = 0; i < options->revoked.count; i++)
+        if (!acl_revoked(acl, options->revoked.list[i], err))
+            return false;
     return (options->file == NULL || add_file(acl, options->file, err)) && (!options->from_broker || add_fleet(acl, options, err));
 }
 
@@ -116,7 +119,7 @@ enum exit_code verb_acl(const struct options *options, struct error *err)
     AUTO_STRBUF struct strbuf out;
     AUTO_JSON struct json *groups = json_new_object();
     struct acl acl = {.root = options->root, .site = options->site, .out = &out, .groups = groups};
-    bool has_nodes = options->node_given || options->file != NULL || options->from_broker || options->site != NULL;
+    bool has_nodes = options->node_given || options->file != NULL || options->from_broker || options->site != NULL || options->revoked.count > 0;
     strbuf_init(&out, LIMIT_ACL_BYTES);
     if (!check_usage(options, err))
         return EXIT_CODE_USAGE;

@@ -45,7 +45,7 @@ teardown_file() {
 
 # Each test has a node of its own name, in a folder of its own.
 setup() {
-    NODE=n$BATS_TEST_NUMBER N=$DIR/n$BATS_TEST_NUMBER NODES_UP= RECORD=$DIR/record$BATS_TEST_NUMBER
+    NODE=n$BATS_TEST_NUMBER N=$DIR/n$BATS_TEST_NUMBER NODES_UP="" RECORD=$DIR/record$BATS_TEST_NUMBER
     mosquitto_sub -V 5 -p "$WATCH" -t "davit/nodes/$NODE/#" -T 'davit/nodes/+/desired/#' -F '%t %p' >"$RECORD" 2>/dev/null 3>&- &
     LISTENER=$!
 }

@@ -130,6 +130,15 @@ static void who_only_reads_sees_no_secret_and_does_nothing(void **state)
     assert_int_equal(count(made, "readwrite davit/nodes"), 0);
 }
 
+static void a_revoked_node_may_nothing(void **state)
+{
+    struct made *made = *state;
+    struct error err = {0};
+    assert_true(acl_revoked(&made->acl, "gone", &err));
+    assert_string_equal(made->out.data, "user gone\ntopic deny #\n");
+    assert_false(acl_revoked(&made->acl, "#", &err));
+}
+
 static void a_site_may_what_its_nodes_may(void **state)
 {
     struct made *made = *state;
@@ -157,6 +166,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(wild_names_are_refused, begin, end),
         cmocka_unit_test_setup_teardown(an_operator_asks_in_her_own_name, begin, end),
         cmocka_unit_test_setup_teardown(who_only_reads_sees_no_secret_and_does_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(a_revoked_node_may_nothing, begin, end),
         cmocka_unit_test_setup_teardown(a_site_may_what_its_nodes_may, begin, end),
     };
     return cmocka_run_group_tests_name("acl", tests, NULL, NULL);
