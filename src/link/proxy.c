@@ -24,12 +24,11 @@ bool proxy_parse(const char *url, struct link_proxy *proxy, struct error *err)
         return error_set(err, ERROR_INVALID, "proxy \"%.100s\": a proxy has no path", url);
     if (strchr(as_ws, '@') != NULL)
         return error_set(err, ERROR_INVALID, "proxy: a user name does not belong there: use proxyUsername");
-    if (!link_url_parse(as_ws, &at, err))
-        return error_set(err, ERROR_INVALID, "proxy \"%.100s\": it must be http://HOST:PORT", url);
-    proxy->host = mem_steal(&at.host);
-    proxy->port = mem_steal(&at.port);
+    bool ok = link_url_parse(as_ws, &at, err);
+    proxy->host = at.host;
+    proxy->port = at.port;
     free(at.uri);
-    return true;
+    return ok || error_set(err, ERROR_INVALID, "proxy \"%.100s\": it must be http://HOST:PORT", url);
 }
 
 bool proxy_is_bypassed(const char *host, const char *const *list, size_t count)
