@@ -23,8 +23,8 @@
 #include "davit/limits.h"
 
 #define LINK_WAIT_MS 3000    /* for the runtime's first list, before the broker is asked */
-#define RUNTIME_REST_MS 20000  /* a runtime host that hangs is another one after 30 s */
-#define RUNTIME_ANSWER_MS 10000
+#define RUNTIME_REST_MS 25000  /* a runtime host that hangs is another one after 30 s */
+#define RUNTIME_ANSWER_MS 5000
 #define END_WAIT_MS 2000     /* for the good-bye to arrive */
 #define MANIFESTS_WAIT_MS 200 /* an editor writes in more than one step */
 
@@ -106,9 +106,11 @@ static void end_now(struct daemon *daemon)
     uv_stop(daemon->loop);
 }
 
+static void settle(struct daemon *daemon);
+
 static void on_timer(uv_timer_t *timer)
 {
-    daemon_settle(timer->data);
+    settle(timer->data);
 }
 
 static void on_rest(uv_timer_t *timer)
@@ -117,7 +119,7 @@ static void on_rest(uv_timer_t *timer)
     mem_rest();
 }
 
-void daemon_settle(struct daemon *daemon)
+static void settle(struct daemon *daemon)
 {
     uint64_t next = core_settle(daemon->core);
     uint64_t now = clock_boot_ms();
@@ -127,11 +129,16 @@ void daemon_settle(struct daemon *daemon)
         end_now(daemon);
     /* Boot time and the loop's clock differ by suspends: a late timer looks again, it decides nothing. */
     uv_update_time(daemon->loop);
-    uv_timer_start(&daemon->rest_timer, on_rest, MEM_REST_MS, 0);
     if (next == 0)
         uv_timer_stop(&daemon->timer);
     else
         uv_timer_start(&daemon->timer, on_timer, next > now ? next - now : 0, 0);
+}
+
+void daemon_settle(struct daemon *daemon)
+{
+    settle(daemon);
+    uv_timer_start(&daemon->rest_timer, on_rest, MEM_REST_MS, 0);
 }
 
 static void on_store(uv_poll_t *poll, int status, int events)
@@ -160,7 +167,7 @@ static void on_runtime_frame(void *ctx, struct frame *frame)
     struct daemon *daemon = ctx;
     struct frame_view view = { .head = frame->head, .body = frame->body, .body_len = frame->body_len };
     core_runtime_frame(daemon->core, &view);
-    daemon_settle(daemon);
+    settle(daemon); /* not worth a rest: what makes work for long commits something, or tells it */
 }
 
 static void on_runtime_down(void *ctx, const struct error *why)

@@ -7,8 +7,8 @@
 #define NET_ANSWER_MS 180000 /* CNI plugins may take their time */
 
 /* A call of libvirt may hang as long as libvirtd does; the host itself answers pings from another thread. */
-#define VMS_REST_MS 20000
-#define VMS_ANSWER_MS 10000
+#define VMS_REST_MS 25000
+#define VMS_ANSWER_MS 5000
 
 static void on_vms_frame(void *ctx, struct frame *frame)
 {

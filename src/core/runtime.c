@@ -299,6 +299,8 @@ static void instance_created(struct core *core, struct object *object, const str
         one->pre_stop = json_copy(call->pre_stop);
     if (one->claims == NULL && call->claims != NULL)
         one->claims = json_copy(call->claims);
+    if (call->claims != NULL)
+        runtime_look_soon(core, runtime_of(core, call->object)); /* what is in them is counted then */
     if (object_is_vm(object))
         core_event(core, object, false, "Created", "VirtualMachineInstance defined.");
     else

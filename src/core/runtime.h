@@ -34,6 +34,8 @@ const struct json *runtime_claims_called(const struct core *core, const struct o
 bool runtime_calls_for(const struct core *core, const char *uid);
 /* Asks what exists, when that is due. Returns when the next look is due (boot ms); 0: the host is not there. */
 uint64_t runtime_look(struct core *core, struct runtime_state *runtime);
+/* In a minute, instead of in three: there is something to look at. */
+void runtime_look_soon(struct core *core, struct runtime_state *runtime);
 void runtime_listed(struct core *core, struct runtime_state *runtime, const struct frame_view *frame); /* its answer */
 void runtime_opened(struct core *core, struct runtime_state *runtime, const struct frame_view *frame);
 void runtime_refused(struct core *core, struct runtime_state *runtime, const struct frame_view *frame);

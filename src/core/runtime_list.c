@@ -1,4 +1,4 @@
-/* What exists: asked of the runtime host when it opens, and once a minute. */
+/* What exists: asked of the runtime host when it opens, and every three minutes. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +10,8 @@
 #include "core/runtime.h"
 #include "davit/limits.h"
 
-#define LOOK_EVERY_MS 60000u
+#define LOOK_EVERY_MS 180000u /* its host tells what changes: this is for what it may have missed */
+#define LOOK_SOON_MS 60000u
 #define AGAIN_MS 5000u
 
 void runtime_listed(struct core *core, struct runtime_state *runtime, const struct frame_view *frame)
@@ -44,6 +45,13 @@ void runtime_listed(struct core *core, struct runtime_state *runtime, const stru
         core->node_dirty = true;
         core_touch_all(core);
     }
+}
+
+void runtime_look_soon(struct core *core, struct runtime_state *runtime)
+{
+    uint64_t soon_ms = core_boot_ms(core) + LOOK_SOON_MS;
+    if (runtime->list_due_ms > soon_ms)
+        runtime->list_due_ms = soon_ms;
 }
 
 uint64_t runtime_look(struct core *core, struct runtime_state *runtime)

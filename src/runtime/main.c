@@ -90,7 +90,13 @@ static void *open_plugin(struct host *host, const struct davit_runtime_plugin *p
     return ctx;
 }
 
-/* True: there was a call among them. */
+/* A look at what is there leaves nothing behind that is worth a wake-up of its own. */
+static bool makes_work(const struct davit_call *call)
+{
+    return strcmp(call->name, "list") != 0 && strcmp(call->name, "stats") != 0;
+}
+
+/* True: there was a call among them that makes work. */
 static bool take_frames(struct frame_reader *reader, struct host *host, struct pool *pool)
 {
     struct frame frame;
@@ -114,8 +120,8 @@ static bool take_frames(struct frame_reader *reader, struct host *host, struct p
         if (call == NULL)
             end_broken(&err);
         frame_free(&frame);
+        called = called || makes_work(call);
         pool_submit(pool, call);
-        called = true;
     }
     if (err.code != ERROR_NONE)
         end_broken(&err);

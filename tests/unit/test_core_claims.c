@@ -177,8 +177,8 @@ static void what_is_in_a_claim_is_counted_seldom_and_told_roughly(void **state)
     AUTO_FREE char *too_much = mem_printf("{\"folders\":[{\"path\":\"%s/claims/default/hist\",\"bytes\":11534336}]}",
                                           kit->config->state_dir);
     kit->stats = some;
-    kit_advance(kit, 60000);
-    kit_advance(kit, 60000);
+    kit_advance(kit, 180000);
+    kit_advance(kit, 180000);
     assert_true(claim_has(kit, "\"used\":\"3Mi\""));
     free(kit_calls(kit));
     kit->stats = little_more;
@@ -186,11 +186,11 @@ static void what_is_in_a_claim_is_counted_seldom_and_told_roughly(void **state)
     AUTO_FREE char *calls = kit_calls(kit);
     assert_string_equal(calls, ""); /* not again so soon */
     kit_advance(kit, 300000);
-    kit_advance(kit, 60000);
+    kit_advance(kit, 180000);
     assert_true(claim_has(kit, "\"used\":\"3Mi\""));
     kit->stats = too_much;
     kit_advance(kit, 600000);
-    kit_advance(kit, 60000);
+    kit_advance(kit, 180000);
     assert_true(claim_has(kit, "\"type\":\"OverCapacity\""));
     assert_int_equal(kit_event_count(kit, "ClaimOverCapacity"), 1);
     assert_int_equal(kit_running(kit), 1); /* nobody is stopped for that */

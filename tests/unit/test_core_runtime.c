@@ -69,7 +69,7 @@ static void a_list_that_fails_changes_nothing_and_is_asked_again(void **state)
     kit_say(kit, HELLO, kit_pod("demo:1", "1", ""), LIVE);
     calls_are(kit, "create start ");
     kit->failing = "list";
-    kit_advance(kit, 61000);
+    kit_advance(kit, 181000);
     kit_advance(kit, 2000);
     assert_non_null(strstr(kit_held(kit, NODE_TOPIC "/status"), "cannot list what exists: as asked"));
     assert_true(kit_status_has(kit, "hello", "\"phase\":\"Running\""));
@@ -88,7 +88,7 @@ static void a_list_that_names_no_instances_at_all_is_no_list(void **state)
     calls_are(kit, "create start ");
     for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
         kit->runtime_waits = true;
-        kit_advance(kit, 61000);
+        kit_advance(kit, 181000);
         const struct json *call = json_first(kit->calls);
         assert_string_equal(json_get_text(call, "call"), "list");
         AUTO_FREE char *head = mem_printf("{\"op\":\"result\",\"id\":%d,\"ok\":true}", (int)json_get_integer(call, "id", 0));
@@ -257,7 +257,7 @@ static void an_orphan_that_is_gone_has_no_status_any_more(void **state)
     assert_true(kit_status_has(kit, "hello", "Orphan"));
     json_free(kit->instances);
     kit->instances = json_new_object();
-    kit_advance(kit, 61000);
+    kit_advance(kit, 181000);
     assert_string_equal(kit_held(kit, NODE_TOPIC "/status/default/pods/hello"), "");
     assert_string_equal(kit_held(kit, NODE_TOPIC "/state/default/pods/hello"), "");
 }
