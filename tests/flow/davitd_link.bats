@@ -25,7 +25,7 @@ listener $STRICT 127.0.0.1
 allow_anonymous true
 acl_file $DIR/acl
 CONF
-    printf '%s\n' 'user mosquitto' 'max_queued_messages 0' 'max_packet_size 1000' "log_dest file $DIR/mosquitto.log" \
+    printf '%s\n' 'user mosquitto' 'max_queued_messages 0' 'max_packet_size 1000' 'max_inflight_messages 2' "log_dest file $DIR/mosquitto.log" \
         "listener $SMALL 127.0.0.1" 'allow_anonymous true' >"$DIR/small.conf"
     touch "$DIR/mosquitto.log"
     chmod 666 "$DIR/mosquitto.log" "$DIR/acl"
@@ -117,7 +117,7 @@ pod() { # PORT NAME [JQ]
     [ $((after - before)) -le 1 ]
 }
 
-@test "a broker that takes little gets smaller statuses, and the connection stays" {
+@test "a broker that takes little, and two messages at a time, gets smaller statuses, and the connection stays" {
     WATCH_AT=$SMALL up "$N" "$SMALL"
     pod "$SMALL" a '.spec.containers[0].env = [range(6) | {name: "E\(.)", value: "v"}]'
     within 10 says status/default/pods/a '.status.conditions[] | select(.type == "Truncated") | .reason == "PacketTooLarge"' "$SMALL"
