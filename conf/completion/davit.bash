@@ -2,22 +2,22 @@
 _davit()
 {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} verb=${COMP_WORDS[1]}
-    local broker='--broker --root --username --password-file --ca-file --cert-file --key-file'
+    local broker='--broker --root --username --password-file --ca-file --cert-file --key-file --proxy --proxy-username --proxy-password-file'
     COMPREPLY=()
     case $before in
-        -f|--file|--password-file|--ca-file|--cert-file|--key-file|--control|import)
+        -f|--file|--password-file|--proxy-password-file|--ca-file|--cert-file|--key-file|--control|import)
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             compopt -o filenames 2>/dev/null
             return ;;
         -o|--output)
             mapfile -t COMPREPLY < <(compgen -W 'json yaml name wide' -- "$word")
             return ;;
-        --broker|--root|--node|--group|-n|--namespace|--username|--name|--sort-by|-c|--container|--tail|--since|--limit-bytes|--port|--delete|--listen)
+        --broker|--root|--node|--group|-n|--namespace|--username|--name|--sort-by|-c|--container|--tail|--since|--limit-bytes|--port|--delete|--listen|--proxy|--proxy-username|--groups|--site|--revoked|--operator)
             return ;;
     esac
     local words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='apply get describe delete logs exec cp restart start stop console vnc snapshot rollback ping top image vm export version --help'
+        words='apply get describe delete logs exec cp restart start stop console vnc snapshot rollback ping top image vm acl export version --help'
     elif [[ $word == -* ]]; then
         case $verb in
             delete) words="-f --file --node --group -n --namespace --purge --wait --wait=false $broker --help" ;;
@@ -36,6 +36,7 @@ _davit()
             image) words='--name --control -o --output --help' ;;
             vm) words='--name --control --help' ;;
             export) words='--listen --control --help' ;;
+            acl) words="--node --groups -f --file --from-broker --site --revoked --operator --read-only $broker --help" ;;
             version) words="--client --node $broker --help" ;;
         esac
     elif [ "$COMP_CWORD" -eq 2 ]; then

@@ -69,6 +69,9 @@
 #define LIMIT_LINK_QUEUE_BYTES (16 * 1024 * 1024) /* received, not yet read by davitd: the rest waits in the broker */
 #define LIMIT_EVENTS 256          /* events waiting for a broker; the oldest is dropped, and counted */
 #define LIMIT_SYNC_MS 10000       /* the end-of-flood nonce must be back by then: else BrokerTruncated */
+#define LIMIT_ACL_BYTES (16 * 1024 * 1024) /* of davit acl: nodes and groups that are read, rules that are written */
+#define LIMIT_DENIED_MS (600 * 1000) /* what the broker refuses is tried again after so long */
+#define LIMIT_RIVAL_MS (3600 * 1000) /* another client with our client id is in the node's status so long after it was seen */
 #define LIMIT_LIVE_ACK_MS 5000    /* a live message waits so long for davitd to store it, then the link ends itself */
 
 /* Telemetry. */

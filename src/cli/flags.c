@@ -50,6 +50,18 @@ const struct flag FLAGS[] = {
      "DAVIT_CA_FILE", NULL},
     {"cert-file", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(cert_file), "FILE", "own certificate", "DAVIT_CERT_FILE", NULL},
     {"key-file", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(key_file), "FILE", "its key", "DAVIT_KEY_FILE", NULL},
+    {"proxy", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(proxy), "URL", "an HTTP proxy on the way to the broker, as http://proxy:3128",
+     "DAVIT_PROXY", NULL},
+    {"proxy-username", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(proxy_username), "USER", "who to be at the proxy", "DAVIT_PROXY_USERNAME",
+     NULL},
+    {"proxy-password-file", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(proxy_password_file), "FILE", "the proxy's password, as its first line",
+     "DAVIT_PROXY_PASSWORD_FILE", NULL},
+    {"groups", 0, FLAG_KIND_TEXT, FLAG_ACL, AT(groups), "G,G", "the groups of --node", NULL, NULL},
+    {"from-broker", 0, FLAG_KIND_SWITCH, FLAG_ACL, AT(from_broker), NULL, "the nodes and groups of all desired Nodes", NULL, NULL},
+    {"site", 0, FLAG_KIND_TEXT, FLAG_ACL, AT(site), "SITE", "the nodes are behind the bridge of this site", NULL, NULL},
+    {"revoked", 0, FLAG_KIND_LIST, FLAG_ACL, AT(revoked), "N", "a node that may nothing any more; may be given again", NULL, NULL},
+    {"operator", 0, FLAG_KIND_LIST, FLAG_ACL, AT(operators), "WHO", "an operator's user name; may be given again", NULL, NULL},
+    {"read-only", 0, FLAG_KIND_SWITCH, FLAG_ACL, AT(read_only), NULL, "these operators only look, and see no Secrets", NULL, NULL},
     {"help", 'h', FLAG_KIND_SWITCH, FLAG_ANY, AT(help), NULL, "this page", NULL, NULL},
 };
 

@@ -103,6 +103,7 @@ bool link_send_connect(const struct link *link, struct json *head, const struct 
         {"ca", options->ca_file},
         {"cert", options->cert_file},
         {"key", options->key_file},
+        {"proxyPassword", options->proxy_password_file},
     };
     int fds[sizeof(secrets) / sizeof(secrets[0])];
     size_t count = 0;
@@ -111,7 +112,7 @@ bool link_send_connect(const struct link *link, struct json *head, const struct 
     for (size_t i = 0; ok && i < sizeof(secrets) / sizeof(secrets[0]); i++) {
         if (secrets[i].path == NULL)
             continue;
-        fds[count] = file_as_memfd(secrets[i].path, i == 0, err);
+        fds[count] = file_as_memfd(secrets[i].path, strstr(secrets[i].name, "assword") != NULL, err);
         ok = fds[count] >= 0 || secret_error(secrets[i].name, err);
         count += ok ? 1 : 0;
         json_add_text(names, secrets[i].name);

@@ -41,7 +41,8 @@ enum flag_group {
     FLAG_FORCE = 1ull << 20,
     FLAG_SNAPSHOT = 1ull << 21, /* --list, --delete */
     FLAG_PORT = 1ull << 22,
-    FLAG_LISTEN = 1ull << 40
+    FLAG_LISTEN = 1ull << 40,
+    FLAG_ACL = 1ull << 60 /* --operator, --groups … */
 };
 
 /* What a flag that may be given again had, in order. The array is the options'. */
@@ -62,6 +63,10 @@ struct options {
     const char *ca_file;
     const char *cert_file;
     const char *key_file;
+    const char *proxy, *proxy_username, *proxy_password_file;
+    const char *groups, *site; /* of davit acl, as the next three */
+    struct words operators, revoked;
+    bool read_only, from_broker;
     const char *control;
     const char *file;
     const char *output;

@@ -234,6 +234,8 @@ static struct json *connect_head(const struct session *session, bool with_sync)
     json_set_integer(head, "keepalive", 60);
     json_set_boolean(head, "reconnect", false);
     json_set_text(head, "username", session->options->username);
+    json_set_text(head, "proxy", session->options->proxy);
+    json_set_text(head, "proxyUsername", session->options->proxy_username);
     if (with_sync)
         add_topic(list, session->sync_topic);
     json_set(head, "subscribe", list);

@@ -66,6 +66,10 @@ const struct verb VERBS[] = {
      "  davit vm import winxp.vmdk --name line3/winxp:1\n  davit vm import debian.qcow2", FLAG_CONTROL | FLAG_NAME, verb_vm},
     {"export", SECTION_DEVICE, "[--listen IP:PORT]", "what is measured on this device, as Prometheus' text",
      "  davit export\n  davit export --listen 127.0.0.1:9123", FLAG_CONTROL | FLAG_LISTEN, verb_export},
+    {"acl", SECTION_DEVICE, "[--node N --groups G,G|-f FILE|--from-broker] [--operator WHO]", "access rules for Mosquitto",
+     "  davit acl --node press-7 --groups line-3,presses\n  davit acl -f nodes.txt\n  davit acl --operator anna\n"
+     "  davit acl --operator hall --read-only\n  davit acl --site hamburg -f hamburg.txt",
+     FLAG_BROKER | FLAG_NODE | FLAG_FILE | FLAG_ACL, verb_acl},
     {"version", SECTION_DEVICE, "", "of this program, and of the nodes' agents", "  davit version --client",
      FLAG_BROKER | FLAG_NODE | FLAG_CLIENT, verb_version},
 };

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "cli/options.h"
 
+enum exit_code verb_acl(const struct options *options, struct error *err);
 enum exit_code verb_apply(const struct options *options, struct error *err);
 enum exit_code verb_cp(const struct options *options, struct error *err);
 enum exit_code verb_delete(const struct options *options, struct error *err);

@@ -68,6 +68,9 @@ struct config {
     char *root;
     int64_t max_document_bytes;
     char *username, *password_file, *ca_file, *cert_file, *key_file; /* NULL: none */
+    char *proxy, *proxy_username, *proxy_password_file; /* NULL: none */
+    struct text_list no_proxy; /* hosts, and domains with a dot before them */
+    int64_t max_packet_bytes; /* that the broker takes, where it does not say; 0: any */
     int64_t keepalive_s;
     char *state_dir, *run_dir, *manifests_dir, *libexec_dir, *plugin_dir;
     struct runtime_config crun, libvirt, fake;

@@ -90,13 +90,19 @@ static bool check_telemetry(struct telemetry_config *telemetry, struct error *er
                      telemetry->home_assistant);
 }
 
-static bool check_url(const char *url, struct error *err)
+static bool check_broker(const struct config *config, struct error *err)
 {
     static const char *const schemes[] = { "mqtt://", "mqtts://", "ws://", "wss://" };
+    bool known = false;
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-        if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
-            return true;
-    return error_set(err, ERROR_INVALID, "[broker] url=%.80s must begin with mqtt:// mqtts:// ws:// or wss://", url);
+        known = known || strncmp(config->url, schemes[i], strlen(schemes[i])) == 0;
+    if (!known)
+        return error_set(err, ERROR_INVALID, "[broker] url=%.80s must begin with mqtt:// mqtts:// ws:// or wss://",
+                         config->url);
+    if (config->proxy != NULL && (strncmp(config->proxy, "http://", 7) != 0 || strchr(config->proxy, '@') != NULL))
+        return error_set(err, ERROR_INVALID, "[broker] proxy=%.80s must be http://HOST:PORT; its user is proxy_username=", config->proxy);
+    return (config->cert_file == NULL) == (config->key_file == NULL) ||
+           error_set(err, ERROR_INVALID, "[broker] cert_file= and key_file= go together");
 }
 
 bool config_finish(struct config *config, struct error *err)
@@ -116,12 +122,10 @@ bool config_finish(struct config *config, struct error *err)
     if (!name_is_root(config->root))
         return error_set(err, ERROR_INVALID, "[broker] root=%.80s must be one to four topic levels of A-Z a-z 0-9 - _ .",
                          config->root);
-    if (!check_url(config->url, err))
+    if (!check_broker(config, err))
         return false;
     if (config->crun.enabled && config->fake.enabled)
         return error_set(err, ERROR_INVALID, "[runtime.crun] and [runtime.fake] cannot both run pods: set enabled=no in one");
-    if ((config->cert_file == NULL) != (config->key_file == NULL))
-        return error_set(err, ERROR_INVALID, "[broker] cert_file= and key_file= go together");
     add_own_labels(config);
     return true;
 }

@@ -245,6 +245,33 @@ static void settle_presence(struct core *core, uint64_t now)
     report_presence(core, true);
 }
 
+/* Named in the node's status for a while after it was seen: between two fights it is quiet. */
+static void settle_rival(struct core *core, uint64_t now)
+{
+    if (core->link.rival_ms == 0)
+        return;
+    if (now < core->link.rival_ms + LIMIT_RIVAL_MS) {
+        core_wake_at(core, core->link.rival_ms + LIMIT_RIVAL_MS);
+        return;
+    }
+    core->link.rival_ms = 0;
+    core->node_dirty = true;
+}
+
+static void settle_denied(struct core *core, uint64_t now)
+{
+    if (core->link.denied_ms == 0)
+        return;
+    if (now < core->link.denied_ms + LIMIT_DENIED_MS) {
+        core_wake_at(core, core->link.denied_ms + LIMIT_DENIED_MS);
+        return;
+    }
+    core->link.denied_ms = 0;
+    core->link.denied[0] = '\0';
+    outbox_allow(core->outbox);
+    report_again(core);
+}
+
 static void settle_node(struct core *core, uint64_t now)
 {
     /* What nobody hears does not count against the limit: the first that a broker hears is the newest. */
@@ -329,6 +356,8 @@ uint64_t core_settle(struct core *core)
     settle_sync(core, now);
     settle_presence(core, now);
     settle_outbox(core, now);
+    settle_rival(core, now);
+    settle_denied(core, now);
     settle_node(core, now);
     uint64_t next = sooner(settle_purge(core, now), runtime_look(core, &core->runtime));
     next = sooner(next, runtime_look(core, &core->vms));

@@ -76,6 +76,15 @@ struct link_state {
     bool flood_over;      /* the nonce came back */
     bool told;            /* all objects were told, behind the first flood of this connection */
     bool truncated;       /* it did not: nothing is judged missing */
+    bool narrow;          /* the broker keeps documents, and does not show them to a subscription with wildcards */
+    unsigned presences;   /* our own, kept by the broker: one for each of our two subscriptions to it */
+    bool was_connected;   /* in this davitd's life */
+    uint64_t connected_ms;  /* boot */
+    unsigned short_losses;  /* connections running that were lost soon, with a message in flight */
+    char suspect[512];      /* the topic of the one that was in flight alone; "": none */
+    uint64_t denied_ms;   /* boot, when the broker refused a message last; 0: what is refused is tried */
+    char denied[256];     /* on which topic */
+    uint64_t rival_ms;    /* boot: the last sign of another client with our client id; 0: none */
     uint64_t sync_due_ms; /* boot; 0: not waiting */
     char nonce[POD_UID_BYTES];
     char session[POD_UID_BYTES]; /* of this davitd */

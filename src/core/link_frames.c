@@ -10,6 +10,11 @@
 #include "core/report.h"
 #include "protocol/topic.h"
 
+#define CODE_NOT_AUTHORIZED 135 /* MQTT 5 */
+#define SOON_MS 30000
+#define SHORT_LOSSES 2
+#define CODE_TAKEN_OVER 142 /* MQTT 5: session taken over */
+
 /* Behind all that the broker holds comes what is published now. */
 static void await_end_of_flood(struct core *core)
 {
@@ -29,11 +34,18 @@ static void link_subscribed(struct core *core)
     await_end_of_flood(core);
 }
 
+/* The broker's, or the configuration's where that is smaller; 0: none. */
+static size_t packet_limit(const struct core *core, const struct json *head)
+{
+    int64_t said = json_get_integer(head, "maximumPacketSize", 0), own = core->config->max_packet_bytes;
+    return (size_t)(said == 0 || (own != 0 && own < said) ? own : said);
+}
+
 static void link_connected(struct core *core, const struct json *head)
 {
     struct link_state *link = &core->link;
     link->connected = true;
-    link->packet_limit = (size_t)json_get_integer(head, "maximumPacketSize", 0);
+    link->packet_limit = packet_limit(core, head);
     link->told = false;
     link->left[0] = '\0';
     link->problem[0] = '\0';
@@ -44,12 +56,46 @@ static void link_connected(struct core *core, const struct json *head)
     core->told_node_status[0] = '\0';
     core->node_dirty = true;
     await_end_of_flood(core);
-    outbox_connected(core->outbox, json_get_integer(head, "receiveMaximum", 0));
+    link->connected_ms = core_boot_ms(core);
+    outbox_connected(core->outbox, link->short_losses >= SHORT_LOSSES ? 1 : json_get_integer(head, "receiveMaximum", 0), link->packet_limit);
+    link->was_connected = true;
     requests_connected(core);
+}
+
+/* All of a kind is left for a while, "R/nodes/N/metrics" and what is below it: Mosquitto 2.0 ends the connection for each message that
+ * its rules do not allow. */
+static void link_denied(struct core *core, const char *topic)
+{
+    struct link_state *link = &core->link;
+    AUTO_FREE char *own = topic_node(core->config->root, core->config->node, "", NULL);
+    size_t len = strlen(own);
+    if (topic == NULL || strncmp(topic, own, len) != 0)
+        return;
+    AUTO_FREE char *kind = mem_strndup(topic, len + strcspn(topic + len, "/"));
+    snprintf(link->denied, sizeof(link->denied), "the broker refuses what this node says on %.120s, which is left out for %d minutes: "
+             "check its access rules (davit acl)", kind, LIMIT_DENIED_MS / 60000);
+    log_error("%s", link->denied);
+    link->denied_ms = core_boot_ms(core);
+    outbox_deny(core->outbox, kind);
+    core->node_dirty = true;
+}
+
+/* Mosquitto 2.0 may hang up before its refusal is read. So after two connections that ended soon one message goes at a time: the same
+ * one in flight at two ends running is the reason. A try that fails, or an end with nothing under way, is the broker's own affair. */
+static void link_suspect(struct core *core)
+{
+    struct link_state *link = &core->link;
+    const char *alone = outbox_flying_alone(core->outbox);
+    bool soon = link->connected && core_boot_ms(core) < link->connected_ms + SOON_MS && outbox_flying(core->outbox) > 0;
+    if (soon && alone != NULL && strncmp(link->suspect, alone, sizeof(link->suspect) - 1) == 0)
+        link_denied(core, alone);
+    link->short_losses = soon ? link->short_losses + 1 : 0;
+    snprintf(link->suspect, sizeof(link->suspect), "%s", soon && alone != NULL ? alone : "");
 }
 
 static void link_disconnected(struct core *core, const char *why)
 {
+    link_suspect(core);
     /* Here and not with the next `connected`: the first documents of its flood may come before that. */
     inbox_flood_begins(core);
     if (core->link.connected || core->link.problem[0] == '\0')
@@ -57,6 +103,7 @@ static void link_disconnected(struct core *core, const char *why)
     snprintf(core->link.problem, sizeof(core->link.problem), "%.250s", why);
     core->link.connected = false;
     core->link.sync_due_ms = 0;
+    core->link.presences = 0;
     outbox_disconnected(core->outbox);
 }
 
@@ -65,13 +112,38 @@ static void link_sync(struct core *core, const struct frame_view *frame)
     struct link_state *link = &core->link;
     if (frame->body == NULL || strcmp(frame->body, link->nonce) != 0 || link->flood_over)
         return;
-    link->flood_over = true;
     link->sync_due_ms = 0;
-    link->truncated = false;
-    inbox_flood_over(core);
+    link->narrow = link->presences == 1;
+    link->truncated = link->narrow;
+    link->flood_over = !link->narrow;
+    if (link->flood_over)
+        inbox_flood_over(core);
     if (!link->told)
         report_again(core);
     link->told = true;
+}
+
+/* Another client with our client id: the broker throws out one for the other. Davit-link waits longer then, for else the two
+ * would fight for ever. */
+static void link_rival(struct core *core, const char *how)
+{
+    struct link_state *link = &core->link;
+    if (link->rival_ms == 0) {
+        log_error("another client uses this node's client id (%s): give each node a name of its own", how);
+        core_event(core, NULL, true, "DuplicateNode", "another client uses this node's client id (%s): give each node a name of its own",
+                   how);
+    }
+    link->rival_ms = core_boot_ms(core);
+    core->node_dirty = true;
+    core->env->to_link(core->env->ctx, json_new_texts("op", "rival", NULL), NULL, 0);
+}
+
+/* Younger than this davitd, and not its own: nobody of an earlier life has said that. What the broker kept from before our
+ * first connection may be of one whose clock was ahead. */
+static bool is_rival(const struct core *core, const struct json *said, bool retained)
+{
+    return json_get_boolean(said, "online", false) && (!retained || core->link.was_connected) &&
+           json_get_integer(said, "ts", 0) > (int64_t)core->started_ms;
 }
 
 /* Our own presence, said by the broker: a late will of an earlier connection, or another node with our name. */
@@ -81,6 +153,10 @@ static void link_presence(struct core *core, const struct frame_view *frame)
     AUTO_JSON struct json *said = json_parse(frame->body != NULL ? frame->body : "", frame->body_len, &ignored);
     const char *session = json_get_text(said, "session");
     bool ours = session != NULL && strcmp(session, core->link.session) == 0;
+    bool retained = json_get_boolean(frame->head, "retain", false);
+    core->link.presences += retained;
+    if (!ours && is_rival(core, said, retained))
+        link_rival(core, "its presence is on our topic");
     /* Said by the next settle, and at most so often: two nodes with one name would answer each other for ever. */
     core->link.presence_owed = !ours || !json_get_boolean(said, "online", false);
 }
@@ -137,6 +213,8 @@ static void link_published(struct core *core, const struct json *head)
             log_error("%s", core->link.problem);
             core->node_dirty = true;
         }
+    if (!json_get_boolean(head, "ok", false) && json_get_integer(head, "code", 0) == CODE_NOT_AUTHORIZED)
+        link_denied(core, outbox_topic(core->outbox, json_get_integer(head, "id", 0)));
     outbox_published(core->outbox, json_get_integer(head, "id", 0), done);
 }
 
@@ -158,6 +236,8 @@ void core_link_frame(struct core *core, const struct frame_view *frame)
     } else if (strcmp(op, "disconnected") == 0) {
         const char *why = json_get_text(frame->head, "reason");
         link_disconnected(core, why != NULL ? why : "the link did not say why");
+        if (json_get_integer(frame->head, "code", 0) == CODE_TAKEN_OVER)
+            link_rival(core, "the broker said so");
     } else if (strcmp(op, "refused-subscription") == 0) {
         const char *topic = json_get_text(frame->head, "topic");
         core_event(core, NULL, true, "SubscriptionRefused", "the broker refuses %.200s: check its ACL",

@@ -6,6 +6,10 @@
 
 #include "base/memory.h"
 #include "davit/limits.h"
+#include "protocol/trim.h"
+
+/* Of a packet around topic, payload and correlation data: fixed header, lengths, packet id, properties. */
+#define PACKET_OVERHEAD_BYTES 32
 
 struct entry {
     char *topic;
@@ -38,6 +42,8 @@ struct outbox {
     int64_t last_row;
     int64_t last_id;
     int64_t window; /* 0: not connected */
+    size_t packet_limit; /* 0: none */
+    struct json *denied; /* topics */
     int64_t *undeleted; /* rows that the disk did not let go */
     size_t undeleted_count;
 };
@@ -109,11 +115,36 @@ void outbox_delete_again(struct outbox *outbox)
     free(rows);
 }
 
+/* What is larger than the broker takes would end the connection, or never be said: something smaller is. NULL: it fits, or
+ * cannot be made to (and davit-link says so). */
+static char *trimmed(const struct outbox *outbox, const struct entry *entry)
+{
+    size_t around = PACKET_OVERHEAD_BYTES + strlen(entry->topic) + (entry->correlation != NULL ? strlen(entry->correlation) : 0);
+    if (outbox->packet_limit == 0 || outbox->packet_limit <= around || strlen(entry->payload) <= outbox->packet_limit - around)
+        return NULL;
+    return trim_message(entry->payload, outbox->packet_limit - around);
+}
+
+static bool is_denied(const struct outbox *outbox, const char *topic)
+{
+    JSON_EACH(denied, outbox->denied) {
+        size_t len = strlen(json_text(denied));
+        if (strncmp(topic, json_text(denied), len) == 0 && (topic[len] == '/' || topic[len] == '\0'))
+            return true;
+    }
+    return false;
+}
+
 static void pump(struct outbox *outbox)
 {
     while (outbox->queue != NULL && (int64_t)outbox->flying_count < outbox->window) {
         struct entry *entry = outbox->queue;
         DL_DELETE(outbox->queue, entry);
+        if (is_denied(outbox, entry->topic)) {
+            row_delete(outbox, entry);
+            entry_free(outbox, entry);
+            continue;
+        }
         DL_APPEND(outbox->flying, entry);
         outbox->flying_count++;
         entry->sent_id = ++outbox->last_id;
@@ -123,7 +154,9 @@ static void pump(struct outbox *outbox)
         json_set_integer(head, "qos", entry->light ? 0 : 1);
         json_set_boolean(head, "retain", entry->retain);
         json_set_text(head, "correlation", entry->correlation);
-        outbox->send(outbox->ctx, head, entry->payload, strlen(entry->payload));
+        AUTO_FREE char *smaller = trimmed(outbox, entry);
+        const char *payload = smaller != NULL ? smaller : entry->payload;
+        outbox->send(outbox->ctx, head, payload, strlen(payload));
     }
 }
 
@@ -249,8 +282,9 @@ void outbox_first(struct outbox *outbox, const char *topic, const char *payload)
     pump(outbox);
 }
 
-void outbox_connected(struct outbox *outbox, int64_t receive_maximum)
+void outbox_connected(struct outbox *outbox, int64_t receive_maximum, size_t packet_limit)
 {
+    outbox->packet_limit = packet_limit;
     outbox->window = receive_maximum > 0 && receive_maximum < LIMIT_INFLIGHT ? receive_maximum : LIMIT_INFLIGHT;
     pump(outbox);
 }
@@ -294,6 +328,35 @@ void outbox_published(struct outbox *outbox, int64_t id, bool ok)
     pump(outbox);
 }
 
+const char *outbox_topic(const struct outbox *outbox, int64_t id)
+{
+    struct entry *entry;
+    DL_SEARCH_SCALAR(outbox->flying, entry, sent_id, id);
+    return entry != NULL ? entry->topic : NULL;
+}
+
+const char *outbox_flying_alone(const struct outbox *outbox)
+{
+    return outbox->flying_count == 1 && !outbox->flying->bound ? outbox->flying->topic : NULL;
+}
+
+size_t outbox_flying(const struct outbox *outbox)
+{
+    return outbox->flying_count;
+}
+
+void outbox_deny(struct outbox *outbox, const char *topic)
+{
+    if (!is_denied(outbox, topic))
+        json_add_text(outbox->denied, topic);
+}
+
+void outbox_allow(struct outbox *outbox)
+{
+    json_free(outbox->denied);
+    outbox->denied = json_new_array();
+}
+
 size_t outbox_waiting(const struct outbox *outbox)
 {
     return HASH_COUNT(outbox->topics) + outbox->event_count + outbox->answer_count +
@@ -320,6 +383,7 @@ struct outbox *outbox_new(struct store *store, outbox_send send, void *ctx, stru
     outbox->store = store;
     outbox->send = send;
     outbox->ctx = ctx;
+    outbox->denied = json_new_array();
     if (store_each_outbox(store, load_row, outbox, err))
         return outbox;
     outbox_free(outbox);
@@ -337,5 +401,6 @@ void outbox_free(struct outbox *outbox)
         entry_free(outbox, entry);
     }
     free(outbox->undeleted);
+    json_free(outbox->denied);
     free(outbox);
 }

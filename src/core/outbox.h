@@ -37,8 +37,18 @@ bool outbox_is_full(const struct outbox *outbox); /* LIMIT_ANSWERS, or LIMIT_ANS
 void outbox_event(struct outbox *outbox, const char *topic, const char *payload);
 void outbox_first(struct outbox *outbox, const char *topic, const char *payload);
 
-void outbox_connected(struct outbox *outbox, int64_t receive_maximum);
+/* packet_limit: bytes of a packet that the broker takes; 0: it did not say. What is larger is told trimmed (protocol/trim). */
+void outbox_connected(struct outbox *outbox, int64_t receive_maximum, size_t packet_limit);
 void outbox_disconnected(struct outbox *outbox);
+/* Of a message that was sent and is not answered. NULL: nobody knows it. */
+const char *outbox_topic(const struct outbox *outbox, int64_t id);
+/* The one that is sent and not answered, where there is just one and it is worth something on another connection too. NULL else. */
+const char *outbox_flying_alone(const struct outbox *outbox);
+size_t outbox_flying(const struct outbox *outbox);
+/* What is to go to this topic, or below it, is thrown away until outbox_allow: the broker refuses it, and Mosquitto 2.0 ends the
+ * connection for it each time. */
+void outbox_deny(struct outbox *outbox, const char *topic);
+void outbox_allow(struct outbox *outbox);
 /* ok false: it was lost with the connection, and is sent again with the next one. */
 void outbox_published(struct outbox *outbox, int64_t id, bool ok);
 /* Rows that should be gone, and could not be deleted: the disk was full. outbox_delete_again tries once more. */

@@ -36,7 +36,16 @@ static void collect(const struct core *core, struct problems *problems)
         add(problems, "StorageProblem", "CannotCommit", core->store_problem);
     if (core->link.connected && core->link.problem[0] != '\0')
         add(problems, "BrokerProblem", "MessageLost", core->link.problem);
-    if (core->link.truncated)
+    if (core->link.denied_ms != 0)
+        add(problems, "BrokerDenies", "NotAuthorized", core->link.denied);
+    if (core->link.rival_ms != 0)
+        add(problems, "DuplicateNode", "SameClientId",
+            "another client uses this node's client id, and the broker throws out one for the other: give each node a name of its own");
+    if (core->link.narrow)
+        add(problems, "BrokerTruncated", "NoWildcards",
+            "the broker does not show what it keeps to subscriptions with wildcards (RabbitMQ): what was published while it did not "
+            "know this node is not here; nothing is judged missing");
+    else if (core->link.truncated)
         add(problems, "BrokerTruncated", "NoEndOfFlood",
             "the broker did not show all retained documents within 10 s (Mosquitto: max_queued_messages 0); "
             "nothing is judged missing");

@@ -101,6 +101,14 @@ static void login_fill(const struct link_options *options, MQTTAsync_connectOpti
     connect->binarypwd.len = (int)options->password_len;
 }
 
+static void proxy_fill(const struct link_options *options, MQTTAsync_connectOptions *connect)
+{
+    if (options->tls)
+        connect->httpsProxy = options->proxy_uri;
+    else
+        connect->httpProxy = options->proxy_uri;
+}
+
 static void version_fill(struct client *client, MQTTAsync_connectOptions *connect, MQTTProperties *properties,
                          MQTTProperties *will_properties)
 {
@@ -140,6 +148,7 @@ bool client_connect(struct client *client, struct error *err)
     connect.connectTimeout = CONNECT_TIMEOUT_S;
     connect.context = client;
     login_fill(client->options, &connect);
+    proxy_fill(client->options, &connect);
     version_fill(client, &connect, &properties, &will_properties);
     if (client->options->will.topic != NULL) {
         will_fill(&client->options->will, &will);

@@ -27,6 +27,7 @@ struct client_opened {
 struct client_end {
     int code;       /* MQTT 5's reason code; 0: none came */
     bool unreached; /* it failed before the broker spoke MQTT: look at the network for the reason */
+    bool tls;       /* it is TLS that failed, and `text` has OpenSSL's words */
     char text[ERROR_MESSAGE_BYTES]; /* for a person */
 };
 

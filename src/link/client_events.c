@@ -58,9 +58,8 @@ static void connect_failed(struct client *client, int code, const char *message)
         code_text(end.code, text, sizeof(text));
         snprintf(end.text, sizeof(end.text), "the broker refused the connection: %s", text);
     } else if (client->tls_text[0] != '\0') {
-        bool untrusted = strstr(client->tls_text, "certificate verify failed") != NULL;
-        snprintf(end.text, sizeof(end.text), "TLS with %.100s failed: %s%s", client->options->host, client->tls_text,
-                 untrusted ? ": is this the right CA, and is the clock right?" : "");
+        end.tls = true;
+        snprintf(end.text, sizeof(end.text), "TLS with %.100s failed: %s", client->options->host, client->tls_text);
     } else {
         end.unreached = true;
         snprintf(end.text, sizeof(end.text), "%s", message != NULL ? message : "no connection");

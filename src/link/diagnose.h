@@ -2,10 +2,13 @@
 #ifndef LINK_DIAGNOSE_H
 #define LINK_DIAGNOSE_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "link/options.h"
 
-/* Looks the name up and connects once, at most some seconds. False: TCP works, and `out` is untouched. Blocks. */
-bool diagnose_tcp(const char *host, const char *port, char *out, size_t size);
+/* Goes the way once more, by hand: name, TCP, proxy, TLS; at most some seconds each. False: all of it works, and `out` is
+ * untouched. Blocks. */
+bool diagnose(const struct link_options *options, char *out, size_t size);
+
+/* The TLS part, over a connection to the broker. False: it works. */
+bool diagnose_tls(int fd, const struct link_options *options, char *out, size_t size);
 
 #endif

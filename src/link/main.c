@@ -75,6 +75,13 @@ static bool do_disconnect(struct link *link, struct frame *frame)
     return true;
 }
 
+static bool do_rival(struct link *link, struct frame *frame)
+{
+    (void)frame;
+    session_rival(link->session);
+    return true;
+}
+
 static const struct {
     const char *op;
     bool (*run)(struct link *link, struct frame *frame);
@@ -83,6 +90,7 @@ static const struct {
     {"subscribe", do_subscribe},
     {"taken", do_taken},
     {"disconnect", do_disconnect},
+    {"rival", do_rival},
 };
 
 static bool frame_handle(struct link *link, struct frame *frame, struct error *err)

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "link/proxy.h"
 
 #define PASSWORD_CAP_BYTES 65535 /* MQTT's own */
 #define TOPIC_CAP_BYTES 65535
@@ -80,12 +81,26 @@ bool link_subscriptions_read(const struct json *head, struct link_subscription *
     return true;
 }
 
-static bool password_read(int fd, struct link_options *options, struct error *err)
+static bool password_read(int fd, char **password, size_t *len, struct error *err)
 {
     if (lseek(fd, 0, SEEK_SET) < 0)
         return error_set_errno(err, errno, "password: the descriptor cannot be read from its start");
-    return file_read_fd(fd, PASSWORD_CAP_BYTES, &options->password, &options->password_len, err) ||
-           error_wrap(err, "password");
+    if (!file_read_fd(fd, PASSWORD_CAP_BYTES, password, len, err))
+        return error_wrap(err, "password");
+    *len = strcspn(*password, "\r\n"); /* an editor ends the line */
+    return true;
+}
+
+static bool secret_read(const char *name, int fd, struct link_options *options, struct error *err)
+{
+    if (strcmp(name, "password") == 0)
+        return password_read(fd, &options->password, &options->password_len, err);
+    return password_read(fd, &options->proxy.password, &options->proxy.password_len, err);
+}
+
+static bool is_secret(const char *name)
+{
+    return strcmp(name, "password") == 0 || strcmp(name, "proxyPassword") == 0;
 }
 
 /* The descriptor stays open for the life of the process: each reconnect reads the file again. */
@@ -111,8 +126,8 @@ static bool fds_read(struct frame *frame, struct link_options *options, struct e
         AUTO_CLOSE int fd = frame_take_fd(frame, index++);
         if (name == NULL || fd < 0)
             return error_set(err, ERROR_INVALID, "fds: %zu names, %zu descriptors", index, frame->fd_count);
-        if (strcmp(name, "password") == 0) {
-            if (!password_read(fd, options, err))
+        if (is_secret(name)) {
+            if (!secret_read(name, fd, options, err))
                 return false;
         } else if (file_keep(fd, name, options, err)) {
             fd_steal(&fd);
@@ -122,6 +137,26 @@ static bool fds_read(struct frame *frame, struct link_options *options, struct e
     }
     if ((options->cert_path == NULL) != (options->key_path == NULL))
         return error_set(err, ERROR_INVALID, "fds: cert and key go together");
+    return true;
+}
+
+/* After the descriptors: the password is one. */
+static bool proxy_read(const struct json *head, struct link_options *options, struct error *err)
+{
+    const char *url = json_get_text(head, "proxy");
+    const struct json *list = json_get(head, "noProxy");
+    AUTO_FREE const char **names = mem_array(json_size(list) + 1, sizeof(*names));
+    size_t count = 0;
+
+    JSON_EACH(item, list)
+        if (json_text(item) != NULL)
+            names[count++] = json_text(item);
+    if (url == NULL || proxy_is_bypassed(options->host, names, count))
+        return true;
+    options->proxy.username = mem_strdup(json_get_text(head, "proxyUsername"));
+    if (!proxy_parse(url, &options->proxy, err))
+        return false;
+    options->proxy_uri = proxy_for_paho(&options->proxy, options->tls);
     return true;
 }
 
@@ -154,7 +189,7 @@ bool link_options_parse(struct frame *frame, struct link_options *options, struc
         return error_set(err, ERROR_INVALID, "connect: url and clientId must be texts");
     if (!link_url_parse(url, options, err) || !numbers_read(head, options, err) ||
         !will_read(head, &options->will, err) || !link_subscriptions_read(head, &options->subscriptions, &options->subscription_count, err) ||
-        !fds_read(frame, options, err))
+        !fds_read(frame, options, err) || !proxy_read(head, options, err))
         return error_wrap(err, "connect");
     options->client_id = mem_strdup(client_id);
     options->clean_start = json_get_boolean(head, "cleanStart", false);

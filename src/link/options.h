@@ -20,6 +20,14 @@ struct link_will {
     uint32_t delay_s;
 };
 
+struct link_proxy {
+    char *host; /* without brackets; NULL: none */
+    char *port;
+    char *username; /* NULL: none */
+    char *password;
+    size_t password_len;
+};
+
 /* Everything is owned; lives as long as the process. */
 struct link_options {
     char *uri;  /* as Paho spells it, port and path always there */
@@ -36,6 +44,8 @@ struct link_options {
     char *ca_path; /* /proc/self/fd/N of a descriptor that stays open; NULL: the system's store */
     char *cert_path;
     char *key_path;
+    struct link_proxy proxy;
+    char *proxy_uri; /* as Paho spells it; NULL: no proxy */
     struct link_will will;
     struct link_subscription *subscriptions;
     size_t subscription_count;

@@ -117,17 +117,12 @@ static bool session_explain(struct session *session)
     struct client_end *end = &session->now.end;
     const struct link_options *options = session->options;
 
-    if (!end->unreached)
+    if (!end->unreached && !end->tls)
         return true;
-    if (diagnose_tcp(options->host, options->port, end->text, sizeof(end->text)))
+    if (diagnose(options, end->text, sizeof(end->text)) || end->tls)
         return true;
-    if (options->tls)
-        snprintf(end->text, sizeof(end->text),
-                 "TLS with %.80s port %s failed: its certificate does not carry that name, or no TLS is spoken there",
-                 options->host, options->port);
-    else
-        snprintf(end->text, sizeof(end->text), "%.80s port %s takes the connection but does not answer CONNECT: %s",
-                 options->host, options->port, "is it a broker's port, and one without TLS?");
+    snprintf(end->text, sizeof(end->text), "%.80s port %s takes the connection but does not answer CONNECT: is it a broker's port%s?",
+             options->host, options->port, options->tls ? "" : ", and one without TLS");
     return false;
 }
 
@@ -378,9 +373,13 @@ static void session_suspect(struct session *session, uint64_t lived_ms)
     if (lived_ms == 0)
         return;
     session->short_lives = lived_ms < BACKOFF_GOOD_MS && end->code == 0 ? session->short_lives + 1 : 0;
-    if (session->short_lives >= SHORT_LIVES)
+    if (session->short_lives > 0 && session->rival) {
+        end->code = REASON_TAKEN_OVER;
+        snprintf(end->text + len, sizeof(end->text) - len, " soon: %s", reason_advice(REASON_TAKEN_OVER));
+    } else if (session->short_lives >= SHORT_LIVES)
         snprintf(end->text + len, sizeof(end->text) - len, " soon, %u times running: %s",
                  session->short_lives, "does another client use the same id?");
+    session->rival = false;
 }
 
 static void *session_run(void *arg)

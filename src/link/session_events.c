@@ -116,6 +116,11 @@ void session_disconnect(struct session *session)
     pthread_mutex_unlock(&session->lock);
 }
 
+void session_rival(struct session *session)
+{
+    session->rival = true;
+}
+
 bool session_is_over(struct session *session)
 {
     pthread_mutex_lock(&session->lock);

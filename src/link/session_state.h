@@ -32,6 +32,7 @@ struct session {
     struct subscription_change *changes; /* of the subscriptions, asked by the parent, oldest first */
     struct session_try now;
     atomic_bool stop;
+    atomic_bool rival; /* in this connection somebody else was seen under our name */
     bool over;
     struct client *client; /* the session's thread only, as what follows */
     int version;

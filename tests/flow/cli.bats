@@ -8,7 +8,7 @@ load cli_lib
 
 @test "every verb's help has an example and exits 0" {
     local verb
-    for verb in apply get describe delete logs image export version; do
+    for verb in apply get describe delete logs image acl export version; do
         run -0 davit $verb --help
         contains "Example:"
         contains "davit $verb"

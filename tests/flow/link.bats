@@ -1,143 +1,14 @@
 #!/usr/bin/env bats
-# davit-link against a real Mosquitto. DAVIT_BUILD names the build folder (default: build beside the sources);
-# needs davit-link and linkdrive built there.
+# davit-link against a real Mosquitto: connections, messages, the session.
+
+load link
 
 setup_file() {
-    BUILD=$(cd "${DAVIT_BUILD:-$BATS_TEST_DIRNAME/../../build}" && pwd) || return 1
-    export BUILD
-    export LINK="$BUILD/davit-link" DRIVE="$BUILD/linkdrive"
-    [ -x "$LINK" ] || { echo "no $LINK: build it, or set DAVIT_BUILD" >&2; return 1; }
-    [ -x "$DRIVE" ] || make -C "$BUILD" linkdrive >&2 || return 1
-    export DIR="$(mktemp -d)"
-    chmod 755 "$DIR"
-    certificates
-    local free
-    free=$(free_ports 6)
-    read -r PORT TLS_PORT WS_PORT WSS_PORT CERT_PORT DEAD_PORT <<< "$free"
-    export PORT TLS_PORT WS_PORT WSS_PORT CERT_PORT DEAD_PORT
-    broker_config
-    broker_start
+    link_setup
 }
 
 teardown_file() {
-    broker_stop
-    rm -rf "$DIR"
-}
-
-free_ports() {
-    python3 -c 'import socket,sys
-s=[socket.socket() for _ in range(int(sys.argv[1]))]
-[x.bind(("127.0.0.1",0)) for x in s]
-print(*[x.getsockname()[1] for x in s])' "$1"
-}
-
-# A CA, a broker's certificate for 127.0.0.1 and localhost, one for another name, a client's, and a CA that signed none.
-certificates() {
-    cd "$DIR" || return 1
-    local name
-    for name in ca other; do
-        openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout $name.key -out $name.pem -subj "/CN=$name" 2>/dev/null
-    done
-    sign broker 'subjectAltName=IP:127.0.0.1,DNS:localhost'
-    sign stranger 'subjectAltName=DNS:stranger.example'
-    sign client 'subjectAltName=DNS:client'
-    chmod 644 ./*.key
-}
-
-sign() {
-    openssl req -newkey rsa:2048 -nodes -keyout "$1.key" -out "$1.csr" -subj "/CN=$1" 2>/dev/null
-    openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out "$1.pem" \
-        -extfile <(echo "$2") 2>/dev/null
-}
-
-broker_config() {
-    local password_file="$DIR/passwords"
-    touch "$password_file"
-    mosquitto_passwd -b "$password_file" anna right 2>/dev/null
-    chmod 644 "$password_file"
-    cat > "$DIR/mosquitto.conf" <<END
-per_listener_settings true
-user mosquitto
-persistence false
-max_queued_messages 0
-max_packet_size 100000
-log_dest file $DIR/mosquitto.log
-listener $PORT 127.0.0.1
-allow_anonymous true
-listener $TLS_PORT 127.0.0.1
-allow_anonymous false
-password_file $password_file
-cafile $DIR/ca.pem
-certfile $DIR/broker.pem
-keyfile $DIR/broker.key
-listener $WS_PORT 127.0.0.1
-protocol websockets
-allow_anonymous true
-listener $WSS_PORT 127.0.0.1
-protocol websockets
-allow_anonymous true
-cafile $DIR/ca.pem
-certfile $DIR/stranger.pem
-keyfile $DIR/stranger.key
-listener $CERT_PORT 127.0.0.1
-allow_anonymous true
-require_certificate true
-cafile $DIR/ca.pem
-certfile $DIR/broker.pem
-keyfile $DIR/broker.key
-END
-    touch "$DIR/mosquitto.log"
-    chmod 666 "$DIR/mosquitto.log"
-}
-
-# Starts the broker; its pid is in a file, for a script run by linkdrive starts and stops it too.
-broker_start() {
-    mosquitto -c "$DIR/mosquitto.conf" > /dev/null 2>&1 3>&- &
-    echo $! > "$DIR/broker.pid"
-    disown
-    local i
-    for i in $(seq 100); do
-        mosquitto_pub -p "$PORT" -t up -m 1 2>/dev/null && return 0
-        sleep 0.05
-    done
-    return 1
-}
-
-broker_stop() {
-    local pid
-    pid=$(cat "$DIR/broker.pid")
-    kill "$pid" 2>/dev/null
-    wait "$pid" 2>/dev/null || while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
-}
-
-# odd_broker MODE: linkbroker.py on a port of its own, at $ODD; ended by teardown.
-odd_broker() {
-    local port
-    port=$(free_ports 1)
-    ODD="mqtt://127.0.0.1:$port"
-    python3 "$BATS_TEST_DIRNAME/linkbroker.py" "$1" "$port" > "$DIR/odd.log" 2>&1 3>&- &
-    ODD_PID=$!
-    local i
-    for i in $(seq 100); do
-        python3 -c "import socket; socket.create_connection(('127.0.0.1', $port))" 2>/dev/null && return 0
-        sleep 0.05
-    done
-    return 1
-}
-
-teardown() {
-    [ -z "${ODD_PID:-}" ] || kill "$ODD_PID"
-}
-
-# head ID [MORE]: a connect frame for this test's broker.
-head() {
-    local url="${URL:-mqtt://127.0.0.1:$PORT}"
-    echo "{\"op\":\"connect\",\"url\":\"$url\",\"clientId\":\"$1\",\"minDelayMs\":200,\"maxDelayMs\":1000${2:+,$2}}"
-}
-
-drive() {
-    run "$DRIVE" "$LINK" "$@"
-    echo "$output"
+    link_teardown
 }
 
 @test "connects, subscribes and tells retained from live" {
@@ -286,6 +157,14 @@ drive() {
     [[ "$output" == *"does another client use the same id?"* ]]
 }
 
+@test "what the parent saw of another client explains why a connection ends soon" {
+    drive "connect $(head rival1)" 'expect {"op":"connected"}' 'send {"op":"rival"}' 'sh sleep 0.2' \
+        "sh mosquitto_pub -V 311 -p $PORT -i rival1 -t x -m x" 'expect {"op":"disconnected","code":142}'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"give each node a name of its own"* ]]
+    [ "$(sed -n 's/.*"code":142,"retryInMs":\([0-9]*\).*/\1/p' <<< "$output")" -ge 30000 ]
+}
+
 @test "a broker that refuses MQTT 5 gets 3.1.1" {
     odd_broker old
     drive "connect $(URL=$ODD head old1 '"subscribe":[{"topic":"a/#","qos":1},{"topic":"b","qos":1}]')" \
@@ -331,66 +210,6 @@ drive() {
 
 @test "EOF ends the link at once" {
     drive "connect $(head eof1)" 'expect {"op":"connected"}' close 'exit 0'
-    [ "$status" -eq 0 ]
-}
-
-@test "TLS with a private CA and a password" {
-    local url="mqtts://localhost:$TLS_PORT"
-    local more='"username":"anna","subscribe":[{"topic":"tls/#","qos":1}]'
-    local publish="mosquitto_pub -p $TLS_PORT -h localhost --cafile $DIR/ca.pem -u anna -P right -q 1"
-    drive "fd ca $DIR/ca.pem" 'password right' "connect $(URL=$url head tls1 "$more")" \
-        'expect {"op":"connected","version":5}' "sh $publish -t tls/a -m x" \
-        'expect {"op":"message","topic":"tls/a"} | x' taken proc \
-        "sh kill -9 \$(cat $DIR/broker.pid)" 'expect {"op":"disconnected"}' \
-        "sh mosquitto -c $DIR/mosquitto.conf >/dev/null 2>&1 & echo \$! > $DIR/broker.pid" 'expect {"op":"connected"}' \
-        'send {"op":"disconnect"}' 'exit 0'
-    [ "$status" -eq 0 ]
-}
-
-@test "a broker that wants a client's certificate gets it" {
-    local url="mqtts://localhost:$CERT_PORT"
-    drive "fd ca $DIR/ca.pem" "fd cert $DIR/client.pem" "fd key $DIR/client.key" "connect $(URL=$url head cert1)" \
-        'expect {"op":"connected"}' 'send {"op":"disconnect"}' 'exit 0' \
-        "fd ca $DIR/ca.pem" "connect $(URL=$url head cert2)" 'expect {"op":"disconnected"}' \
-        'never 1000 {"op":"connected"}'
-    [ "$status" -eq 0 ]
-}
-
-@test "a wrong CA is refused, and the message says so" {
-    local url="mqtts://127.0.0.1:$TLS_PORT"
-    drive "fd ca $DIR/other.pem" 'password right' "connect $(URL=$url head tls2 '"username":"anna"')" \
-        'expect {"op":"disconnected"}'
-    [ "$status" -eq 0 ]
-    [[ "$output" == *'"reason":"TLS with 127.0.0.1 failed: certificate verify failed: is this the right CA'* ]]
-}
-
-@test "without a ca the system's store is asked, and does not know a private CA" {
-    local url="mqtts://127.0.0.1:$TLS_PORT"
-    drive 'password right' "connect $(URL=$url head tls3 '"username":"anna"')" 'expect {"op":"disconnected"}'
-    [ "$status" -eq 0 ]
-    [[ "$output" == *'certificate verify failed'* ]]
-}
-
-@test "a certificate for another name is refused, and the message says so" {
-    local url="wss://127.0.0.1:$WSS_PORT"
-    drive "fd ca $DIR/ca.pem" "connect $(URL=$url head tls4)" 'expect {"op":"disconnected"}' \
-        'never 1000 {"op":"connected"}'
-    [ "$status" -eq 0 ]
-    [[ "$output" == *'does not carry that name'* ]]
-}
-
-@test "a wrong password gives code 134 or 135 and says what to check" {
-    local url="mqtts://127.0.0.1:$TLS_PORT"
-    drive "fd ca $DIR/ca.pem" 'password wrong' "connect $(URL=$url head pw1 '"username":"anna"')" \
-        'expect {"op":"disconnected","code":135}'
-    [ "$status" -eq 0 ]
-    [[ "$output" == *"check the user name"* ]]
-}
-
-@test "websockets work" {
-    drive "connect $(URL=ws://127.0.0.1:$WS_PORT head ws1)" 'expect {"op":"connected"}' \
-        'send {"op":"publish","id":1,"topic":"ws","qos":1} | x' 'expect {"op":"published","id":1,"ok":true}' \
-        'send {"op":"disconnect"}' 'exit 0'
     [ "$status" -eq 0 ]
 }
 

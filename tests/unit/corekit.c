@@ -80,6 +80,10 @@ static void to_link(void *ctx, struct json *head, const void *body, size_t len)
         kit->subscribed = mem_steal(&mine);
         return;
     }
+    if (strcmp(json_get_text(head, "op"), "rival") == 0) {
+        kit->rivals++;
+        return;
+    }
     assert_string_equal(json_get_text(head, "op"), "publish");
     json_add(kit->unacked, json_new_integer(json_get_integer(head, "id", 0)));
     bool light = len > 0 && (strstr(topic, "/metrics") != NULL || strstr(topic, "/history") != NULL);

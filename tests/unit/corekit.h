@@ -37,6 +37,7 @@ struct corekit {
     struct json *told;      /* names of all runtime calls but list, in their order */
     struct json *fd_names;  /* of the last call that had descriptors; NULL: none had */
     size_t fd_count;
+    int rivals;             /* how often the link was told of another client */
     int64_t taken;          /* newest seq that was acknowledged; 0: none */
     struct json *pulls;     /* references that are being pulled: their auths */
     struct json *cancelled; /* references */

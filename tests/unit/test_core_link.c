@@ -57,6 +57,149 @@ static void a_refusal_of_one_group_outlives_what_another_says(void **state)
     assert_false(kit_status_has(kit, "hello", "\"reason\":\"InvalidJSON\""));
 }
 
+#define PRESENCE NODE_TOPIC "/presence"
+
+static bool node_has(const struct corekit *kit, const char *text)
+{
+    const char *status = kit_held(kit, NODE_TOPIC "/status");
+    return status != NULL && strstr(status, text) != NULL;
+}
+
+static void twin_says(struct corekit *kit, const char *online, int64_t ts_from_start, bool retained)
+{
+    AUTO_FREE char *said = mem_printf("{\"v\":1,\"online\":%s,\"session\":\"a-twin\",\"ts\":%lld}", online,
+                                      (long long)((int64_t)kit->core->started_ms + ts_from_start));
+    kit_message(kit, PRESENCE, said, retained, NO_SEQ);
+    kit_advance(kit, 6000);
+}
+
+static void another_client_with_our_id_is_an_alarm_for_an_hour(void **state)
+{
+    struct corekit *kit = *state;
+    twin_says(kit, "false", 5000, LIVE); /* a late will */
+    twin_says(kit, "true", -5000, LIVE); /* a bridge's replay of an earlier life */
+    assert_int_equal(kit->rivals, 0);
+    assert_false(node_has(kit, "DuplicateNode"));
+    twin_says(kit, "true", 5000, LIVE);
+    twin_says(kit, "true", 5001, LIVE);
+    assert_int_equal(kit->rivals, 2);
+    assert_true(node_has(kit, "\"type\":\"DuplicateNode\",\"status\":\"True\",\"reason\":\"SameClientId\""));
+    assert_int_equal(kit_event_count(kit, "DuplicateNode"), 1);
+    kit_advance(kit, LIMIT_RIVAL_MS + 10000);
+    assert_false(node_has(kit, "DuplicateNode"));
+}
+
+static void what_the_broker_kept_of_an_earlier_davitd_is_no_rival(void **state)
+{
+    struct corekit *kit = *state;
+    kit_stop(kit);
+    kit_start(kit);
+    kit_runtime_up(kit);
+    twin_says(kit, "true", 5000, RETAINED); /* its clock was ahead */
+    assert_int_equal(kit->rivals, 0);
+    kit_connect(kit);
+    core_link_down(kit->core, "thrown out");
+    twin_says(kit, "true", 5000, RETAINED); /* but we spoke last */
+    assert_int_equal(kit->rivals, 1);
+}
+
+static void a_session_that_was_taken_over_is_one_too(void **state)
+{
+    struct corekit *kit = *state;
+    kit_link_frame(kit, "{\"op\":\"disconnected\",\"reason\":\"taken\",\"code\":142,\"retryInMs\":30000}", NULL);
+    kit_connect(kit);
+    kit_flood_over(kit);
+    kit_advance(kit, 6000);
+    assert_true(node_has(kit, "DuplicateNode"));
+}
+
+static void a_broker_that_shows_nothing_to_wildcards_is_not_believed(void **state)
+{
+    struct corekit *kit = *state;
+    kit_say(kit, HELLO, kit_pod("demo:1", "1", ""), LIVE);
+    for (unsigned copies = 0; copies < 3; copies++) {
+        AUTO_FREE char *own = mem_strdup(kit_held(kit, PRESENCE));
+        core_link_down(kit->core, "the broker went");
+        for (unsigned i = 0; i < copies; i++)
+            kit_message(kit, PRESENCE, own, RETAINED, NO_SEQ);
+        kit_connect(kit);
+        kit_flood_over(kit);
+        kit_advance(kit, 6000);
+        assert_int_equal(node_has(kit, "\"reason\":\"NoWildcards\""), copies == 1);
+        assert_int_equal(kit_status_has(kit, "hello", "\"type\":\"Retained\",\"status\":\"False\""), copies != 1);
+    }
+    assert_int_equal(kit->rivals, 0);
+}
+
+static void a_status_fits_into_what_the_broker_takes(void **state)
+{
+    struct corekit *kit = *state;
+    kit_say(kit, HELLO, kit_pod("demo:1", "1", ""), LIVE);
+    core_link_down(kit->core, "the broker went");
+    kit_link_frame(kit, "{\"op\":\"connected\",\"receiveMaximum\":20,\"version\":5,\"maximumPacketSize\":800}", NULL);
+    kit_flood_over(kit);
+    kit_settle(kit);
+    assert_true(kit_status_has(kit, "hello", "\"type\":\"Truncated\",\"status\":\"True\",\"reason\":\"PacketTooLarge\""));
+    assert_true(strlen(kit_held(kit, NODE_TOPIC "/status/default/pods/hello")) < 800);
+}
+
+static void what_the_rules_forbid_is_not_said_again_and_again(void **state)
+{
+    struct corekit *kit = *state;
+    int64_t id = 0;
+    kit_advance(kit, 6000);
+    core_event(kit->core, NULL, false, "First", "it flies");
+    JSON_EACH(one, kit->unacked)
+        (void)json_integer(one, &id);
+    AUTO_FREE char *frame = mem_printf("{\"op\":\"published\",\"id\":%lld,\"ok\":false,\"reason\":\"Refused\",\"code\":135}",
+                                       (long long)id);
+    kit_link_frame(kit, frame, NULL);
+    core_link_down(kit->core, "Mosquitto 2.0 hangs up, too");
+    kit_connect(kit);
+    kit_flood_over(kit);
+    core_event(kit->core, NULL, false, "Second", "it is thrown away");
+    kit_advance(kit, 6000);
+    assert_int_equal(kit_event_count(kit, "Second"), 0);
+    assert_true(node_has(kit, "\"type\":\"BrokerDenies\",\"status\":\"True\",\"reason\":\"NotAuthorized\""));
+    assert_true(node_has(kit, NODE_TOPIC "/events, which"));
+    kit_advance(kit, LIMIT_DENIED_MS + 1000);
+    core_event(kit->core, NULL, false, "Third", "it is tried again");
+    kit_advance(kit, 6000);
+    assert_int_equal(kit_event_count(kit, "Third"), 1);
+    assert_false(node_has(kit, "BrokerDenies"));
+}
+
+static void one_message_that_ends_each_connection_is_found(void **state)
+{
+    struct corekit *kit = *state;
+    kit_advance(kit, 60000);
+    for (int i = 0; i < 4; i++) {
+        json_free(kit->unacked);
+        kit->unacked = json_new_array();
+        core_event(kit->core, NULL, false, "Fatal", "nobody answers it");
+        assert_int_equal(json_size(kit->unacked), i < 3);
+        core_link_down(kit->core, "hung up");
+        kit_link_frame(kit, "{\"op\":\"connected\",\"receiveMaximum\":20,\"version\":5}", NULL);
+        kit_settle(kit);
+    }
+    kit_advance(kit, 6000);
+    assert_true(node_has(kit, "BrokerDenies"));
+}
+
+static void a_broker_that_flaps_forbids_nothing(void **state)
+{
+    struct corekit *kit = *state;
+    for (int i = 0; i < 20; i++) {
+        core_event(kit->core, NULL, false, "Flap", "in flight");
+        core_link_down(kit->core, "the broker went");
+        kit_link_frame(kit, "{\"op\":\"disconnected\",\"reason\":\"connection refused\",\"code\":0}", NULL);
+        kit_connect(kit);
+        kit_flood_over(kit);
+    }
+    kit_advance(kit, 6000);
+    assert_false(node_has(kit, "BrokerDenies"));
+}
+
 static void tombstones_of_two_sources_are_forgotten_too(void **state)
 {
     struct corekit *kit = *state;
@@ -110,6 +253,14 @@ int main(void)
         KIT(a_new_link_is_not_told_what_the_last_one_waited_for),
         KIT(a_refusal_of_one_group_outlives_what_another_says),
         KIT(tombstones_of_two_sources_are_forgotten_too),
+        KIT(another_client_with_our_id_is_an_alarm_for_an_hour),
+        KIT(what_the_broker_kept_of_an_earlier_davitd_is_no_rival),
+        KIT(a_session_that_was_taken_over_is_one_too),
+        KIT(a_broker_that_shows_nothing_to_wildcards_is_not_believed),
+        KIT(a_status_fits_into_what_the_broker_takes),
+        KIT(what_the_rules_forbid_is_not_said_again_and_again),
+        KIT(one_message_that_ends_each_connection_is_found),
+        KIT(a_broker_that_flaps_forbids_nothing),
         KIT(a_kind_that_is_not_run_is_told_of_as_one),
         KIT(what_cannot_be_read_any_more_runs_on_and_says_why),
     };

@@ -12,6 +12,7 @@
 
 #include "link/backoff.h"
 #include "link/options.h"
+#include "link/proxy.h"
 #include "link/reason.h"
 
 static void url_free(struct link_options *options)
@@ -147,6 +148,67 @@ static void old_refusals_become_new_ones(void **state)
     assert_int_equal(reason_from_connack(-1), -1);
 }
 
+static void proxy_free(struct link_proxy *proxy)
+{
+    free(proxy->host);
+    free(proxy->port);
+}
+
+static void proxy_is_spelled_for_paho_with_its_credentials(void **state)
+{
+    struct link_proxy proxy = {0};
+    struct error err = {0};
+
+    (void)state;
+    assert_true(proxy_parse("http://proxy.plant:3128/", &proxy, &err));
+    char *plain = proxy_for_paho(&proxy, false);
+    assert_string_equal(plain, "http://proxy.plant:3128");
+    free(plain);
+    proxy.username = "us@er";
+    proxy.password = "p:s/\xc3\xa4";
+    proxy.password_len = strlen(proxy.password);
+    char *full = proxy_for_paho(&proxy, true);
+    assert_string_equal(full, "https://us%40er:p%3As%2F%C3%A4@proxy.plant:3128");
+    free(full);
+    char *request = proxy_request(&proxy, "broker", "8883");
+    assert_non_null(strstr(request, "CONNECT broker:8883 HTTP/1.1\r\n"));
+    assert_non_null(strstr(request, "\r\nProxy-authorization: Basic dXNAZXI6cDpzL8Ok\r\n\r\n"));
+    free(request);
+    proxy_free(&proxy);
+}
+
+static void wrong_proxies_are_refused(void **state)
+{
+    static const char *const wrong[] = {"", "proxy", "proxy:3128", "https://proxy:3128", "http://", "http://u:p@proxy:1",
+                                        "http://proxy:3128/path", "http://proxy:x", "socks5://proxy:1080"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        struct link_proxy proxy = {0};
+        struct error err = {0};
+        assert_false(proxy_parse(wrong[i], &proxy, &err));
+        assert_int_equal(err.code, ERROR_INVALID);
+        proxy_free(&proxy);
+    }
+}
+
+static void some_hosts_go_without_the_proxy(void **state)
+{
+    static const char *const list[] = {"broker", ".plant", "10.0.0.5"};
+    static const char *const all[] = {"*"};
+
+    (void)state;
+    assert_true(proxy_is_bypassed("Broker", list, 3));
+    assert_true(proxy_is_bypassed("a.b.plant", list, 3));
+    assert_true(proxy_is_bypassed("10.0.0.5", list, 3));
+    assert_false(proxy_is_bypassed("plant", list, 3));
+    assert_false(proxy_is_bypassed("xplant", list, 3));
+    assert_false(proxy_is_bypassed("broker.example", list, 3));
+    assert_false(proxy_is_bypassed("10.0.0.50", list, 3));
+    assert_true(proxy_is_bypassed("anything", all, 1));
+    assert_false(proxy_is_bypassed("anything", all, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +219,9 @@ int main(void)
         cmocka_unit_test(only_a_connection_that_lived_makes_the_wait_short_again),
         cmocka_unit_test(takeover_waits_long_and_longer),
         cmocka_unit_test(openssl_line_gives_its_reason),
+        cmocka_unit_test(proxy_is_spelled_for_paho_with_its_credentials),
+        cmocka_unit_test(wrong_proxies_are_refused),
+        cmocka_unit_test(some_hosts_go_without_the_proxy),
         cmocka_unit_test(old_refusals_become_new_ones),
     };
 

@@ -98,7 +98,7 @@ static void nothing_is_sent_without_a_connection(void **state)
     outbox_event(outbox, "e", "2");
     sent_is("");
     assert_int_equal(outbox_waiting(outbox), 2);
-    outbox_connected(outbox, 20);
+    outbox_connected(outbox, 20, 0);
     sent_is("a=1 e=2! ");
     outbox_published(outbox, 1, true);
     outbox_published(outbox, 2, true);
@@ -117,12 +117,31 @@ static void the_window_is_the_smaller_of_ours_and_the_brokers(void **state)
     } rows[] = { { 20, LIMIT_INFLIGHT }, { 0, LIMIT_INFLIGHT }, { 65535, LIMIT_INFLIGHT }, { 4, 4 }, { 1, 1 } };
     put_many(0, 30);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        outbox_connected(outbox, rows[i].maximum);
+        outbox_connected(outbox, rows[i].maximum, 0);
         assert_int_equal(sent_count(), rows[i].window);
         outbox_published(outbox, newest_id, true);
         assert_int_equal(sent_count(), 1);
         outbox_disconnected(outbox);
     }
+}
+
+static void what_is_larger_than_the_broker_takes_is_said_smaller(void **state)
+{
+    (void)state;
+    AUTO_FREE char *long_text = mem_alloc(4001);
+    memset(long_text, 'x', 4000);
+    AUTO_FREE char *large = mem_printf("{\"state\":\"Running\",\"message\":\"%s\"}", long_text);
+    outbox_put(outbox, "s", large);
+    outbox_put(outbox, "t", "fits");
+    outbox_connected(outbox, 20, 1000);
+    assert_non_null(strstr(sent, "s={\"state\":\"Running\",\"message\":\"xxx"));
+    assert_true(strlen(sent) < 300);
+    assert_non_null(strstr(sent, "t=fits"));
+    sent[0] = '\0';
+    outbox_disconnected(outbox);
+    outbox_connected(outbox, 20, 0); /* another broker, or another configuration: now it is said whole */
+    assert_true(strlen(sent) > 1000);
+    sent[0] = '\0';
 }
 
 static void of_one_topic_only_the_newest_waits(void **state)
@@ -132,14 +151,14 @@ static void of_one_topic_only_the_newest_waits(void **state)
     outbox_put(outbox, "b", "1");
     outbox_put(outbox, "a", "2");
     assert_int_equal(outbox_waiting(outbox), 2);
-    outbox_connected(outbox, 20);
+    outbox_connected(outbox, 20, 0);
     sent_is("a=2 b=1 ");
 }
 
 static void what_changes_in_flight_is_sent_again_when_it_is_back(void **state)
 {
     (void)state;
-    outbox_connected(outbox, 20);
+    outbox_connected(outbox, 20, 0);
     outbox_put(outbox, "a", "1");
     sent_is("a=1 ");
     outbox_put(outbox, "a", "2");
@@ -155,7 +174,7 @@ static void what_changes_in_flight_is_sent_again_when_it_is_back(void **state)
 static void a_break_keeps_the_order(void **state)
 {
     (void)state;
-    outbox_connected(outbox, 3);
+    outbox_connected(outbox, 3, 0);
     outbox_put(outbox, "a", "1");
     outbox_event(outbox, "e", "1");
     outbox_event(outbox, "e", "2");
@@ -163,14 +182,14 @@ static void a_break_keeps_the_order(void **state)
     sent_is("a=1 e=1! e=2! ");
     outbox_disconnected(outbox);
     outbox_put(outbox, "a", "2");
-    outbox_connected(outbox, 20);
+    outbox_connected(outbox, 20, 0);
     sent_is("a=2 e=1! e=2! e=3! ");
 }
 
 static void what_the_link_lost_waits_for_the_next_connection_in_its_place(void **state)
 {
     (void)state;
-    outbox_connected(outbox, 2);
+    outbox_connected(outbox, 2, 0);
     outbox_event(outbox, "e", "1");
     outbox_event(outbox, "e", "2");
     outbox_event(outbox, "e", "3");
@@ -179,7 +198,7 @@ static void what_the_link_lost_waits_for_the_next_connection_in_its_place(void *
     outbox_published(outbox, 2, false);
     sent_is("");
     outbox_disconnected(outbox);
-    outbox_connected(outbox, 20);
+    outbox_connected(outbox, 20, 0);
     sent_is("e=1! e=2! e=3! ");
 }
 
@@ -193,7 +212,7 @@ static void events_over_their_cap_are_dropped_oldest_first_and_counted(void **st
     }
     assert_int_equal(outbox_dropped(outbox), 3);
     assert_int_equal(outbox_waiting(outbox), LIMIT_EVENTS + 1);
-    outbox_connected(outbox, 2);
+    outbox_connected(outbox, 2, 0);
     sent_is("a=1 e=3! ");
 }
 
@@ -202,11 +221,11 @@ static void the_nonce_goes_first_and_ends_with_its_connection(void **state)
     (void)state;
     put_many(0, 2);
     outbox_first(outbox, "sync", "n1");
-    outbox_connected(outbox, 1);
+    outbox_connected(outbox, 1, 0);
     sent_is("sync=n1! ");
     outbox_disconnected(outbox);
     outbox_first(outbox, "sync", "n2");
-    outbox_connected(outbox, 20);
+    outbox_connected(outbox, 20, 0);
     sent_is("sync=n2! t0=x t1=x ");
 }
 
@@ -238,13 +257,13 @@ static void clear(const char *topic)
 static void a_clear_is_a_row_until_it_is_acknowledged(void **state)
 {
     (void)state;
-    outbox_connected(outbox, 20);
+    outbox_connected(outbox, 20, 0);
     clear("a");
     sent_is("a= ");
     rows_are(1);
     outbox_disconnected(outbox);
     rows_are(1);
-    outbox_connected(outbox, 20);
+    outbox_connected(outbox, 20, 0);
     sent_is("a= ");
     outbox_published(outbox, newest_id, true);
     rows_are(0);
@@ -263,7 +282,7 @@ static void a_clear_outlives_a_restart(void **state)
     assert_int_equal(outbox_waiting(outbox), 2);
     clear("c"); /* its id is above those that were read */
     rows_are(3);
-    outbox_connected(outbox, 20);
+    outbox_connected(outbox, 20, 0);
     sent_is("a= b= c= ");
     for (int64_t id = 1; id <= 3; id++)
         outbox_published(outbox, id, true);
@@ -277,7 +296,7 @@ static void a_new_status_takes_the_place_of_a_clear(void **state)
     rows_are(1);
     outbox_put(outbox, "a", "1");
     rows_are(0);
-    outbox_connected(outbox, 20);
+    outbox_connected(outbox, 20, 0);
     sent_is("a=1 ");
     clear("a"); /* and the other way round, in flight */
     rows_are(1);
@@ -291,7 +310,7 @@ static void a_new_status_takes_the_place_of_a_clear(void **state)
 static void a_clear_in_flight_that_is_replaced_is_no_row_any_more(void **state)
 {
     (void)state;
-    outbox_connected(outbox, 20);
+    outbox_connected(outbox, 20, 0);
     clear("a");
     sent_is("a= ");
     outbox_put(outbox, "a", "1");
@@ -321,6 +340,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nothing_is_sent_without_a_connection, begin, end),
         cmocka_unit_test_setup_teardown(the_window_is_the_smaller_of_ours_and_the_brokers, begin, end),
+        cmocka_unit_test_setup_teardown(what_is_larger_than_the_broker_takes_is_said_smaller, begin, end),
         cmocka_unit_test_setup_teardown(of_one_topic_only_the_newest_waits, begin, end),
         cmocka_unit_test_setup_teardown(what_changes_in_flight_is_sent_again_when_it_is_back, begin, end),
         cmocka_unit_test_setup_teardown(a_break_keeps_the_order, begin, end),
