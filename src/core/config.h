@@ -56,6 +56,7 @@ struct config {
     int64_t max_document_bytes;
     char *username, *password_file, *ca_file, *cert_file, *key_file; /* NULL: none */
     int64_t keepalive_s;
+    int64_t reconnect_max_ms; /* the longest wait before the broker is tried again */
     char *state_dir, *run_dir, *manifests_dir, *libexec_dir, *plugin_dir;
     struct runtime_config crun, libvirt, fake;
     bool empty_deletes;

@@ -329,8 +329,7 @@ static void session_suspect(struct session *session, uint64_t lived_ms)
         return;
     session->short_lives = lived_ms < BACKOFF_GOOD_MS && end->code == 0 ? session->short_lives + 1 : 0;
     if (session->short_lives >= SHORT_LIVES)
-        snprintf(end->text + len, sizeof(end->text) - len, " soon, %u times running: %s",
-                 session->short_lives, "does another client use the same id?");
+        snprintf(end->text + len, sizeof(end->text) - len, " soon, again and again: does another client use the same id?");
 }
 
 static void *session_run(void *arg)

@@ -1,0 +1,155 @@
+#!/usr/bin/env bats
+# A broker that misbehaves: between the node and a real Mosquitto stands a relay (broker_hostile.py) that cuts, holds,
+# slows and falsifies. What runs does not notice, nothing goes back, and memory stays flat.
+
+bats_require_minimum_version 1.5.0
+load davitd
+
+setup_file() {
+    flow_dir
+    REAL=$(free_port) RELAY=$(free_port)
+    export REAL RELAY H=$DIR/relay
+    mkdir -p "$H" "$DIR/broker"
+    chown mosquitto: "$DIR/broker"
+    printf 'user mosquitto\nper_listener_settings true\nmax_queued_messages 0\npersistence true\nautosave_interval 60
+persistence_location %s/\nlog_dest none\nlistener %s 127.0.0.1\nallow_anonymous true\n' "$DIR/broker" "$REAL" >"$DIR/mosquitto.conf"
+    broker_up
+    /usr/bin/python3 "$BATS_TEST_DIRNAME/broker_hostile.py" "$RELAY" "$REAL" "$H" </dev/null >"$DIR/relay.log" 2>&1 3>&- &
+    echo $! >"$DIR/relay.pid"
+    within 5 listens "$RELAY"
+    # Or each of these tests would wait for a back-off that is meant for a plant.
+    printf '[broker]\nreconnect_max_ms=10\nkeepalive=5\n' >"$DIR/more.conf"
+    flow_node --broker "mqtt://127.0.0.1:$RELAY" --watch "mqtt://127.0.0.1:$REAL" --conf "$DIR/more.conf"
+}
+
+teardown_file() {
+    flow_end
+    kill "$(cat "$DIR/relay.pid")" "$(cat "$DIR/broker.pid")" 2>/dev/null || true
+}
+
+setup() {
+    flow_test
+    mode pass
+    rm -f "$H/faults" "$H/cuts"
+    within 30 online
+    put w "$(labelled 1)"
+    within 30 is_at 1
+    running w
+    PID=$(sleepers)
+    [[ $PID =~ ^[0-9]+$ ]]
+    ID=$(said "$T/status/default/pods/w" | jq -r '.status.containerStatuses[0].containerID')
+}
+
+teardown() {
+    mode pass
+    within 30 online
+    drop w
+}
+
+free_port() {
+    /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+listens() {
+    (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+broker_up() {
+    mosquitto -c "$DIR/mosquitto.conf" </dev/null >/dev/null 2>&1 3>&- &
+    echo $! >"$DIR/broker.pid"
+    within 5 listens "$REAL"
+}
+
+port() {
+    echo "$REAL"
+}
+
+mode() {
+    echo "$*" >"$H/mode.new"
+    mv "$H/mode.new" "$H/mode"
+}
+
+online() {
+    holds "$T/presence" .online && holds "$T/state" '.ready == 1'
+}
+
+# A field that restarts nothing, and tells which document was accepted.
+labelled() { # GENERATION
+    echo '.metadata.annotations = {"davit/generation": "'"$1"'"} | .metadata.labels = {"at": "'"$1"'"}'
+}
+
+is_at() { # GENERATION: accepted, and told to the broker
+    holds "$T/status/default/pods/w" ".status.observedGeneration == $1 and $(condition Accepted).status == \"True\""
+}
+
+# The same process in the same container, never restarted.
+untouched() {
+    [ "$(sleepers)" = "$PID" ]
+    local is
+    is=$(held "$T/status/default/pods/w" | jq -r '.status.containerStatuses[0] | "\(.containerID) \(.restartCount)"')
+    [ "$is" = "$ID 0" ] || { echo "was $ID 0, is $is"; return 1; }
+}
+
+# It takes a newer document, by way of whatever was done to it.
+works() { # GENERATION
+    put w "$(labelled "$1")"
+    within "${2:-30}" is_at "$1"
+    untouched
+}
+
+private_kb() { # PID
+    awk '/^Private/ { n += $2 } END { print n }' "/proc/$1/smaps_rollup"
+}
+
+flat() { # PID BEFORE KB
+    local now
+    now=$(private_kb "$1")
+    echo "# private: $2 kB before, $now kB now" >&3
+    [ "$now" -le $(($2 + $3)) ]
+}
+
+# No line of the log is there so often.
+no_flood() { # TIMES
+    local most
+    most=$(sort "$N/davitd.log" | uniq -c | sort -rn | head -n 1)
+    [ "${most%%[a-z]*}" -lt "$1" ] || { echo "$most"; return 1; }
+}
+
+same_davitd() {
+    [ "$(davitd_pid)" = "$1" ] && kill -0 "$1"
+}
+
+names() { # connack, suback or inject
+    /usr/bin/python3 "$BATS_TEST_DIRNAME/broker_hostile.py" 0 0 list "$1"
+}
+
+cuts() {
+    cat "$H/cuts" 2>/dev/null || echo 0
+}
+
+cut_all() { # N
+    [ "$(cuts)" -ge "$1" ]
+}
+
+@test "1000 broken connections: the last document is applied, no container notices, memory is flat" {
+    local davitd link before_davitd before_link i
+    davitd=$(davitd_pid) link=$(child davit-link)
+    mode flap 60 # what it needs for its first reconnections is its own
+    within 60 cut_all 60
+    within 30 online
+    works 2
+    before_davitd=$(private_kb "$davitd") before_link=$(private_kb "$link")
+    mode flap 1060
+    for ((i = 3; i < 400 && $(cuts) < 1060; i++)); do
+        put w "$(labelled $i)"
+        sleep 0.5
+    done
+    within 60 cut_all 1060
+    within 30 online
+    works $i
+    same_davitd "$davitd"
+    [ "$(child davit-link)" = "$link" ]
+    flat "$davitd" "$before_davitd" 300
+    flat "$link" "$before_link" 300
+    no_flood 100
+}
