@@ -134,17 +134,17 @@ cut_all() { # N
 @test "1000 broken connections: the last document is applied, no container notices, memory is flat" {
     local davitd link before_davitd before_link i
     davitd=$(davitd_pid) link=$(child davit-link)
-    mode flap 60 # what it needs for its first reconnections is its own
-    within 60 cut_all 60
+    mode flap 100 # what it needs for its first reconnections is its own
+    within 60 cut_all 100
     within 30 online
     works 2
     before_davitd=$(private_kb "$davitd") before_link=$(private_kb "$link")
-    mode flap 1060
-    for ((i = 3; i < 400 && $(cuts) < 1060; i++)); do
+    mode flap 1000
+    for ((i = 3; i < 1000 && $(cuts) < 1000; i++)); do
         put w "$(labelled $i)"
         sleep 0.5
     done
-    within 60 cut_all 1060
+    within 60 cut_all 1000
     within 30 online
     works $i
     same_davitd "$davitd"

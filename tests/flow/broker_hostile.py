@@ -166,8 +166,8 @@ class Connection:
         self.sending = threading.Lock()
         self.limits, self.flying, self.heard = None, set(), time.monotonic()
         # Some before the CONNACK, some in the flood, some in the middle of a packet; whoever is quiet, soon.
-        self.fate, self.until = random.choice([0, 1, 2, 3, 5, 8, 13, 30]), time.monotonic() + 0.05
-        self.over = False
+        self.fate, self.until = random.choice([0, 1, 2, 3, 5, 8, 13, 30]), time.monotonic() + 0.03
+        self.over = self.spoke = False
 
     def close(self):
         for sock in (self.node, self.broker):
@@ -179,7 +179,7 @@ class Connection:
     def cut(self, piece):
         global cuts
         with lock:
-            if self.over:
+            if self.over or not self.spoke: # a look whether somebody listens is no connection of MQTT
                 return
             self.over = True
             cuts += 1
@@ -240,6 +240,7 @@ class Connection:
     def from_node(self):
         while True:
             head, body = read_packet(self.node)
+            self.spoke = True
             self.watch(head, body)
             self.wait(len(body) + 2)
             self.broker.sendall(head + body)
