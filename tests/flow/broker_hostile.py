@@ -1,6 +1,6 @@
 """A relay in front of a real broker, which misbehaves as a file says. broker_hostile.py PORT UPSTREAM FOLDER
 
-FOLDER/mode is looked at all the time:
+FOLDER/mode is looked at all the time; what is about the beginning of a connection ends those that are there:
   pass           everything goes through
   flap N         cuts each connection, early or late, until N were cut; then everything goes through
   dead           takes the connection, and never says a word
@@ -302,6 +302,11 @@ def look():
             mode[:] = new
             if new[0] == "inject":
                 inject(new[1])
+            if new[0] in ("connack", "suback", "nosync", "dead"):
+                with lock:
+                    now = list(live)
+                for one in now:
+                    one.close()
         with lock:
             now = list(live)
         for one in now:
