@@ -183,7 +183,7 @@ garbage() {
     pub -q 1 -t "$T/request/exec/anna" -m '{"id":"1","pod":"w","command":"rm -rf /"}'
     pub -q 1 -t "$T/sync" -m 'not-the-nonce'
     pub -q 1 -t "$T/presence" -m '{"online":'
-    pub -q 1 -t davit/groups/all/desired/default/pods/broken -m '\'
+    pub -q 1 -t davit/groups/all/desired/default/pods/broken -m 'no JSON'
 }
 
 @test "a broker restored from an older backup, with generations: Stale, and nothing goes back" {
