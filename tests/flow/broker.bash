@@ -20,8 +20,10 @@ persistence_location %s/\nlog_dest none\nlistener %s 127.0.0.1\nallow_anonymous 
 }
 
 hostile_down() {
+    local relay broker
+    relay=$(cat "$DIR/relay.pid") broker=$(cat "$DIR/broker.pid")
     flow_end
-    kill "$(cat "$DIR/relay.pid")" "$(cat "$DIR/broker.pid")" 2>/dev/null || true
+    kill "$relay" "$broker" || true
 }
 
 # Each test begins with a pod that runs, under a document of its own.

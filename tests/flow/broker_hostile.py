@@ -1,6 +1,7 @@
 """A relay in front of a real broker, which misbehaves as a file says. broker_hostile.py PORT UPSTREAM FOLDER
 
-FOLDER/mode is looked at all the time; what is about the beginning of a connection ends those that are there:
+FOLDER/mode is looked at all the time; what is about the beginning of a connection ends those
+that are there, and so does the end of connack and suback:
   pass           everything goes through
   flap N         cuts each connection, early or late, until N were cut; then everything goes through
   dead           takes the connection, and never says a word
@@ -299,14 +300,14 @@ def look():
     while True:
         new = mode_read()
         if new != mode:
+            anew = {new[0], mode[0]} & {"connack", "suback"} or new[0] in ("nosync", "dead")
             mode[:] = new
             if new[0] == "inject":
                 inject(new[1])
-            if new[0] in ("connack", "suback", "nosync", "dead"):
-                with lock:
-                    now = list(live)
-                for one in now:
-                    one.close()
+            with lock:
+                now = list(live) if anew else []
+            for one in now:
+                one.close()
         with lock:
             now = list(live)
         for one in now:

@@ -16,7 +16,7 @@ setup_file() {
 }
 
 teardown_file() {
-    kill "$(cat "$DIR/recorder.pid")" 2>/dev/null || true
+    kill "$(cat "$DIR/recorder.pid")" || true
     flow_end
 }
 
