@@ -56,6 +56,7 @@ static const struct key keys[] = {
     KEY("broker", "no_proxy", KEY_HOSTS, no_proxy),
     { "broker", "max_packet", KEY_INTEGER, offsetof(struct config, max_packet_bytes), 1024, 268435460 },
     { "broker", "keepalive", KEY_INTEGER, offsetof(struct config, keepalive_s), 5, 3600 },
+    { "broker", "reconnect_max_ms", KEY_INTEGER, offsetof(struct config, reconnect_max_ms), 10, 3600000 },
     KEY("paths", "state_dir", KEY_PATH, state_dir),
     KEY("paths", "run_dir", KEY_PATH, run_dir),
     KEY("paths", "manifests_dir", KEY_PATH, manifests_dir),
@@ -419,6 +420,7 @@ struct config *config_read(const char *path, bool required, struct error *err)
     config->root = mem_strdup("davit");
     config->max_document_bytes = LIMIT_DOCUMENT_BYTES;
     config->keepalive_s = 60;
+    config->reconnect_max_ms = 120000;
     config->images.parallel = 3;
     config->images.min_rate = 1000;
     config->images.deadline_s = 24 * 3600;

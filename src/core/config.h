@@ -72,6 +72,7 @@ struct config {
     struct text_list no_proxy; /* hosts, and domains with a dot before them */
     int64_t max_packet_bytes; /* that the broker takes, where it does not say; 0: any */
     int64_t keepalive_s;
+    int64_t reconnect_max_ms; /* the longest wait before the broker is tried again */
     char *state_dir, *run_dir, *manifests_dir, *libexec_dir, *plugin_dir;
     struct runtime_config crun, libvirt, fake;
     bool empty_deletes;

@@ -15,7 +15,6 @@
 #define WILL_DELAY_S 5             /* a break shorter than this is no outage */
 #define SESSION_EXPIRY_S (7 * 86400)
 #define MIN_DELAY_MS 1000
-#define MAX_DELAY_MS 120000
 
 /* A file's content in memory, for the link, which may not read the file itself. -1: none, or told of in the log. */
 static int memfd_of(const char *path, const char *what)
@@ -83,8 +82,8 @@ static struct json *connect_head(const struct daemon *daemon)
     for (size_t i = 0; i < config->no_proxy.count; i++)
         json_add_text(no_proxy, config->no_proxy.items[i]);
     json_set_boolean(head, "reconnect", true);
-    json_set_integer(head, "minDelayMs", MIN_DELAY_MS);
-    json_set_integer(head, "maxDelayMs", MAX_DELAY_MS);
+    json_set_integer(head, "minDelayMs", config->reconnect_max_ms < MIN_DELAY_MS ? config->reconnect_max_ms : MIN_DELAY_MS);
+    json_set_integer(head, "maxDelayMs", config->reconnect_max_ms);
     struct json *will = json_set_object(head, "will");
     AUTO_FREE char *topic = topic_node(config->root, config->node, "presence", NULL);
     AUTO_FREE char *payload = report_will(daemon->core);

@@ -22,6 +22,7 @@ struct client_opened {
     bool session_present;
     uint32_t receive_maximum;
     uint32_t maximum_packet_size; /* 0: no limit */
+    int keepalive_s;              /* what the broker wants in the place of ours; 0: nothing */
 };
 
 struct client_end {
@@ -55,7 +56,7 @@ struct client_publish {
 
 MUST_CHECK struct client *client_new(const struct link_options *options, int version,
                                      const struct client_events *events, void *ctx, struct error *err);
-MUST_CHECK bool client_connect(struct client *client, struct error *err);
+MUST_CHECK bool client_connect(struct client *client, int keepalive_s, struct error *err);
 /* To those of the options from place `from` on. */
 MUST_CHECK bool client_subscribe(struct client *client, size_t from, struct error *err);
 /* No answer is waited for: what still comes is of no harm. */

@@ -44,6 +44,7 @@ void client_on_connected5(void *context, MQTTAsync_successData5 *data)
     opened.receive_maximum = property_get(&data->properties, MQTTPROPERTY_CODE_RECEIVE_MAXIMUM,
                                           RECEIVE_MAXIMUM_DEFAULT);
     opened.maximum_packet_size = property_get(&data->properties, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE, 0);
+    opened.keepalive_s = (int)property_get(&data->properties, MQTTPROPERTY_CODE_SERVER_KEEP_ALIVE, 0);
     client->events.on_opened(client->ctx, &opened);
 }
 

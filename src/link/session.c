@@ -93,7 +93,7 @@ static bool client_make(struct session *session, int version, struct error *err)
 static bool session_open(struct session *session, int version)
 {
     struct error err = {0};
-    bool started = client_make(session, version, &err) && client_connect(session->client, &err);
+    bool started = client_make(session, version, &err) && client_connect(session->client, session->keepalive_s, &err);
 
     pthread_mutex_lock(&session->lock);
     if (!started)
@@ -126,12 +126,36 @@ static bool session_explain(struct session *session)
     return false;
 }
 
+static void session_close(struct session *session)
+{
+    if (!client_disconnect(session->client))
+        return;
+    pthread_mutex_lock(&session->lock);
+    if (!wait_for(session, closed_or_ended, CLOSE_MS))
+        log_warn("the broker connection did not end in time: the will may be published");
+    pthread_mutex_unlock(&session->lock);
+}
+
+/* Paho keeps to its own keep alive whatever CONNACK says: the connection is made anew with the broker's (MQTT 5, 3.2.2.3.14). */
+static bool session_agree(struct session *session)
+{
+    int asked = session->now.opening.keepalive_s;
+
+    if (asked == 0 || (session->keepalive_s != 0 && asked >= session->keepalive_s))
+        return true;
+    log_info("the broker wants to hear of its clients every %d s: it is connected to anew", asked);
+    session->keepalive_s = asked;
+    session_close(session);
+    client_drop(session);
+    return session_open(session, session->version);
+}
+
 /* MQTT 5, and 3.1.1 where the broker refuses 5: said by a code it is remembered; said by closing the connection it may
  * have been something else, and 5 is tried again next time. */
 static bool session_open_any(struct session *session)
 {
     if (session_open(session, session->version))
-        return true;
+        return session_agree(session);
     struct client_end end = session->now.end;
     bool refused = end.code == REASON_UNSUPPORTED_VERSION || end.code == 1;
     bool explained = session->stop || session_explain(session);
@@ -290,16 +314,6 @@ static void session_serve(struct session *session)
     pthread_mutex_unlock(&session->lock);
 }
 
-static void session_close(struct session *session)
-{
-    if (!client_disconnect(session->client))
-        return;
-    pthread_mutex_lock(&session->lock);
-    if (!wait_for(session, closed_or_ended, CLOSE_MS))
-        log_warn("the broker connection did not end in time: the will may be published");
-    pthread_mutex_unlock(&session->lock);
-}
-
 /* What was sent and is not acknowledged is lost with the connection; what was asked since was never sent. */
 static void session_answer_all(struct session *session)
 {
@@ -377,8 +391,7 @@ static void session_suspect(struct session *session, uint64_t lived_ms)
         end->code = REASON_TAKEN_OVER;
         snprintf(end->text + len, sizeof(end->text) - len, " soon: %s", reason_advice(REASON_TAKEN_OVER));
     } else if (session->short_lives >= SHORT_LIVES)
-        snprintf(end->text + len, sizeof(end->text) - len, " soon, %u times running: %s",
-                 session->short_lives, "does another client use the same id?");
+        snprintf(end->text + len, sizeof(end->text) - len, " soon, again and again: does another client use the same id?");
     session->rival = false;
 }
 
@@ -414,6 +427,7 @@ struct session *session_new(struct link_options *options, struct up *up)
     session->options = options;
     session->up = up;
     session->version = CLIENT_VERSION_5;
+    session->keepalive_s = options->keepalive_s;
     pthread_mutex_init(&session->lock, NULL);
     wait_init(&session->changed);
     publications_init(&session->asked);

@@ -36,6 +36,7 @@ struct session {
     bool over;
     struct client *client; /* the session's thread only, as what follows */
     int version;
+    int keepalive_s; /* ours, until a broker wants to hear of us more often */
     unsigned short_lives;
 };
 

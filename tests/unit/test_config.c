@@ -66,6 +66,7 @@ static void without_a_file_everything_has_a_default(void **state)
     assert_string_equal(config->state_dir, "/var/lib/davit");
     assert_string_equal(config->run_dir, "/run/davit");
     assert_int_equal(config->keepalive_s, 60);
+    assert_int_equal(config->reconnect_max_ms, 120000);
     assert_int_equal(config->max_document_bytes, 1024 * 1024);
     assert_true(config->crun.enabled);
     assert_false(config->fake.enabled);
@@ -91,7 +92,7 @@ static void every_key_is_read(void **state)
     struct config *config = good(
         "# a comment\n; another\n\n[node]\nname = press-7\nlabels = site=plant-1, rack=4, kubernetes.io/arch=z80\ngroups = line-3,presses plant\n"
         "[broker]\nurl=mqtts://broker:8883\nroot=acme/davit\nmax_document=2048\nusername=u\npassword_file=/p\n"
-        "ca_file=/ca\ncert_file=/c\nkey_file=/k\nkeepalive=30\n"
+        "ca_file=/ca\ncert_file=/c\nkey_file=/k\nkeepalive=30\nreconnect_max_ms=500\n"
         "[paths]\nstate_dir=/s\nrun_dir=/r\nmanifests_dir=/m\nlibexec_dir=/l\nplugin_dir=/pl\n"
         "[runtime.crun]\nenabled=no\ncgroup_manager=cgroupfs\n[runtime.fake]\nenabled=yes\ndelay_ms=5\n"
         "[protocol]\nempty_deletes=yes\n[security]\nhost_paths=/srv /mnt/data\nuser_range=1000000:131072\n"
@@ -114,6 +115,7 @@ static void every_key_is_read(void **state)
     assert_string_equal(config->password_file, "/p");
     assert_string_equal(config->cert_file, "/c");
     assert_int_equal(config->keepalive_s, 30);
+    assert_int_equal(config->reconnect_max_ms, 500);
     assert_string_equal(config->plugin_dir, "/pl");
     assert_false(config->crun.enabled);
     assert_string_equal(json_get_text(config->crun.options, "cgroup_manager"), "cgroupfs");
@@ -149,6 +151,7 @@ static void a_wrong_line_is_named_with_file_and_line(void **state)
         { "[node]\nname=a\nnonsense\n", "davitd.conf:3: neither \"[section]\" nor \"key = value\" nor a comment" },
         { "[node\nname=a\n", "davitd.conf:1: neither" },
         { "[broker]\nkeepalive=4\n", "davitd.conf:2: keepalive must be a whole number from 5 to 3600, not \"4\"" },
+        { "[broker]\nreconnect_max_ms=9\n", "davitd.conf:2: reconnect_max_ms must be a whole number from 10 to 3600000" },
         { "[broker]\nkeepalive=60s\n", "davitd.conf:2: keepalive must be" },
         { "[broker]\nkeepalive=\n", "davitd.conf:2: keepalive must be" },
         { "[broker]\nkeepalive=99999999999999999999\n", "davitd.conf:2: keepalive must be" },
