@@ -181,7 +181,7 @@ static size_t take_all(struct client *client, const char *data, size_t len)
 
 static void receive(struct client *client)
 {
-    static char data[READ_BYTES];
+    static _Thread_local char data[READ_BYTES];
     ssize_t got = recv(client->fd, data, sizeof(data), 0);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;

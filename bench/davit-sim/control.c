@@ -57,12 +57,27 @@ static void say_count(size_t count)
     say(json);
 }
 
+static void cut(struct control *control, uint64_t percent)
+{
+    swarm_order(control->swarm, ORDER_CUT, percent);
+    for (size_t i = 0; i < control->swarm->options->count; i++)
+        control->cut += fleet_is_among(i, percent);
+    say_count(control->cut);
+}
+
+static void join(struct control *control)
+{
+    swarm_order(control->swarm, ORDER_JOIN, 0);
+    say_count(control->cut);
+    control->cut = 0;
+}
+
 static void carry_out(struct control *control, const char *line)
 {
     char verb[16] = "";
     long long number = 0, seconds = WAIT_DEFAULT_S;
     int words = sscanf(line, "%15s %lld %lld", verb, &number, &seconds);
-    size_t all = control->fleet->count;
+    size_t all = control->swarm->options->count;
     if (words < 1)
         return;
     if (strcmp(verb, "present") == 0)
@@ -72,11 +87,11 @@ static void carry_out(struct control *control, const char *line)
     else if (strcmp(verb, "bare") == 0)
         wait_for(control, WATCH_BARE, number, all, (uint64_t)seconds);
     else if (strcmp(verb, "cut") == 0)
-        say_count(fleet_cut(control->fleet, (uint64_t)number));
+        cut(control, (uint64_t)number);
     else if (strcmp(verb, "join") == 0)
-        say_count(fleet_join(control->fleet));
+        join(control);
     else if (strcmp(verb, "report") == 0)
-        say(report_write(control->fleet, control->watch));
+        say(report_write(control->swarm, control->watch));
     else
         say(json_new_texts("error", "commands are: present status bare cut join report", NULL));
 }
@@ -106,17 +121,25 @@ static void on_input(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
     }
 }
 
-bool control_start(struct control *control, struct fleet *fleet, struct watch *watch, void (*ended)(void *ctx), void *ctx,
-                   struct error *err)
+bool control_start(struct control *control, struct swarm *swarm, struct watch *watch, uv_loop_t *loop,
+                   void (*ended)(void *ctx), void *ctx, struct error *err)
 {
-    *control = (struct control){ .fleet = fleet, .watch = watch, .ended = ended, .ctx = ctx };
+    *control = (struct control){ .swarm = swarm, .watch = watch, .ended = ended, .ctx = ctx };
     strbuf_init(&control->line, LINE_CAP_BYTES);
-    uv_timer_init(fleet->loop, &control->limit);
-    uv_pipe_init(fleet->loop, &control->input, 0);
+    uv_timer_init(loop, &control->limit);
+    uv_pipe_init(loop, &control->input, 0);
     control->limit.data = control->input.data = control;
     int failed = uv_pipe_open(&control->input, STDIN_FILENO);
     failed = failed == 0 ? uv_read_start((uv_stream_t *)&control->input, on_room, on_input) : failed;
     return failed == 0 || error_set(err, ERROR_INVALID, "--control: standard input must be a pipe: %s", uv_strerror(failed));
+}
+
+void control_greet(const struct control *control)
+{
+    struct json *json = json_new_object();
+    json_set_integer(json, "nodes", (int64_t)control->swarm->options->count);
+    json_set(json, "startedMs", json_new_number((double)uv_hrtime() / 1e6));
+    say(json);
 }
 
 void control_end(struct control *control)

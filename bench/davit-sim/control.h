@@ -4,14 +4,17 @@
  *     bare NUMBER [SECONDS]     until each connection answered R/bare/desired with that number
  *     cut PERCENT, join         takes the network from so many, gives it back
  *     report                    what was counted
+ * Times in the answers are milliseconds of CLOCK_MONOTONIC.
  */
 #ifndef SIM_CONTROL_H
 #define SIM_CONTROL_H
 
+#include "swarm.h"
 #include "watch.h"
 
 struct control {
-    struct fleet *fleet;
+    struct swarm *swarm;
+    size_t cut; /* so many are */
     struct watch *watch;
     uv_pipe_t input;
     uv_timer_t limit;
@@ -21,8 +24,10 @@ struct control {
     void *ctx;
 };
 
-MUST_CHECK bool control_start(struct control *control, struct fleet *fleet, struct watch *watch, void (*ended)(void *ctx),
-                              void *ctx, struct error *err);
+MUST_CHECK bool control_start(struct control *control, struct swarm *swarm, struct watch *watch, uv_loop_t *loop,
+                              void (*ended)(void *ctx), void *ctx, struct error *err);
+/* The first line: the nodes begin to connect. */
+void control_greet(const struct control *control);
 void control_end(struct control *control);
 
 #endif

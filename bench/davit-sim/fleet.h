@@ -1,7 +1,8 @@
-/* All simulated nodes of a process, and what is counted of them. */
+/* The simulated nodes of one thread, on a loop of its own. */
 #ifndef SIM_FLEET_H
 #define SIM_FLEET_H
 
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "client.h"
@@ -10,7 +11,14 @@
 #include "link/backoff.h"
 #include "options.h"
 
-struct fleet;
+enum counter {
+    N_CONNECTED,                       /* now */
+    N_CONNECTS, N_FAILURES, N_BREAKS,  /* connections made, not made, and lost */
+    N_RECEIVED,                        /* messages from the broker */
+    N_PUBLISHED, N_ACKNOWLEDGED, N_REFUSED, N_BYTES, /* of cores; the bytes are payload */
+    N_STATUSES,                        /* of the watched object, acknowledged */
+    N_COUNTERS
+};
 
 struct flight {
     int64_t id; /* the core's; 0: this place is free */
@@ -19,8 +27,9 @@ struct flight {
 
 struct node {
     struct fleet *fleet;
+    size_t number;
     char *name;
-    struct config config; /* the fleet's, but for name and labels */
+    struct config config; /* the swarm's, but for name and labels */
     struct core_env env;
     struct store *store;
     struct core *core;
@@ -36,48 +45,51 @@ struct node {
     uv_timer_t timer;
 };
 
-struct counters {
-    uint64_t connects, failures, breaks; /* connections made, not made, and lost */
-    uint64_t received;                   /* messages from the broker, of nodes */
-    uint64_t published, acknowledged, refused, bytes; /* by cores; the bytes are payload */
-    uint64_t statuses;                   /* of the watched object, acknowledged */
-    uint64_t bare;                       /* answers without a core, acknowledged */
-    uint64_t connected;                  /* now */
-    char problem[256];                   /* why a connection was not made last */
+enum order_kind { ORDER_START, ORDER_CUT, ORDER_JOIN, ORDER_FAREWELL, ORDER_END };
+
+struct order {
+    enum order_kind kind;
+    uint64_t percent; /* of CUT */
 };
+
+#define ORDERS_MAX 16 /* that wait */
 
 struct fleet {
     const struct options *options;
-    uv_loop_t *loop;
-    struct config *config;
+    const struct config *config;
+    size_t first, count;   /* numbers of its nodes */
+    uint64_t connect_rate;
+    char *state_tail, *status_tail; /* topics of the watched object end so; NULL: none is watched */
+    char *bare_topic;               /* NULL: none */
+    _Atomic size_t state_bytes, status_bytes; /* of the watched object, as they were said last */
+    _Atomic uint64_t counters[N_COUNTERS];
+    /* The thread's own. */
+    uv_loop_t loop;
     struct node *nodes;
-    size_t count;
-    struct counters counters;
-    size_t state_bytes, status_bytes; /* of the watched object, as they were said last */
-    char *state_tail, *status_tail;   /* topics of the watched object end so; NULL: none is watched */
-    char *bare_topic;                 /* NULL: none */
+    size_t made;
     uint64_t rate_second, rate_count; /* connections begun in this second of the loop */
     uv_timer_t pings;
     size_t pinged;
-    size_t bytes_before; /* resident, without nodes */
-    size_t bytes;        /* when the last of them was made; what they hold later is larger */
+    /* Between the threads. */
+    uv_thread_t thread;
+    uv_sem_t ready; /* its nodes are made, or `problem` says why not */
+    struct error problem;
+    uv_async_t wake;
+    uv_mutex_t lock; /* guards the orders */
+    struct order orders[ORDERS_MAX];
+    size_t order_count;
 };
 
-MUST_CHECK bool fleet_make(struct fleet *fleet, const struct options *options, uv_loop_t *loop, struct error *err);
-/* Connects all, in the time that the options say. */
-void fleet_start(struct fleet *fleet);
-/* Takes the network from so many of a hundred, and gives it back. */
-size_t fleet_cut(struct fleet *fleet, uint64_t percent);
-size_t fleet_join(struct fleet *fleet);
-/* Every node says good-bye; the end, some time later; `fleet_free` follows when the loop is done. */
-void fleet_farewell(struct fleet *fleet);
-void fleet_end(struct fleet *fleet);
+/* Starts the thread; `ready` is posted when its nodes are made. */
+MUST_CHECK bool fleet_begin(struct fleet *fleet, struct error *err);
+void fleet_order(struct fleet *fleet, enum order_kind kind, uint64_t percent);
+/* After ORDER_END. */
 void fleet_free(struct fleet *fleet);
 /* A connection may be begun now; false: the second is used up. */
 bool fleet_may_connect(struct fleet *fleet);
-/* Resident memory of this process. */
-size_t fleet_resident_bytes(void);
 uint64_t fleet_random(uint64_t limit); /* 0 … limit */
+/* Spread over the numbers: 2, 5, 8 … for 33 of a hundred. */
+bool fleet_is_among(size_t number, uint64_t percent);
 
 /* node.c */
 MUST_CHECK bool node_make(struct fleet *fleet, struct node *node, size_t number, struct error *err);

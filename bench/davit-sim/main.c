@@ -13,7 +13,7 @@
 struct session {
     struct options options;
     uv_loop_t loop;
-    struct fleet fleet;
+    struct swarm swarm;
     struct watch watch;
     struct control control;
     uv_signal_t signals[2];
@@ -25,7 +25,7 @@ struct session {
 static void on_farewell_over(uv_timer_t *timer)
 {
     struct session *session = timer->data;
-    fleet_end(&session->fleet);
+    swarm_order(&session->swarm, ORDER_END, 0);
     watch_end(&session->watch);
     uv_close((uv_handle_t *)&session->farewell, NULL);
 }
@@ -36,8 +36,8 @@ static void end(void *ctx)
     if (session->ending)
         return;
     session->ending = true;
-    report_print(&session->fleet, &session->watch);
-    fleet_farewell(&session->fleet);
+    report_print(&session->swarm, &session->watch);
+    swarm_order(&session->swarm, ORDER_FAREWELL, 0);
     uv_timer_start(&session->farewell, on_farewell_over, FAREWELL_MS, 0);
     if (session->options.control)
         control_end(&session->control);
@@ -61,11 +61,11 @@ static void on_limit(uv_timer_t *timer)
 static void on_progress(uv_timer_t *timer)
 {
     struct session *session = timer->data;
-    uint64_t connected = session->fleet.counters.connected;
+    uint64_t connected = swarm_sum(&session->swarm, N_CONNECTED);
     if (connected == session->told)
         return;
     session->told = connected;
-    fprintf(stderr, "davit-sim: %llu of %zu connected\n", (unsigned long long)connected, session->fleet.count);
+    fprintf(stderr, "davit-sim: %llu of %zu connected\n", (unsigned long long)connected, session->options.count);
 }
 
 static void start_timer(struct session *session, uv_timer_t *timer)
@@ -82,10 +82,10 @@ static bool start(struct session *session, struct error *err)
     start_timer(session, &session->limit);
     start_timer(session, &session->progress);
     start_timer(session, &session->farewell);
-    if (!fleet_make(&session->fleet, options, &session->loop, err))
+    if (!swarm_make(&session->swarm, options, err))
         return false;
-    watch_make(&session->watch, &session->fleet);
-    if (options->control && !control_start(&session->control, &session->fleet, &session->watch, end, session, err))
+    watch_make(&session->watch, options, &session->loop);
+    if (options->control && !control_start(&session->control, &session->swarm, &session->watch, &session->loop, end, session, err))
         return false;
     for (size_t i = 0; i < 2; i++) {
         uv_signal_init(&session->loop, &session->signals[i]);
@@ -93,7 +93,9 @@ static bool start(struct session *session, struct error *err)
         uv_signal_start(&session->signals[i], on_signal, numbers[i]);
     }
     watch_start(&session->watch);
-    fleet_start(&session->fleet);
+    if (options->control)
+        control_greet(&session->control);
+    swarm_order(&session->swarm, ORDER_START, 0);
     uv_timer_start(&session->progress, on_progress, PROGRESS_MS, PROGRESS_MS);
     if (options->run_ms > 0)
         uv_timer_start(&session->limit, on_limit, options->run_ms, 0);
@@ -116,7 +118,7 @@ int main(int argc, char **argv)
         return verdict == OPTIONS_BAD ? 2 : 1;
     }
     uv_run(&session.loop, UV_RUN_DEFAULT);
-    fleet_free(&session.fleet);
+    swarm_free(&session.swarm);
     watch_free(&session.watch);
     return 0;
 }

@@ -1,9 +1,9 @@
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "base/base64.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "core/report.h"
 #include "fleet.h"
@@ -133,8 +133,8 @@ static void on_up(void *ctx, const struct packet *connack)
 {
     struct node *node = ctx;
     AUTO_JSON struct json *head = json_new_texts("op", "connected", NULL);
-    node->fleet->counters.connects++;
-    node->fleet->counters.connected++;
+    node->fleet->counters[N_CONNECTS]++;
+    node->fleet->counters[N_CONNECTED]++;
     node->up_ms = clock_boot_ms();
     json_set_boolean(head, "sessionPresent", connack->session_present);
     json_set_integer(head, "receiveMaximum", connack->receive_maximum);
@@ -151,7 +151,7 @@ static bool is_text(const struct packet_text *text, const char *as)
 static void on_message(void *ctx, const struct packet *message)
 {
     struct node *node = ctx;
-    node->fleet->counters.received++;
+    node->fleet->counters[N_RECEIVED]++;
     if (is_text(&message->topic, node->fleet->bare_topic)) {
         node_answer_bare(node, message);
         return;
@@ -181,7 +181,7 @@ static void on_acknowledged(void *ctx, uint16_t id, int code)
     bool good = code < PACKET_FAILED;
     if (published == 0)
         return;
-    node->fleet->counters.refused += !good;
+    node->fleet->counters[N_REFUSED] += !good;
     AUTO_JSON struct json *head = json_new_texts("op", "published", "reason", good ? NULL : "Refused", NULL);
     json_set_integer(head, "id", published);
     json_set_boolean(head, "ok", good);
@@ -199,10 +199,10 @@ static void say_disconnected(struct node *node, const char *why)
 /* What the connection was, counted at its end. */
 static uint64_t lived_ms(struct node *node)
 {
-    struct counters *counters = &node->fleet->counters;
+    _Atomic uint64_t *counters = node->fleet->counters;
     uint64_t lived = node->up_ms != 0 ? clock_boot_ms() - node->up_ms + 1 : 0;
-    *(node->up_ms != 0 ? &counters->breaks : &counters->failures) += 1;
-    counters->connected -= node->up_ms != 0;
+    counters[lived != 0 ? N_BREAKS : N_FAILURES]++;
+    counters[N_CONNECTED] -= lived != 0;
     node->up_ms = 0;
     return lived;
 }
@@ -210,9 +210,8 @@ static uint64_t lived_ms(struct node *node)
 static void on_down(void *ctx, const char *why, int code)
 {
     struct node *node = ctx;
-    struct counters *counters = &node->fleet->counters;
     if (node->up_ms == 0)
-        snprintf(counters->problem, sizeof(counters->problem), "%s (code %d)", why, code);
+        log_error("a connection is not made: %s (code %d)", why, code);
     node->retry_ms = clock_boot_ms() + backoff_next(&node->backoff, lived_ms(node), code) + 1;
     say_disconnected(node, why);
 }
@@ -303,6 +302,7 @@ void node_join(struct node *node)
 bool node_make(struct fleet *fleet, struct node *node, size_t number, struct error *err)
 {
     node->fleet = fleet;
+    node->number = number;
     node->name = mem_printf("%s%zu", fleet->options->prefix, number);
     node->config = *fleet->config;
     node->config.node = node->name;
@@ -313,9 +313,9 @@ bool node_make(struct fleet *fleet, struct node *node, size_t number, struct err
                                    .random = env_random, .to_link = env_to_link, .to_runtime = env_to_runtime,
                                    .to_runtime_fds = env_to_runtime_fds, .to_probe = env_to_probe,
                                    .pause_link = env_pause_link, .memory_bytes = INT64_C(2) << 30, .cpu_m = 2000 };
-    client_init(&node->client, fleet->loop, &node_events, node);
+    client_init(&node->client, &fleet->loop, &node_events, node);
     host_init(&node->host);
-    uv_timer_init(fleet->loop, &node->timer);
+    uv_timer_init(&fleet->loop, &node->timer);
     node->timer.data = node;
     node->store = store_open(":memory:", STORE_MANUAL, node->env.boot_id, err);
     node->core = node->store != NULL ? core_new(&node->config, &node->env, node->store, err) : NULL;

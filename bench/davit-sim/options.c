@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 
@@ -11,6 +12,7 @@
 #define SECONDS_MAX 31536000u
 #define RATE_MAX 1000000
 #define CONNECT_RATE 2000
+#define THREADS_MAX 256
 #define SCHEME "mqtt://"
 
 const char options_help[] =
@@ -26,6 +28,7 @@ const char options_help[] =
     "    --prefix P           names are P0, P1 ... (sim-)\n"
     "    --jitter SECONDS     the first connections are spread over so long (1)\n"
     "    --connect-rate N     connections begun a second, at most (2000)\n"
+    "    --threads N          the nodes are shared out among so many (one a core)\n"
     "    --seconds S          how long it runs (until a signal)\n"
     "    --watch NS/RES/NAME  counts the statuses of this object as they come back from the broker\n"
     "    --bare               every connection also answers R/bare/desired with one state and one status, as large as the\n"
@@ -76,6 +79,15 @@ static bool rate_read(struct options *options, const char *text, struct error *e
            (options->connect_rate > 0 || error_set(err, ERROR_INVALID, "--connect-rate: at least 1"));
 }
 
+static bool threads_read(struct options *options, const char *text, struct error *err)
+{
+    uint64_t count = 0;
+    if (!number_read(text, "--threads", THREADS_MAX, &count, err))
+        return false;
+    options->threads = (size_t)count;
+    return count > 0 || error_set(err, ERROR_INVALID, "--threads: at least 1");
+}
+
 static bool option_read(struct options *options, int option, struct error *err)
 {
     switch (option) {
@@ -88,6 +100,7 @@ static bool option_read(struct options *options, int option, struct error *err)
     case 'g': return group_read(options, optarg, err);
     case 'j': return seconds_read(optarg, "--jitter", &options->jitter_ms, err);
     case 's': return seconds_read(optarg, "--seconds", &options->run_ms, err);
+    case 't': return threads_read(options, optarg, err);
     case 'c': return rate_read(options, optarg, err);
     case 'o': return output_read(options, optarg, err);
     default: return error_set(err, ERROR_INVALID, "unknown option; davit-sim --help shows what there is");
@@ -119,12 +132,13 @@ enum options_verdict options_read(int argc, char **argv, struct options *options
         { "jitter", required_argument, NULL, 'j' },  { "connect-rate", required_argument, NULL, 'c' },
         { "seconds", required_argument, NULL, 's' }, { "watch", required_argument, NULL, 'w' },
         { "bare", no_argument, NULL, 'B' },          { "control", no_argument, NULL, 'C' },
-        { "help", no_argument, NULL, 'h' },          { 0 },
+        { "threads", required_argument, NULL, 't' },   { "help", no_argument, NULL, 'h' },          { 0 },
     };
     uint64_t count = 0;
     int option;
     *options = (struct options){ .broker = SCHEME "127.0.0.1:1883", .root = "davit", .prefix = "sim-", .jitter_ms = 1000,
-                                 .connect_rate = CONNECT_RATE };
+                                 .connect_rate = CONNECT_RATE,
+                                 .threads = (size_t)sysconf(_SC_NPROCESSORS_ONLN) };
     while ((option = getopt_long(argc, argv, "o:h", known, NULL)) != -1) {
         if (option == 'h')
             return OPTIONS_HELP;

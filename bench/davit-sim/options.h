@@ -11,6 +11,7 @@
 
 struct options {
     size_t count;
+    size_t threads;
     const char *broker; /* mqtt://HOST:PORT */
     struct sockaddr_storage address;
     const char *root, *prefix;

@@ -49,24 +49,20 @@ void node_publish(struct node *node, const struct json *head, const void *body, 
     if (correlation != NULL && base64_decode(correlation, strlen(correlation), &raw, &publish.correlation.len))
         publish.correlation.data = raw;
     client_publish(&node->client, &publish);
-    fleet->counters.published++;
-    fleet->counters.bytes += len;
+    fleet->counters[N_PUBLISHED]++;
+    fleet->counters[N_BYTES] += len;
 }
 
 int64_t node_published(struct node *node, uint16_t id)
 {
-    struct counters *counters = &node->fleet->counters;
-    if (id >= ID_HALF) {
-        counters->bare++;
-        return 0;
-    }
+    _Atomic uint64_t *counters = node->fleet->counters;
     for (size_t i = 0; i < LIMIT_INFLIGHT; i++) {
         struct flight *flight = &node->flights[i];
         if (flight->id == 0 || packet_id(flight->id) != id)
             continue;
         int64_t found = flight->id;
-        counters->acknowledged++;
-        counters->statuses += flight->status;
+        counters[N_ACKNOWLEDGED]++;
+        counters[N_STATUSES] += flight->status;
         flight->id = 0;
         return found;
     }
@@ -76,12 +72,12 @@ int64_t node_published(struct node *node, uint16_t id)
 static void publish_bare(struct node *node, const char *word, const struct packet_text *text, size_t bytes)
 {
     AUTO_FREE char *topic = mem_printf("%s/nodes/%s/bare/%s", node->fleet->options->root, node->name, word);
-    AUTO_FREE char *payload = mem_alloc(bytes + text->len + 1);
-    memset(payload, ' ', bytes);
+    size_t len = bytes > text->len ? bytes : text->len + 1; /* a blank ends the number */
+    AUTO_FREE char *payload = mem_alloc(len);
+    memset(payload, ' ', len);
     memcpy(payload, text->data, text->len);
     node->bare_id = (uint16_t)(node->bare_id | ID_HALF);
-    struct packet_publish publish = { .topic = topic, .payload = payload, .payload_len = bytes > text->len ? bytes : text->len,
-                                      .qos = 1, .retain = true, .id = node->bare_id++ };
+    struct packet_publish publish = { .topic = topic, .payload = payload, .payload_len = len, .qos = 1, .retain = true, .id = node->bare_id++ };
     client_publish(&node->client, &publish);
 }
 

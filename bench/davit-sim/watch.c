@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/json.h"
 #include "base/memory.h"
 
 #define RETRY_MS 200
@@ -11,7 +12,7 @@ static void on_retry(uv_timer_t *timer);
 /* R/nodes/NAME/… : NAME's number, and what follows it. False: no topic of this fleet. */
 static bool topic_read(const struct watch *watch, const struct packet_text *topic, size_t *number, struct packet_text *rest)
 {
-    const struct options *options = watch->fleet->options;
+    const struct options *options = watch->options;
     AUTO_FREE char *head = mem_printf("%s/nodes/%s", options->root, options->prefix);
     size_t len = strlen(head);
     if (topic->len <= len || memcmp(topic->data, head, len) != 0)
@@ -20,7 +21,7 @@ static bool topic_read(const struct watch *watch, const struct packet_text *topi
     for (; len < topic->len && topic->data[len] >= '0' && topic->data[len] <= '9'; len++)
         *number = *number * 10 + (size_t)(topic->data[len] - '0');
     *rest = (struct packet_text){ topic->data + len, topic->len - len };
-    return *number < watch->fleet->count;
+    return *number < watch->options->count;
 }
 
 static bool is_text(const struct packet_text *text, const char *as)
@@ -28,20 +29,23 @@ static bool is_text(const struct packet_text *text, const char *as)
     return text->len == strlen(as) && memcmp(text->data, as, text->len) == 0;
 }
 
-/* What a status, or a presence, says. -1: nothing. */
+static const char generation_key[] = "\"observedGeneration\":";
+
+/* What a status, or a presence, says. -1: nothing. A JSON text has no number at its end, so that it may be read without a NUL. */
 static int64_t value_of(enum watched kind, const struct packet_text *payload)
 {
     struct error err;
     if (payload->len == 0)
         return -1;
-    if (kind == WATCH_BARE) {
-        AUTO_FREE char *text = mem_strndup(payload->data, payload->len);
-        return strtoll(text, NULL, 10);
+    if (kind == WATCH_BARE)
+        return strtoll(payload->data, NULL, 10); /* padded with blanks */
+    if (kind == WATCH_STATUS) {
+        /* The first one is the status' own; those of its conditions follow. */
+        const char *found = memmem(payload->data, payload->len, generation_key, sizeof(generation_key) - 1);
+        return found != NULL ? strtoll(found + sizeof(generation_key) - 1, NULL, 10) : -1;
     }
     AUTO_JSON struct json *json = json_parse(payload->data, payload->len, &err);
-    if (kind == WATCH_PRESENT)
-        return json_get_boolean(json, "online", false);
-    return json_get_integer(json_get(json, "status"), "observedGeneration", -1);
+    return json_get_boolean(json, "online", false);
 }
 
 static double now_ms(void)
@@ -100,7 +104,7 @@ static void on_acknowledged(void *ctx, uint16_t id, int code)
 
 static void forget(struct watch *watch)
 {
-    for (size_t i = 0; i < watch->fleet->options->count; i++)
+    for (size_t i = 0; i < watch->options->count; i++)
         for (size_t kind = 0; kind < WATCH_KINDS; kind++)
             watch->nodes[i].said[kind] = -1;
     watch->there = 0;
@@ -132,7 +136,7 @@ static const struct client_events watch_events = { .up = on_up, .message = on_me
 static void on_retry(uv_timer_t *timer)
 {
     struct watch *watch = timer->data;
-    const struct options *options = watch->fleet->options;
+    const struct options *options = watch->options;
     struct error err;
     AUTO_FREE char *client_id = mem_printf("davit-sim-%s", options->prefix);
     AUTO_FREE char *presence = mem_printf("%s/nodes/+/presence", options->root);
@@ -144,13 +148,13 @@ static void on_retry(uv_timer_t *timer)
         retry_soon(watch);
 }
 
-void watch_make(struct watch *watch, struct fleet *fleet)
+void watch_make(struct watch *watch, const struct options *options, uv_loop_t *loop)
 {
-    *watch = (struct watch){ .fleet = fleet, .nodes = mem_array(fleet->options->count + 1, sizeof(struct seen)),
-                             .times = mem_array(fleet->options->count + 1, sizeof(double)) };
+    *watch = (struct watch){ .options = options, .nodes = mem_array(options->count + 1, sizeof(struct seen)),
+                             .times = mem_array(options->count + 1, sizeof(double)) };
     forget(watch);
-    client_init(&watch->client, fleet->loop, &watch_events, watch);
-    uv_timer_init(fleet->loop, &watch->retry);
+    client_init(&watch->client, loop, &watch_events, watch);
+    uv_timer_init(loop, &watch->retry);
     watch->retry.data = watch;
 }
 
@@ -162,7 +166,7 @@ void watch_start(struct watch *watch)
 size_t watch_count(const struct watch *watch, enum watched kind, int64_t least)
 {
     size_t count = 0;
-    for (size_t i = 0; i < watch->fleet->count; i++)
+    for (size_t i = 0; i < watch->options->count; i++)
         count += watch->nodes[i].said[kind] >= least;
     return count;
 }

@@ -2,7 +2,8 @@
 #ifndef SIM_WATCH_H
 #define SIM_WATCH_H
 
-#include "fleet.h"
+#include "client.h"
+#include "options.h"
 
 enum watched { WATCH_PRESENT, WATCH_STATUS, WATCH_BARE, WATCH_KINDS };
 
@@ -12,7 +13,7 @@ struct seen {
 };
 
 struct watch {
-    struct fleet *fleet;
+    const struct options *options;
     struct client client;
     uv_timer_t retry;
     struct seen *nodes;
@@ -29,7 +30,7 @@ struct watch {
     void *ctx;
 };
 
-void watch_make(struct watch *watch, struct fleet *fleet);
+void watch_make(struct watch *watch, const struct options *options, uv_loop_t *loop);
 void watch_start(struct watch *watch);
 /* `done` is called when `count` nodes said at least `wanted`; it may be at once. */
 void watch_wait(struct watch *watch, enum watched kind, int64_t wanted, size_t count, void (*done)(void *ctx), void *ctx);
