@@ -39,8 +39,11 @@ bool report_tell(struct core *core, const char *word, const struct object_id *id
         return false;
     memcpy(told, digest, sizeof(digest));
     AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, word, id);
-    if (with_ts)
-        json_set_integer(json, "ts", (int64_t)core_wall_ms(core));
+    if (!with_ts) {
+        outbox_put(core->outbox, topic, same);
+        return true;
+    }
+    json_set_integer(json, "ts", (int64_t)core_wall_ms(core));
     AUTO_FREE char *text = json_print(json);
     outbox_put(core->outbox, topic, text);
     return true;
