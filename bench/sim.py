@@ -44,8 +44,8 @@ class Mosquitto:
 
     def start(self):
         self.process = subprocess.Popen(["/usr/sbin/mosquitto", "-c", self.path("mosquitto.conf")], preexec_fn=allow_files,
-                                        stdin=subprocess.DEVNULL)
-        for _ in range(200):
+                                        stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(1200):  # a store of ten thousand sessions is read first
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return
             time.sleep(0.05)
@@ -113,12 +113,15 @@ class Operator:
 
     def __init__(self, broker):
         self.client = mqtt.Client(client_id=f"operator-{os.getpid()}", protocol=mqtt.MQTTv5)
+        self.client.reconnect_delay_set(1, 1)
         self.client.connect("127.0.0.1", broker.port)
         self.client.loop_start()
         self.generation = 0
 
     def publish(self, topic, text):
-        """When it was said, in ms of the monotonic clock."""
+        """When it was said, in ms of the monotonic clock. Waits for a broker that is away."""
+        while not self.client.is_connected():
+            time.sleep(0.05)
         now = time.monotonic() * 1000
         self.client.publish(topic, text, qos=1, retain=True).wait_for_publish(30)
         return now

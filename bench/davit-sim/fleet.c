@@ -52,8 +52,7 @@ static void carry_out(struct fleet *fleet, struct node *node, const struct order
             node_cut(node);
         break;
     case ORDER_JOIN:
-        if (node->cut)
-            node_join(node);
+        node->cut = false;
         break;
     case ORDER_FAREWELL:
         node_farewell(node);

@@ -95,8 +95,8 @@ bool fleet_is_among(size_t number, uint64_t percent);
 MUST_CHECK bool node_make(struct fleet *fleet, struct node *node, size_t number, struct error *err);
 /* Connects in so long. */
 void node_connect_in(struct node *node, uint64_t ms);
+/* Until `cut` is false again it tries in vain, with its back-off. */
 void node_cut(struct node *node);
-void node_join(struct node *node);
 void node_farewell(struct node *node);
 void node_end(struct node *node);
 void node_free(struct node *node);

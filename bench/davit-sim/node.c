@@ -11,11 +11,11 @@
 
 /* As davit-link has them (core/link_child.c). */
 #define MIN_DELAY_MS 1000
-#define MAX_DELAY_MS 120000
 #define WILL_DELAY_S 5
 #define SESSION_EXPIRY_S (7 * 86400)
 #define KEEPALIVE_S 60
 #define RATE_AGAIN_MS 100
+#define CONNECT_MS 30000 /* then it gives up, as Paho does */
 #define SUBSCRIPTIONS_MAX (6 + SIM_GROUPS_MAX)
 
 static void on_timer(uv_timer_t *timer);
@@ -136,6 +136,7 @@ static void on_up(void *ctx, const struct packet *connack)
     node->fleet->counters[N_CONNECTS]++;
     node->fleet->counters[N_CONNECTED]++;
     node->up_ms = clock_boot_ms();
+    node->retry_ms = 0;
     json_set_boolean(head, "sessionPresent", connack->session_present);
     json_set_integer(head, "receiveMaximum", connack->receive_maximum);
     json_set_integer(head, "maximumPacketSize", connack->packet_limit);
@@ -201,7 +202,7 @@ static uint64_t lived_ms(struct node *node)
 {
     _Atomic uint64_t *counters = node->fleet->counters;
     uint64_t lived = node->up_ms != 0 ? clock_boot_ms() - node->up_ms + 1 : 0;
-    counters[lived != 0 ? N_BREAKS : N_FAILURES]++;
+    counters[lived != 0 ? N_BREAKS : N_FAILURES] += lived != 0 || !node->cut;
     counters[N_CONNECTED] -= lived != 0;
     node->up_ms = 0;
     return lived;
@@ -210,7 +211,7 @@ static uint64_t lived_ms(struct node *node)
 static void on_down(void *ctx, const char *why, int code)
 {
     struct node *node = ctx;
-    if (node->up_ms == 0)
+    if (node->up_ms == 0 && !node->cut)
         log_error("a connection is not made: %s (code %d)", why, code);
     node->retry_ms = clock_boot_ms() + backoff_next(&node->backoff, lived_ms(node), code) + 1;
     say_disconnected(node, why);
@@ -260,15 +261,26 @@ static void connect_now(struct node *node)
         free(topics[i]);
 }
 
+static void retry(struct node *node, uint64_t now)
+{
+    if (node->client.phase != CLIENT_DOWN) {
+        client_cut(&node->client);
+        on_down(node, "the broker does not answer", 0);
+    } else if (node->cut) {
+        on_down(node, "the network is gone", 0);
+    } else if (fleet_may_connect(node->fleet)) {
+        node->retry_ms = now + CONNECT_MS;
+        connect_now(node);
+    } else {
+        node->retry_ms = now + RATE_AGAIN_MS;
+    }
+}
+
 static void on_timer(uv_timer_t *timer)
 {
     struct node *node = timer->data;
-    uint64_t now = clock_boot_ms();
-    if (node->retry_ms != 0 && node->retry_ms <= now) {
-        node->retry_ms = fleet_may_connect(node->fleet) ? 0 : now + RATE_AGAIN_MS;
-        if (node->retry_ms == 0)
-            connect_now(node);
-    }
+    if (node->retry_ms != 0 && node->retry_ms <= clock_boot_ms())
+        retry(node, clock_boot_ms());
     turn(node);
 }
 
@@ -282,19 +294,10 @@ void node_connect_in(struct node *node, uint64_t ms)
 void node_cut(struct node *node)
 {
     node->cut = true;
-    node->retry_ms = 0;
     if (node->client.phase == CLIENT_DOWN)
         return;
     client_cut(&node->client);
-    lived_ms(node);
-    say_disconnected(node, "the network is gone");
-}
-
-void node_join(struct node *node)
-{
-    node->cut = false;
-    node->backoff.ceiling_ms = 0;
-    node_connect_in(node, fleet_random(MIN_DELAY_MS));
+    on_down(node, "the network is gone", 0);
 }
 
 /* ---- its life */
@@ -308,7 +311,7 @@ bool node_make(struct fleet *fleet, struct node *node, size_t number, struct err
     node->config.node = node->name;
     node->config.labels = json_copy(fleet->config->labels);
     json_set_text(node->config.labels, "kubernetes.io/hostname", node->name);
-    node->backoff = (struct backoff){ .min_ms = MIN_DELAY_MS, .max_ms = MAX_DELAY_MS };
+    node->backoff = (struct backoff){ .min_ms = MIN_DELAY_MS, .max_ms = fleet->options->max_delay_ms };
     node->env = (struct core_env){ .ctx = node, .boot_id = clock_boot_id(), .boot_ms = env_boot_ms, .wall_ms = env_wall_ms,
                                    .random = env_random, .to_link = env_to_link, .to_runtime = env_to_runtime,
                                    .to_runtime_fds = env_to_runtime_fds, .to_probe = env_to_probe,

@@ -12,6 +12,7 @@
 #define SECONDS_MAX 31536000u
 #define RATE_MAX 1000000
 #define CONNECT_RATE 2000
+#define MAX_DELAY_MS 120000 /* as davitd's (core/link_child.c) */
 #define THREADS_MAX 256
 #define SCHEME "mqtt://"
 
@@ -28,6 +29,7 @@ const char options_help[] =
     "    --prefix P           names are P0, P1 ... (sim-)\n"
     "    --jitter SECONDS     the first connections are spread over so long (1)\n"
     "    --connect-rate N     connections begun a second, at most (2000)\n"
+    "    --max-delay SECONDS  the longest wait before a connection is tried again (120)\n"
     "    --threads N          the nodes are shared out among so many (one a core)\n"
     "    --seconds S          how long it runs (until a signal)\n"
     "    --watch NS/RES/NAME  counts the statuses of this object as they come back from the broker\n"
@@ -99,6 +101,7 @@ static bool option_read(struct options *options, int option, struct error *err)
     case 'C': options->control = true; return true;
     case 'g': return group_read(options, optarg, err);
     case 'j': return seconds_read(optarg, "--jitter", &options->jitter_ms, err);
+    case 'm': return seconds_read(optarg, "--max-delay", &options->max_delay_ms, err);
     case 's': return seconds_read(optarg, "--seconds", &options->run_ms, err);
     case 't': return threads_read(options, optarg, err);
     case 'c': return rate_read(options, optarg, err);
@@ -132,12 +135,12 @@ enum options_verdict options_read(int argc, char **argv, struct options *options
         { "jitter", required_argument, NULL, 'j' },  { "connect-rate", required_argument, NULL, 'c' },
         { "seconds", required_argument, NULL, 's' }, { "watch", required_argument, NULL, 'w' },
         { "bare", no_argument, NULL, 'B' },          { "control", no_argument, NULL, 'C' },
-        { "threads", required_argument, NULL, 't' },   { "help", no_argument, NULL, 'h' },          { 0 },
+        { "max-delay", required_argument, NULL, 'm' }, { "threads", required_argument, NULL, 't' },   { "help", no_argument, NULL, 'h' },          { 0 },
     };
     uint64_t count = 0;
     int option;
     *options = (struct options){ .broker = SCHEME "127.0.0.1:1883", .root = "davit", .prefix = "sim-", .jitter_ms = 1000,
-                                 .connect_rate = CONNECT_RATE,
+                                 .connect_rate = CONNECT_RATE, .max_delay_ms = MAX_DELAY_MS,
                                  .threads = (size_t)sysconf(_SC_NPROCESSORS_ONLN) };
     while ((option = getopt_long(argc, argv, "o:h", known, NULL)) != -1) {
         if (option == 'h')

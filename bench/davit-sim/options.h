@@ -19,6 +19,7 @@ struct options {
     size_t group_count;
     uint64_t jitter_ms;    /* the first connections are begun within it */
     uint64_t connect_rate; /* connections begun a second, at most */
+    uint64_t max_delay_ms; /* of the back-off */
     uint64_t run_ms;       /* 0: until a signal */
     const char *watch;     /* NS/RES/NAME, whose statuses are counted */
     bool bare;             /* every connection answers ROOT/bare/desired, without a core */
