@@ -148,7 +148,9 @@ def get_nodes(fleet):
     command = [os.path.join(common.STAGE, "usr", "bin", "davit"), "get", "nodes"]
     begin = time.monotonic()
     with tempfile.TemporaryFile("w+") as out:
-        davit = subprocess.Popen(command, stdout=out, env={**os.environ, "DAVIT_BROKER": f"mqtt://127.0.0.1:{fleet.broker.port}"})
+        davit = subprocess.Popen(command, stdout=out,
+                                 env={**os.environ, "DAVIT_BROKER": f"mqtt://127.0.0.1:{fleet.broker.port}",
+                                      "DAVIT_LIBEXEC": os.path.join(common.STAGE, "usr", "libexec", "davit")})
         _, _, used = os.wait4(davit.pid, 0)
         took = time.monotonic() - begin
         out.seek(0)

@@ -74,9 +74,10 @@ class Sim:
     """A davit-sim that is told by lines what to wait for."""
 
     def __init__(self, broker, nodes, *options):
-        program = os.path.join(os.path.dirname(common.STAGE), "davit-sim")
+        build = os.path.dirname(common.STAGE)
+        subprocess.run(["make", "-s", "-C", build, "davit-sim"], check=True, stdout=sys.stderr)
         self.nodes = nodes
-        self.process = subprocess.Popen([program, str(nodes), "--broker", f"mqtt://127.0.0.1:{broker.port}", "--group", GROUP,
+        self.process = subprocess.Popen([os.path.join(build, "davit-sim"), str(nodes), "--broker", f"mqtt://127.0.0.1:{broker.port}", "--group", GROUP,
                                          "--watch", WATCHED, "--control", *options], preexec_fn=allow_files,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
         self.started = self.line()["startedMs"]
