@@ -4,7 +4,7 @@
 #   sudo scripts/bench.sh [NAME...] [--OPTION VALUE...]
 #
 # Names: apply-latency, apply-latency-podman (and -bridge), restart-latency, boot, adopt, deploy-writes, footprint,
-# installed-size, pull, vm-start, quiet (ten minutes; --seconds N). Options go to those named,
+# installed-size, pull, vm-start, intake, fleet (six minutes; --nodes N), quiet (ten minutes; --seconds N). Options go to those named,
 # so name one: scripts/bench.sh apply-latency --runs 200
 set -euo pipefail
 
@@ -17,7 +17,7 @@ while [ $# -gt 0 ] && [[ $1 != -* ]]; do
 done
 if [ ${#names[@]} -eq 0 ]; then
     [ $# -eq 0 ] || { sed -n '4,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-    names=(apply-latency apply-latency-podman restart-latency boot adopt deploy-writes footprint installed-size pull vm-start quiet)
+    names=(apply-latency apply-latency-podman restart-latency boot adopt deploy-writes footprint installed-size pull vm-start intake fleet quiet)
 fi
 if [ "$(id -u)" -ne 0 ]; then
     echo "bench.sh: benchmarks run containers and need root. Run: sudo scripts/bench.sh" >&2

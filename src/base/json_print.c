@@ -48,8 +48,9 @@ static void text_print(struct strbuf *out, const char *text)
 
     strbuf_add(out, "\"");
     while (left > 0) {
-        size_t bytes = utf8_char_bytes(text + plain, left);
         char c = text[plain];
+        bool ascii = (unsigned char)c < 0x80; /* nearly all of them */
+        size_t bytes = ascii ? 1 : utf8_char_bytes(text + plain, left);
         left -= bytes > 0 ? bytes : 1;
         if (bytes > 0 && (unsigned char)c >= ' ' && escape_of(c) == NULL) {
             plain += bytes;

@@ -91,6 +91,7 @@ struct link_state {
     char problem[256];    /* why it is not connected; "" */
     char left[LIMIT_NAME_BYTES + 1]; /* group that was unsubscribed from last, since the connection */
     bool presence_owed;        /* the broker holds another one than ours */
+    bool farewell;             /* ours is the good-bye */
     uint64_t presence_said_ms; /* boot */
     size_t arrivals;      /* waiting behind commits */
     int64_t last_seq;     /* of a live message; they rise over the lives of davit-link */

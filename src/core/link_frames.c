@@ -158,7 +158,7 @@ static void link_presence(struct core *core, const struct frame_view *frame)
     if (!ours && is_rival(core, said, retained))
         link_rival(core, "its presence is on our topic");
     /* Said by the next settle, and at most so often: two nodes with one name would answer each other for ever. */
-    core->link.presence_owed = !ours || !json_get_boolean(said, "online", false);
+    core->link.presence_owed = !core->link.farewell && (!ours || !json_get_boolean(said, "online", false));
 }
 
 static void link_message(struct core *core, const struct frame_view *frame)
@@ -256,5 +256,7 @@ void core_link_down(struct core *core, const char *why)
 
 void core_farewell(struct core *core)
 {
+    core->link.farewell = true;
+    core->link.presence_owed = false;
     report_presence(core, false);
 }

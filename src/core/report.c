@@ -35,8 +35,11 @@ bool report_tell(struct core *core, const char *word, const struct object_id *id
         return false;
     memcpy(told, digest, sizeof(digest));
     AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, word, id);
-    if (with_ts)
-        core_set_ts(core, json);
+    if (!with_ts) {
+        outbox_put(core->outbox, topic, same);
+        return true;
+    }
+    core_set_ts(core, json);
     AUTO_FREE char *text = json_print(json);
     outbox_put(core->outbox, topic, text);
     return true;

@@ -23,6 +23,7 @@ struct store {
     enum store_mode mode;
     char *boot_id;
     sqlite3_stmt *prepared[STATEMENT_COUNT];
+    sqlite3_stmt *begin, *commit;
     pthread_t writer;
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t work;
@@ -58,16 +59,26 @@ static bool run_sql(sqlite3 *db, const char *sql, const char *what, struct error
     return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK || store_error(err, db, what);
 }
 
+/* A statement without values, prepared once. */
+static bool run_prepared(sqlite3 *db, sqlite3_stmt **stmt, const char *sql, const char *what, struct error *err)
+{
+    if (*stmt == NULL && sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL) != SQLITE_OK)
+        return store_error(err, db, what);
+    bool done = sqlite3_step(*stmt) == SQLITE_DONE || store_error(err, db, what);
+    sqlite3_reset(*stmt);
+    return done;
+}
+
 /* One disk transaction for a chain of ours. */
 static bool write_group(struct store *store, struct store_txn *first, const struct store_txn *end,
                         struct error *err)
 {
-    if (!run_sql(store->db, "BEGIN IMMEDIATE", "cannot begin a transaction", err))
+    if (!run_prepared(store->db, &store->begin, "BEGIN IMMEDIATE", "cannot begin a transaction", err))
         return false;
     bool good = true;
     for (struct store_txn *txn = first; good && txn != end; txn = txn->next)
         good = txn_run(txn, store->db, store->prepared, err);
-    if (good && run_sql(store->db, "COMMIT", "cannot commit", err))
+    if (good && run_prepared(store->db, &store->commit, "COMMIT", "cannot commit", err))
         return true;
     if (sqlite3_get_autocommit(store->db) == 0)
         sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL); /* the cause is in err already */
@@ -237,6 +248,8 @@ void store_close(struct store *store)
     answer_all(queue_take_all(&store->answered), &closed);
     for (size_t i = 0; i < STATEMENT_COUNT; i++)
         sqlite3_finalize(store->prepared[i]);
+    sqlite3_finalize(store->begin);
+    sqlite3_finalize(store->commit);
     if (sqlite3_close(store->db) != SQLITE_OK)
         log_error("the database did not close: %s", sqlite3_errmsg(store->db));
     pthread_mutex_destroy(&store->lock);

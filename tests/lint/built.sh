@@ -5,7 +5,7 @@
 while IFS= read -r file; do
     grep -qE "(^|[[:space:]])$file([[:space:]\\\\]|\$)" Makefile.am ||
         violation "$file: Makefile.am does not name it; add it to its program, or remove it"
-done < <(files '*.c' src plugins tests)
+done < <(files '*.c' src plugins tests bench)
 
 if [ -e include/davit/limits.h ]; then
     while IFS= read -r cap; do

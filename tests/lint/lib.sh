@@ -28,5 +28,5 @@ files() {
 }
 
 c_files() {
-    files '*.[ch]' src plugins include tests
+    files '*.[ch]' src plugins include tests bench
 }
