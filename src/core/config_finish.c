@@ -105,6 +105,19 @@ static bool check_broker(const struct config *config, struct error *err)
            error_set(err, ERROR_INVALID, "[broker] cert_file= and key_file= go together");
 }
 
+/* What is a level of topics. */
+static bool check_names(const struct config *config, struct error *err)
+{
+    if (!name_is_node(config->node))
+        return error_set(err, ERROR_INVALID, "[node] name=%.80s is no DNS subdomain", config->node);
+    if (config->site != NULL && !name_is_node(config->site))
+        return error_set(err, ERROR_INVALID, "[node] site=%.80s is no DNS subdomain", config->site);
+    if (!name_is_root(config->root))
+        return error_set(err, ERROR_INVALID, "[broker] root=%.80s must be one to four topic levels of A-Z a-z 0-9 - _ .",
+                         config->root);
+    return true;
+}
+
 bool config_finish(struct config *config, struct error *err)
 {
     if (config->logs.max_bytes < LOG_MIN_BYTES || config->logs.max_bytes > LIMIT_LOG_BYTES / 2)
@@ -117,12 +130,7 @@ bool config_finish(struct config *config, struct error *err)
         config->node = name_of_machine(err);
     if (config->node == NULL)
         return false;
-    if (!name_is_node(config->node))
-        return error_set(err, ERROR_INVALID, "[node] name=%.80s is no DNS subdomain", config->node);
-    if (!name_is_root(config->root))
-        return error_set(err, ERROR_INVALID, "[broker] root=%.80s must be one to four topic levels of A-Z a-z 0-9 - _ .",
-                         config->root);
-    if (!check_broker(config, err))
+    if (!check_names(config, err) || !check_broker(config, err))
         return false;
     if (config->crun.enabled && config->fake.enabled)
         return error_set(err, ERROR_INVALID, "[runtime.crun] and [runtime.fake] cannot both run pods: set enabled=no in one");

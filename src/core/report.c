@@ -360,6 +360,7 @@ static char *presence_text(const struct core *core, bool online)
     json_set_boolean(json, "online", online);
     json_set_text(json, "bootId", core->env->boot_id);
     json_set_text(json, "session", core->link.session);
+    json_set_text(json, "site", core->config->site);
     core_set_ts(core, json);
     return json_print(json);
 }

@@ -93,6 +93,28 @@ is_other() { # NAME UID
     jq -e '.text == "one\ntwo\n"' <<<"$output"
 }
 
+@test "revisions: what an object was, and back to it" {
+    put r ".spec.containers[0].command = [\"sleep\", \"${MARK}1\"]"
+    within 10 one_sleeps "${MARK}1"
+    put r ".spec.containers[0].command = [\"sleep\", \"${MARK}2\"]"
+    within 10 one_sleeps "${MARK}2"
+    run -0 rr revisions 61 '{"id":61,"object":"pods/r"}'
+    jq -e '.ok and [.revisions[] | [.revision, .generation, .source, .images[0]]] ==
+        [[1, 1, "node", "demo:1"], [2, 2, "node", "demo:1"]]' <<<"$output"
+    run -0 rr revisions 62 '{"id":62,"object":"pods/r","revision":1}'
+    jq -c .document <<<"$output" | publish "$T/desired/default/pods/r"
+    within 10 one_sleeps "${MARK}1"
+    kill -9 "$(davitd_pid)"
+    devnode_do davitd_start
+    state r '.state == "Running"'
+    within 10 says "$T/presence" '.online'
+    run -0 rr revisions 63 '{"id":63,"object":"pods/r"}'
+    jq -e '[.revisions[].generation] == [1, 2, 3]' <<<"$output"
+    drop r
+    run -0 rr revisions 64 '{"id":64,"object":"pods/r"}'
+    jq -e '.ok == false and .reason == "NotFound"' <<<"$output"
+}
+
 @test "mosquitto_pub and mosquitto_sub with 3.1.1: bare words, ids and replyTo" {
     heard bob
     ask ping bob ''

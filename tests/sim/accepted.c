@@ -22,8 +22,8 @@ bool source_is_configured(const struct sim *sim, enum source source)
 
 int accepted_ruling(const struct sim *sim, const struct slot_seen slots[SOURCES])
 {
-    enum source order[SOURCES] = { FROM_NODE };
-    size_t count = 1;
+    enum source order[SOURCES] = { FROM_NODE, FROM_BUNDLE };
+    size_t count = 2;
     for (size_t i = 0; i < sim->group_count; i++)
         order[count++] = sim->groups[i];
     order[count++] = FROM_ALL;
@@ -136,6 +136,7 @@ void accepted_taken(struct sim *sim, const struct message *message)
 struct rows {
     struct sim *sim;
     struct slot_seen slots[SIM_PODS][SOURCES];
+    int64_t bundle; /* its generation; -1: none was accepted */
 };
 
 static void read_row(void *ctx, const struct slot_row *row)
@@ -143,6 +144,10 @@ static void read_row(void *ctx, const struct slot_row *row)
     struct rows *rows = ctx;
     int pod = pod_of_name(row->id.name);
     int content = content_read(row->text);
+    if (row->id.resource[0] == '\0' && strcmp(row->id.name, "bundle") == 0) {
+        rows->bundle = row->generation;
+        return;
+    }
     for (int source = 0; pod >= 0 && source < SOURCES; source++) {
         const char *group = source == FROM_LINE1 || source == FROM_LINE2 ? sim_group_name((enum source)source) : "";
         if (strcmp(row->source, sim_source_word((enum source)source)) != 0 || strcmp(row->group, group) != 0)
@@ -225,6 +230,36 @@ static void look_at_slot(struct sim *sim, int pod, enum source source, const str
     old->accepted_ms = now->accepted_ms;
 }
 
+/* All of one bundle that was published is on the disk, and nothing of another. */
+static void look_at_bundle(struct sim *sim, const struct rows *rows)
+{
+    const struct operator *operator = &sim->operator;
+    const struct bundle_said *said = NULL;
+    for (size_t i = 0; i < operator->bundle_count; i++)
+        if (operator->bundles[i].generation == rows->bundle)
+            said = &operator->bundles[i];
+    if (rows->bundle < sim->bundle_seen)
+        sim_fail(sim, "back", "bundle %" PRId64 " was accepted, now it is %" PRId64, sim->bundle_seen, rows->bundle);
+    if (said == NULL && rows->bundle >= 0)
+        sim_fail(sim, "order", "bundle %" PRId64 " is accepted, and nobody said so", rows->bundle);
+    if (rows->bundle > sim->bundle_seen)
+        sim->counters[N_ACCEPTED]++;
+    for (int pod = 0; pod < SIM_PODS; pod++) {
+        const struct slot_seen *now = &rows->slots[pod][FROM_BUNDLE];
+        struct slot_seen *old = &sim->seen[pod].slots[FROM_BUNDLE];
+        int content = said != NULL ? said->content[pod] : -1;
+        if ((now->filled ? now->content : -1) != content)
+            sim_fail(sim, "order", "p%d: bundle %" PRId64 " says content %d, accepted is %d", pod, rows->bundle, content,
+                     now->filled ? now->content : -1);
+        if (old->filled != now->filled)
+            old->told = -1;
+        old->filled = now->filled;
+        old->content = now->content;
+        old->generation = rows->bundle; /* an item's is the bundle's */
+    }
+    sim->bundle_seen = rows->bundle;
+}
+
 static void look_at_ruling(struct sim *sim, int pod)
 {
     struct pod_seen *seen = &sim->seen[pod];
@@ -247,7 +282,7 @@ static void look_at_ruling(struct sim *sim, int pod)
 
 void accepted_look(struct sim *sim)
 {
-    struct rows rows = { .sim = sim };
+    struct rows rows = { .sim = sim, .bundle = -1 };
     struct error err;
     if (sim->lie == LIE_DURABLE && sim_chance(sim, 300))
         return;
@@ -255,8 +290,9 @@ void accepted_look(struct sim *sim)
         sim_fail(sim, "start", "the database cannot be read: %s", err.message);
         return;
     }
+    look_at_bundle(sim, &rows);
     for (int pod = 0; pod < SIM_PODS; pod++) {
-        for (enum source source = 0; source < SOURCES; source++)
+        for (enum source source = 0; source < FROM_BUNDLE; source++)
             look_at_slot(sim, pod, source, &rows.slots[pod][source]);
         look_at_ruling(sim, pod);
     }
@@ -264,6 +300,7 @@ void accepted_look(struct sim *sim)
 
 void accepted_wipe(struct sim *sim)
 {
+    sim->bundle_seen = -1;
     for (int pod = 0; pod < SIM_PODS; pod++) {
         struct pod_seen *seen = &sim->seen[pod];
         for (int source = 0; source < SOURCES; source++) {

@@ -80,7 +80,7 @@ struct event *sim_after(struct sim *sim, uint64_t delay_ms, void (*run)(struct s
 
 const char *sim_source_word(enum source source)
 {
-    static const char *const words[] = { "node", "group", "group", "all", "manifests" };
+    static const char *const words[] = { "node", "group", "group", "all", "manifests", "bundle" };
     return words[source];
 }
 

@@ -156,6 +156,7 @@ static void doubt_all(struct sim *sim)
     for (int pod = 0; pod < SIM_PODS; pod++)
         for (enum source source = 0; source < FROM_FILES; source++)
             sim->operator.slots[pod][source].doubtful = true;
+    sim->operator.bundle_doubtful = true;
 }
 
 void broker_lose_retained(struct sim *sim)

@@ -85,6 +85,7 @@ static void wipe(struct sim *sim)
     for (int pod = 0; pod < SIM_PODS; pod++)
         for (enum source source = 0; source < FROM_FILES; source++)
             sim->operator.slots[pod][source].doubtful = true;
+    sim->operator.bundle_doubtful = true;
     node_start_after(sim, sim_below(sim, 2 * SECOND));
 }
 
@@ -274,6 +275,7 @@ static void begin(struct sim *sim, uint64_t seed)
     sim->groups[0] = FROM_LINE1;
     sim->groups[1] = FROM_LINE2;
     sim->group_count = 2;
+    sim->bundle_seen = -1;
     for (int pod = 0; pod < SIM_PODS; pod++) {
         sim->seen[pod].ruling = -1;
         sim->seen[pod].source = -1;
@@ -326,5 +328,6 @@ void chaos_free(struct sim *sim)
         message_free(message);
     }
     free(sim->link.will);
+    free(sim->operator.bundles);
     queue_free(&sim->queue);
 }

@@ -72,6 +72,45 @@ static void act_on_files(struct sim *sim, int pod)
         files_write(sim, pod, (int)sim_below(sim, SIM_CONTENTS));
 }
 
+/* All that the node is to run by it, under a generation; by `wrong` it is to be refused as a whole. */
+static void say_bundle(struct sim *sim, const struct bundle_said *said, bool wrong)
+{
+    AUTO_STRBUF struct strbuf text;
+    strbuf_init(&text, 256 * 1024);
+    strbuf_printf(&text, "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"metadata\":{\"annotations\":{\"davit/generation\":\"%" PRId64
+                         "\"}},\"items\":[", said->generation);
+    const char *comma = "";
+    for (int pod = 0; pod < SIM_PODS; pod++) {
+        AUTO_FREE char *item = said->content[pod] >= 0 ? content_write(sim, pod, said->content[pod], -1) : NULL;
+        if (item != NULL)
+            strbuf_printf(&text, "%s%s", comma, item);
+        comma = item != NULL ? "," : comma;
+    }
+    strbuf_printf(&text, "%s]}", wrong && comma[0] != '\0' ? ",{\"kind\":\"Pod\"}" : wrong ? "{}" : "");
+    broker_publish(sim, SIM_ROOT "/nodes/" SIM_NODE "/desired", text.data, true);
+}
+
+static void act_on_bundle(struct sim *sim)
+{
+    struct operator *operator = &sim->operator;
+    struct bundle_said said = { .generation = next_generation(sim) };
+    for (int pod = 0; pod < SIM_PODS; pod++)
+        said.content[pod] = sim_chance(sim, 500) ? (int)sim_below(sim, SIM_CONTENTS) : -1;
+    if (sim_chance(sim, 150)) {
+        sim->counters[N_REFUSABLE]++;
+        operator->bundle_doubtful = true;
+        say_bundle(sim, &said, true);
+        return;
+    }
+    operator->bundles = mem_resize(operator->bundles, operator->bundle_count + 1, sizeof(said));
+    operator->bundles[operator->bundle_count++] = said;
+    operator->bundle_doubtful = false;
+    for (int pod = 0; pod < SIM_PODS; pod++)
+        operator->slots[pod][FROM_BUNDLE] = (struct intent){ .filled = said.content[pod] >= 0, .content = said.content[pod] };
+    sim->counters[N_PUBLISHED]++;
+    say_bundle(sim, &said, false);
+}
+
 static enum source choose_source(struct sim *sim)
 {
     static const enum source likely[] = { FROM_NODE, FROM_NODE, FROM_NODE, FROM_LINE1, FROM_LINE1, FROM_LINE2, FROM_ALL,
@@ -91,6 +130,10 @@ void operator_act(struct sim *sim)
     }
     if (!sim->broker.up)
         return;
+    if (sim_chance(sim, 80)) {
+        act_on_bundle(sim);
+        return;
+    }
     bool numbered = sim_chance(sim, 600);
     if (dice < 12) {
         publish_refusable(sim, pod, source);
@@ -117,4 +160,10 @@ void operator_settle(struct sim *sim)
             else if (intent->doubtful)
                 say(sim, pod, source, "");
         }
+    struct operator *operator = &sim->operator;
+    if (operator->bundle_doubtful && operator->bundle_count > 0)
+        say_bundle(sim, &operator->bundles[operator->bundle_count - 1], false);
+    else if (operator->bundle_doubtful)
+        broker_publish(sim, SIM_ROOT "/nodes/" SIM_NODE "/desired", "", true);
+    operator->bundle_doubtful = false;
 }

@@ -20,8 +20,8 @@
 #define SECOND 1000u
 #define MINUTE 60000u
 
-/* In the order of ruling, where the groups stand as the configuration says: see sim->groups. */
-enum source { FROM_NODE, FROM_LINE1, FROM_LINE2, FROM_ALL, FROM_FILES, SOURCES };
+/* Those with a topic for each object first. The order of ruling is in accepted_ruling. */
+enum source { FROM_NODE, FROM_LINE1, FROM_LINE2, FROM_ALL, FROM_FILES, FROM_BUNDLE, SOURCES };
 
 /* Lies that a self-test has the simulated world tell: each must be found by its invariant. */
 enum lie {
@@ -51,8 +51,17 @@ struct intent {
     bool said[SIM_CONTENTS + 1]; /* contents that were published before */
 };
 
+/* One that was published and may be accepted; content -1: the pod is not in it. */
+struct bundle_said {
+    int64_t generation;
+    int content[SIM_PODS];
+};
+
 struct operator {
     struct intent slots[SIM_PODS][SOURCES];
+    struct bundle_said *bundles; /* oldest first */
+    size_t bundle_count;
+    bool bundle_doubtful;        /* as of an intent */
     int64_t last_generation;
     bool garbage_file;
 };
@@ -276,6 +285,7 @@ struct sim {
     struct temper temper;
     struct operator operator;
     struct pod_seen seen[SIM_PODS];
+    int64_t bundle_seen; /* generation of the accepted bundle; -1: none */
     struct device device;
     struct host host;
     struct net net;

@@ -14,7 +14,7 @@ static const char status_topic[] = SIM_ROOT "/nodes/" SIM_NODE "/status/default/
 
 static bool read_source(const char *word, enum source *source)
 {
-    static const char *const words[] = { "node", "group/line-1", "group/line-2", "all", "manifests" };
+    static const char *const words[] = { "node", "group/line-1", "group/line-2", "all", "manifests", "bundle" };
     for (*source = 0; word != NULL && *source < SOURCES; (*source)++)
         if (strcmp(words[*source], word) == 0)
             return true;
