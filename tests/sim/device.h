@@ -12,6 +12,7 @@ bool device_stop(struct sim *sim, const struct call *call);
 bool device_remove(struct sim *sim, const struct call *call);
 bool device_release(struct sim *sim, const struct call *call);
 char *device_list(const struct sim *sim); /* the caller frees */
+char *device_stats(const struct sim *sim); /* likewise */
 /* davitd asks for it: a stop, or a preStop. */
 void device_told(struct sim *sim, const struct call *call);
 /* Half a create: something shared was made, the container was not. */

@@ -149,6 +149,10 @@ static void effect(struct sim *sim, struct call *call)
         call->answer = device_list(sim);
         return;
     }
+    if (strcmp(call->name, "stats") == 0) {
+        call->answer = device_stats(sim);
+        return;
+    }
     if (strcmp(call->name, "exec") == 0) {
         bool is_command = json_get_boolean(call->document, "stream", false); /* of a person */
         call->answer = is_command ? mem_strdup("{\"exitCode\":0}") : health_exec(sim, call->document);

@@ -10,6 +10,8 @@
 #include "device.h"
 #include "net.h"
 
+#define METRICS SIM_ROOT "/nodes/" SIM_NODE "/metrics"
+
 static const char status_topic[] = SIM_ROOT "/nodes/" SIM_NODE "/status/default/pods/";
 
 static bool read_source(const char *word, enum source *source)
@@ -44,7 +46,8 @@ static void check_generation(struct sim *sim, int pod, const struct json *status
 void status_published(struct sim *sim, const char *topic, const char *body)
 {
     struct error err;
-    sim->counters[N_STATUSES]++;
+    /* Metrics are told again where nothing happens, after a silence. */
+    sim->counters[N_STATUSES] += strncmp(topic, METRICS, sizeof(METRICS) - 1) != 0;
     if (strncmp(topic, status_topic, sizeof(status_topic) - 1) != 0 || body[0] == '\0')
         return;
     int pod = pod_of_name(topic + sizeof(status_topic) - 1);
@@ -247,7 +250,8 @@ static void check_node(struct sim *sim)
     if (!json_get_boolean(presence, "online", false))
         sim_fail(sim, "status", "the broker does not know that the node is there");
     AUTO_JSON struct json *state = retained_json(sim, "state", -1);
-    if (json_get_integer(state, "problems", -1) != 0)
+    int64_t unset = sim_wall_ms(sim) < LIMIT_CLOCK_SET_MS; /* the clock was set back so far: that is one */
+    if (json_get_integer(state, "problems", -1) != unset)
         sim_fail(sim, "status", "the node sees %" PRId64 " problems in the end: %s",
                  json_get_integer(state, "problems", -1), json_get_text(state, "message"));
     int64_t pods = 0;
