@@ -133,7 +133,7 @@ static void version_fill(struct client *client, MQTTAsync_connectOptions *connec
     connect->willProperties = will_properties;
 }
 
-bool client_connect(struct client *client, struct error *err)
+bool client_connect(struct client *client, int keepalive_s, struct error *err)
 {
     MQTTAsync_connectOptions connect5 = MQTTAsync_connectOptions_initializer5;
     MQTTAsync_connectOptions connect311 = MQTTAsync_connectOptions_initializer;
@@ -144,7 +144,7 @@ bool client_connect(struct client *client, struct error *err)
     MQTTProperties will_properties = MQTTProperties_initializer;
 
     connect.MQTTVersion = client->version;
-    connect.keepAliveInterval = client->options->keepalive_s;
+    connect.keepAliveInterval = keepalive_s;
     connect.connectTimeout = CONNECT_TIMEOUT_S;
     connect.context = client;
     login_fill(client->options, &connect);

@@ -22,6 +22,8 @@ struct client_opened {
     bool session_present;
     uint32_t receive_maximum;
     uint32_t maximum_packet_size; /* 0: no limit */
+    int keepalive_s;              /* the broker's wish; 0: it has none */
+    uint32_t session_expiry_s;    /* what was asked for, unless the broker keeps it shorter */
 };
 
 struct client_end {
@@ -55,7 +57,7 @@ struct client_publish {
 
 MUST_CHECK struct client *client_new(const struct link_options *options, int version,
                                      const struct client_events *events, void *ctx, struct error *err);
-MUST_CHECK bool client_connect(struct client *client, struct error *err);
+MUST_CHECK bool client_connect(struct client *client, int keepalive_s, struct error *err);
 MUST_CHECK bool client_subscribe(struct client *client, struct error *err);
 /* `token` comes back with on_published. The payload is copied. */
 MUST_CHECK bool client_publish(struct client *client, const struct client_publish *publish, void *token,

@@ -93,7 +93,7 @@ static bool client_make(struct session *session, int version, struct error *err)
 static bool session_open(struct session *session, int version)
 {
     struct error err = {0};
-    bool started = client_make(session, version, &err) && client_connect(session->client, &err);
+    bool started = client_make(session, version, &err) && client_connect(session->client, session->keepalive_s, &err);
 
     pthread_mutex_lock(&session->lock);
     if (!started)
@@ -169,8 +169,12 @@ static void report_connected(struct session *session)
     json_set_boolean(head, "sessionPresent", session->now.opening.session_present);
     json_set_integer(head, "receiveMaximum", session->now.opening.receive_maximum);
     json_set_integer(head, "maximumPacketSize", session->now.opening.maximum_packet_size);
+    json_set_integer(head, "sessionExpiry", session->now.opening.session_expiry_s);
     json_set_integer(head, "version", session->now.version);
     up_send(session->up, head);
+    if (session->now.opening.session_expiry_s < session->options->session_expiry_s)
+        log_warn("the broker keeps a session for %u s at most, not %u: what is asked of an absent device for longer is lost",
+                 session->now.opening.session_expiry_s, session->options->session_expiry_s);
     log_info("connected to %s with MQTT %s", session->options->uri,
              session->now.version == CLIENT_VERSION_5 ? "5" : "3.1.1");
 }
@@ -251,6 +255,21 @@ static void session_close(struct session *session)
     pthread_mutex_unlock(&session->lock);
 }
 
+/* Paho 1.3.12 takes no notice of the broker's keep-alive, and would be thrown out: with a shorter one it connects once more. */
+static bool session_open_as_asked(struct session *session)
+{
+    if (!session_open_any(session))
+        return false;
+    int asked = session->now.opening.keepalive_s;
+    if (session->stop || asked == 0 || (session->keepalive_s != 0 && asked >= session->keepalive_s))
+        return true;
+    log_info("the broker asks for a keep-alive of %d s: connecting again with it", asked);
+    session->keepalive_s = asked;
+    session_close(session);
+    client_drop(session);
+    return session_open_any(session);
+}
+
 /* What was sent and is not acknowledged is lost with the connection; what was asked since was never sent. */
 static void session_answer_all(struct session *session)
 {
@@ -303,7 +322,7 @@ static uint64_t session_once(struct session *session)
 {
     uint64_t since;
 
-    if (!session_open_any(session) || !session_subscribe(session))
+    if (!session_open_as_asked(session) || !session_subscribe(session))
         return 0;
     since = clock_boot_ms();
     report_connected(session);
@@ -364,6 +383,7 @@ struct session *session_new(const struct link_options *options, struct up *up)
     session->options = options;
     session->up = up;
     session->version = CLIENT_VERSION_5;
+    session->keepalive_s = options->keepalive_s;
     pthread_mutex_init(&session->lock, NULL);
     wait_init(&session->changed);
     publications_init(&session->asked);

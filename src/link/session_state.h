@@ -35,6 +35,7 @@ struct session {
     bool over;
     struct client *client; /* the session's thread only, as what follows */
     int version;
+    int keepalive_s;
     unsigned short_lives;
 };
 
