@@ -24,6 +24,7 @@ struct core_env {
     uint64_t (*wall_ms)(void *ctx);
     void (*random)(void *ctx, void *out, size_t len);
     void (*to_link)(void *ctx, struct json *head, const void *body, size_t len);
+    bool presence_twice; /* the link subscribes to our presence by its name, and by a wildcard besides */
     void (*to_runtime)(void *ctx, struct json *head, const void *body, size_t len);
     /* The same with descriptors; they stay the caller's. */
     void (*to_runtime_fds)(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count);

@@ -339,6 +339,7 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .wall_ms = env_wall_ms,
                                      .random = env_random,
                                      .to_link = env_to_link,
+                                     .presence_twice = true,
                                      .to_runtime = env_to_runtime,
                                      .to_runtime_fds = env_to_runtime_fds,
                                      .vms_start = has_vms(daemon->config) ? daemon_vms_start : NULL,

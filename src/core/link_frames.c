@@ -113,7 +113,7 @@ static void link_sync(struct core *core, const struct frame_view *frame)
     if (frame->body == NULL || strcmp(frame->body, link->nonce) != 0 || link->flood_over)
         return;
     link->sync_due_ms = 0;
-    link->narrow = link->presences == 1;
+    link->narrow = core->env->presence_twice && link->presences == 1;
     link->truncated = link->narrow;
     link->flood_over = !link->narrow;
     if (link->flood_over)

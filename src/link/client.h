@@ -23,6 +23,7 @@ struct client_opened {
     uint32_t receive_maximum;
     uint32_t maximum_packet_size; /* 0: no limit */
     int keepalive_s;              /* what the broker wants in the place of ours; 0: nothing */
+    uint32_t session_expiry_s;    /* what was asked for, unless the broker keeps it shorter */
 };
 
 struct client_end {

@@ -31,7 +31,8 @@ void client_on_connected(void *context, MQTTAsync_successData *data)
 {
     struct client *client = context;
     struct client_opened opened = {.session_present = data->alt.connect.sessionPresent != 0,
-                                   .receive_maximum = RECEIVE_MAXIMUM_DEFAULT};
+                                   .receive_maximum = RECEIVE_MAXIMUM_DEFAULT,
+                                   .session_expiry_s = client->options->session_expiry_s};
 
     client->events.on_opened(client->ctx, &opened);
 }
@@ -45,6 +46,8 @@ void client_on_connected5(void *context, MQTTAsync_successData5 *data)
                                           RECEIVE_MAXIMUM_DEFAULT);
     opened.maximum_packet_size = property_get(&data->properties, MQTTPROPERTY_CODE_MAXIMUM_PACKET_SIZE, 0);
     opened.keepalive_s = (int)property_get(&data->properties, MQTTPROPERTY_CODE_SERVER_KEEP_ALIVE, 0);
+    opened.session_expiry_s = property_get(&data->properties, MQTTPROPERTY_CODE_SESSION_EXPIRY_INTERVAL,
+                                           client->options->session_expiry_s);
     client->events.on_opened(client->ctx, &opened);
 }
 

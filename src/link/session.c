@@ -193,8 +193,12 @@ static void report_connected(struct session *session)
     json_set_boolean(head, "sessionPresent", session->now.opening.session_present);
     json_set_integer(head, "receiveMaximum", session->now.opening.receive_maximum);
     json_set_integer(head, "maximumPacketSize", session->now.opening.maximum_packet_size);
+    json_set_integer(head, "sessionExpiry", session->now.opening.session_expiry_s);
     json_set_integer(head, "version", session->now.version);
     up_send(session->up, head);
+    if (session->now.opening.session_expiry_s < session->options->session_expiry_s)
+        log_warn("the broker keeps a session for %u s at most, not %u: what is asked of an absent device for longer is lost",
+                 session->now.opening.session_expiry_s, session->options->session_expiry_s);
     log_info("connected to %s with MQTT %s", session->options->uri,
              session->now.version == CLIENT_VERSION_5 ? "5" : "3.1.1");
 }

@@ -202,3 +202,14 @@ stopped() {
     says f ".metadata.uid == \"$uid\""
     says f '[.status.conditions[] | select(.type == "Accepted" and .status == "False")] == []'
 }
+
+@test "Mosquitto's bridge speaks no websockets: it does not come in at such a listener" {
+    mkdir -p "$DIR/ws.d"
+    sed -e "s#/etc/mosquitto/certs/#$CERTS/#; s#central.example:8883#localhost:$NODES_WS#; s#hamburg/presence#elsewhere/presence#" \
+        -e 's/^remote_clientid .*/remote_clientid elsewhere/' "$TOP/conf/mosquitto/bridge.conf" >"$DIR/ws.d/mosquitto.conf"
+    printf '%s\n' 'user mosquitto' "listener $(plant_ports 1) 127.0.0.1" 'allow_anonymous true' >>"$DIR/ws.d/mosquitto.conf"
+    chmod -R a+rX "$DIR/ws.d"
+    timeout 5 mosquitto -c "$DIR/ws.d/mosquitto.conf" >"$DIR/ws.out" 2>&1 3>&- || true
+    run ! grep -F 'as elsewhere' "$DIR/mosquitto.log"
+    grep -F "Connecting bridge" "$DIR/ws.out"
+}

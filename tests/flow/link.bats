@@ -165,6 +165,20 @@ teardown_file() {
     [ "$(sed -n 's/.*"code":142,"retryInMs":\([0-9]*\).*/\1/p' <<< "$output")" -ge 30000 ]
 }
 
+@test "the server's limits are told and kept: session, packets in flight, their size, keep-alive" {
+    odd_broker brief
+    local big
+    big=$(printf '%02000d' 0)
+    drive "connect $(URL=$ODD head brief1)" \
+        'expect {"op":"connected","version":5,"receiveMaximum":3,"maximumPacketSize":2000,"sessionExpiry":60}' \
+        "send {\"op\":\"publish\",\"id\":1,\"topic\":\"big\",\"qos\":1} | $big" \
+        'expect {"op":"published","id":1,"ok":false,"reason":"PacketTooLarge"}' \
+        'never 7000 {"op":"disconnected"}' 'send {"op":"disconnect"}' 'exit 0'
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"a keep-alive of 2 s: connecting again with it"* ]]
+    [[ "$output" == *"the broker keeps a session for 60 s at most, not 604800"* ]]
+}
+
 @test "a broker that refuses MQTT 5 gets 3.1.1" {
     odd_broker old
     drive "connect $(URL=$ODD head old1 '"subscribe":[{"topic":"a/#","qos":1},{"topic":"b","qos":1}]')" \

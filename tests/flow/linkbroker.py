@@ -5,6 +5,7 @@ mute      closes the connection on a CONNECT of MQTT 5, and speaks 3.1.1
 takeover  ends each MQTT 5 connection with DISCONNECT 142
 deny      refuses subscriptions and publishes to topics that begin with "secret"
 quiet     never answers a SUBSCRIBE, and closes the connection after one
+brief     has small limits: session 60 s, 3 in flight, packets of 2000 bytes, a keep-alive of 2 s (then it hangs up)
 garbage   answers CONNECT with bytes that are no MQTT
 """
 import socket
@@ -67,6 +68,10 @@ def connect(sock, mode, body):
         if mode == "old":
             sock.sendall(b"\x20\x02\x00\x01")
         return False
+    if mode == "brief":
+        sock.settimeout(3)
+        sock.sendall(b"\x20\x13\x00\x00\x10" + b"\x11\x00\x00\x00\x3c" + b"\x21\x00\x03" + b"\x27\x00\x00\x07\xd0" + b"\x13\x00\x02")
+        return True
     sock.sendall(b"\x20\x03\x00\x00\x00" if v5 else b"\x20\x02\x00\x00")
     if v5 and mode == "takeover":
         time.sleep(0.2)

@@ -16,7 +16,10 @@ setup_file() {
 }
 
 teardown_file() {
-    [ ! -d "$DIR/n" ] || "$TOP/scripts/devnode.sh" down "$DIR/n" || true
+    local folder
+    for folder in "$DIR/n" "$DIR/n8"; do
+        [ ! -d "$folder" ] || "$TOP/scripts/devnode.sh" down "$folder" || true
+    done
     plant_stop
     rm -rf "$DIR"
 }
@@ -180,6 +183,22 @@ CONF
     run -0 operator anna apply -f "$DIR/hello.json" --group line-3
     within 10 shadowed
     run ! operator hall apply -f "$DIR/hello.json" --node press-7
+}
+
+@test "a node that may only speak to a proxy comes in by websockets" {
+    local port
+    port=$(plant_ports 1)
+    python3 "$BATS_TEST_DIRNAME/linkproxy.py" "$port" "$DIR/proxy.log" >/dev/null 2>&1 3>&- &
+    local proxy=$!
+    printf '%s\n' '[broker]' "ca_file=$CERTS/davit-ca.pem" "cert_file=$CERTS/press-8.pem" "key_file=$CERTS/press-8.key" \
+        "proxy=http://127.0.0.1:$port" >"$DIR/node8.conf"
+    "$TOP/scripts/devnode.sh" up "$DIR/n8" --runtime fake --name press-8 --broker "wss://localhost:$NODES_WS" \
+        --watch "mqtt://127.0.0.1:$WATCH" --conf "$DIR/node8.conf"
+    run -0 operator anna apply -f "$DIR/hello.json" --node press-8 --wait=20
+    run -0 operator anna ping --node press-8
+    "$TOP/scripts/devnode.sh" down "$DIR/n8"
+    kill $proxy
+    grep -q "^200 CONNECT localhost:$NODES_WS" "$DIR/proxy.log"
 }
 
 shadowed() {

@@ -12,19 +12,24 @@ setup_file() {
     export DAVIT=$STAGE/usr/bin/davit DAVIT_LIBEXEC=$STAGE/usr/libexec/davit
     DIR=$(mktemp -d)
     rabbit_start
-    # devnode.sh looks for presence with MQTT 5, which this broker does not speak: so the node is started by hand.
-    mkdir -p "$DIR/n/run" "$DIR/n/manifests"
-    mount -t tmpfs -o mode=755 rabbit-run "$DIR/n/run"
-    cat >"$DIR/n/davitd.conf" <<CONF
+    node_make "$DIR/n"
+    node_start "$DIR/n"
+}
+
+# devnode.sh looks for presence with MQTT 5, which this broker does not speak: so nodes are started by hand.
+node_make() { # FOLDER
+    mkdir -p "$1/run" "$1/manifests"
+    mount -t tmpfs -o mode=755 rabbit-run "$1/run"
+    cat >"$1/davitd.conf" <<CONF
 [node]
 name=press-7
 groups=line-3
 [broker]
 url=mqtt://127.0.0.1:$MQTT_PORT
 [paths]
-state_dir=$DIR/n/state
-run_dir=$DIR/n/run
-manifests_dir=$DIR/n/manifests
+state_dir=$1/state
+run_dir=$1/run
+manifests_dir=$1/manifests
 libexec_dir=$STAGE/usr/libexec/davit
 plugin_dir=$STAGE/usr/lib/davit
 [network]
@@ -36,26 +41,28 @@ enabled=no
 [runtime.fake]
 enabled=yes
 CONF
-    node_start
 }
 
 teardown_file() {
     [ -n "${DIR:-}" ] || return 0
-    node_stop
-    umount "$DIR/n/run" 2>/dev/null || true
+    local folder
+    for folder in "$DIR/n" "$DIR/twin"; do
+        node_stop "$folder"
+        umount "$folder/run" 2>/dev/null || true
+    done
     rabbit_stop
     rm -rf "$DIR"
 }
 
-node_start() {
-    "$STAGE/usr/sbin/davitd" --config "$DIR/n/davitd.conf" </dev/null >>"$DIR/n/davitd.log" 2>&1 3>&- &
-    echo $! >"$DIR/n/davitd.pid"
+node_start() { # FOLDER
+    "$STAGE/usr/sbin/davitd" --config "$1/davitd.conf" </dev/null >>"$1/davitd.log" 2>&1 3>&- &
+    echo $! >"$1/davitd.pid"
     within 20 says presence '.online == true'
 }
 
-node_stop() {
+node_stop() { # FOLDER
     local pid
-    pid=$(cat "$DIR/n/davitd.pid" 2>/dev/null) || return 0
+    pid=$(cat "$1/davitd.pid" 2>/dev/null) || return 0
     kill "$pid" 2>/dev/null || true
     within 10 ended "$pid"
 }
@@ -108,15 +115,15 @@ runs() { # NAME IMAGE
 }
 
 @test "what is published while the node is away waits in its session" {
-    node_stop
+    node_stop "$DIR/n"
     pod b demo:1 | publish nodes/press-7/desired/default/pods/b
-    node_start
+    node_start "$DIR/n"
     within 10 runs b demo:1
 }
 
 @test "what it keeps it shows to no wildcard, and the node says so: nothing is judged missing" {
-    node_stop
-    node_start
+    node_stop "$DIR/n"
+    node_start "$DIR/n"
     # It knows from its second connection on: at the first one nothing of its own was kept there.
     kill -9 "$(pgrep -P "$(cat "$DIR/n/davitd.pid")" -x davit-link)"
     within 20 says status '.status.conditions[] | select(.type == "BrokerTruncated") | .reason == "NoWildcards"'
@@ -126,9 +133,9 @@ runs() { # NAME IMAGE
 
 @test "known not to work: a node without a session there misses what is kept; a dot in a name becomes a slash" {
     pod c demo:1 | publish groups/line-9/desired/default/pods/c
-    node_stop
+    node_stop "$DIR/n"
     sed -i 's/^groups=.*/groups=line-9/' "$DIR/n/davitd.conf"
-    node_start
+    node_start "$DIR/n"
     sleep 2
     [ -z "$(kept state/default/pods/c)" ]
     pod c demo:1 | publish groups/line-9/desired/default/pods/c # said again, it arrives
@@ -144,4 +151,15 @@ runs() { # NAME IMAGE
 @test "known not to work: davit get sees nothing, for its lists are wildcards" {
     run "$DAVIT" get pods --broker "mqtt://127.0.0.1:$MQTT_PORT"
     [[ "$output" != *press-7* ]]
+}
+
+@test "two nodes with one name are known by each other's presence, for this broker gives no reason, and do not fight" {
+    node_make "$DIR/twin"
+    node_start "$DIR/twin"
+    within 60 says status '.status.conditions[] | select(.type == "DuplicateNode") | .reason == "SameClientId"'
+    within 60 grep -q 'another client connected with the same client id' "$DIR/n/davitd.log" "$DIR/twin/davitd.log"
+    local before
+    before=$(cat "$DIR/n/davitd.log" "$DIR/twin/davitd.log" | grep -c 'davit-link: warning')
+    sleep 10
+    [ $(($(cat "$DIR/n/davitd.log" "$DIR/twin/davitd.log" | grep -c 'davit-link: warning') - before)) -le 2 ]
 }

@@ -120,8 +120,7 @@ void broker_publish(struct sim *sim, const char *topic, const char *payload, boo
 void broker_flood(struct sim *sim, struct message **list)
 {
     for (const struct kept *one = sim->broker.retained; one != NULL; one = one->next)
-        /* Once for each subscription: a node has two to its presence. */
-        for (int i = strstr(one->topic, "/presence") != NULL ? 2 : 1; i > 0 && broker_subscribed(sim, one->topic); i--) {
+        if (broker_subscribed(sim, one->topic)) {
             struct message *message = message_new(one->topic, one->payload, true);
             LL_APPEND(*list, message);
             sim->counters[N_REPLAYS]++;

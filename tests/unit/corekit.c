@@ -382,7 +382,7 @@ int kit_setup(void **state)
     if (mkdtemp(kit->folder) == NULL)
         return 1;
     kit->env = (struct core_env){ .ctx = kit, .boot_id = "boot-1", .boot_ms = boot_ms, .wall_ms = wall_ms,
-                                  .random = random_bytes, .to_link = to_link, .to_runtime = to_runtime,
+                                  .random = random_bytes, .to_link = to_link, .presence_twice = true, .to_runtime = to_runtime,
                                   .to_runtime_fds = to_runtime_fds, .vms_start = vms_start, .to_vms = to_runtime,
                                   .to_vms_fds = to_runtime_fds,
                                   .pause_link = pause_link, .pull = pull, .cancel_pull = cancel_pull,

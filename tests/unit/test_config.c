@@ -93,6 +93,7 @@ static void every_key_is_read(void **state)
         "# a comment\n; another\n\n[node]\nname = press-7\nsite=hamburg\nlabels = site=plant-1, rack=4, kubernetes.io/arch=z80\ngroups = line-3,presses plant\n"
         "[broker]\nurl=mqtts://broker:8883\nroot=acme/davit\nmax_document=2048\nusername=u\npassword_file=/p\n"
         "ca_file=/ca\ncert_file=/c\nkey_file=/k\nkeepalive=30\nreconnect_max_ms=500\n"
+        "proxy=http://proxy:3128\nproxy_username=p\nproxy_password_file=/pp\nno_proxy=.plant, broker\nmax_packet=131072\n"
         "[paths]\nstate_dir=/s\nrun_dir=/r\nmanifests_dir=/m\nlibexec_dir=/l\nplugin_dir=/pl\n"
         "[runtime.crun]\nenabled=no\ncgroup_manager=cgroupfs\n[runtime.fake]\nenabled=yes\ndelay_ms=5\n"
         "[protocol]\nempty_deletes=yes\n[security]\nhost_paths=/srv /mnt/data\nuser_range=1000000:131072\n"
@@ -117,6 +118,11 @@ static void every_key_is_read(void **state)
     assert_string_equal(config->cert_file, "/c");
     assert_int_equal(config->keepalive_s, 30);
     assert_int_equal(config->reconnect_max_ms, 500);
+    assert_string_equal(config->proxy, "http://proxy:3128");
+    assert_string_equal(config->proxy_password_file, "/pp");
+    assert_int_equal(config->no_proxy.count, 2);
+    assert_string_equal(config->no_proxy.items[0], ".plant");
+    assert_int_equal(config->max_packet_bytes, 131072);
     assert_string_equal(config->plugin_dir, "/pl");
     assert_false(config->crun.enabled);
     assert_string_equal(json_get_text(config->crun.options, "cgroup_manager"), "cgroupfs");
@@ -151,6 +157,9 @@ static void a_wrong_line_is_named_with_file_and_line(void **state)
         { "[runtime.podman]\nenabled=yes\n", "davitd.conf:2: section [runtime.podman] is unknown" },
         { "[node]\nname=a\nnonsense\n", "davitd.conf:3: neither \"[section]\" nor \"key = value\" nor a comment" },
         { "[node\nname=a\n", "davitd.conf:1: neither" },
+        { "[node]\nname=a\n[broker]\nproxy=proxy:3128\n", "[broker] proxy=proxy:3128 must be http://HOST:PORT" },
+        { "[node]\nname=a\n[broker]\nproxy=http://u:p@proxy:3128\n", "its user is proxy_username=" },
+        { "[broker]\nmax_packet=100\n", "davitd.conf:2: max_packet must be a whole number from 1024" },
         { "[broker]\nkeepalive=4\n", "davitd.conf:2: keepalive must be a whole number from 5 to 3600, not \"4\"" },
         { "[broker]\nreconnect_max_ms=9\n", "davitd.conf:2: reconnect_max_ms must be a whole number from 10 to 3600000" },
         { "[broker]\nkeepalive=60s\n", "davitd.conf:2: keepalive must be" },
