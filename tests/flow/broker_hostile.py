@@ -188,8 +188,11 @@ class Connection:
             if cuts >= int(mode[1]):
                 mode[:] = ["pass"]
                 write("mode", "pass")
-        if random.random() < 0.5:
-            self.node.sendall(piece[:random.randrange(len(piece))])
+        try:
+            if random.random() < 0.5:
+                self.node.sendall(piece[:random.randrange(len(piece))])
+        except OSError: # the node was faster
+            pass
         self.close()
 
     def wait(self, count):
