@@ -40,7 +40,10 @@ enum flag_group {
     FLAG_PURGE = 1ull << 19,
     FLAG_FORCE = 1ull << 20,
     FLAG_SNAPSHOT = 1ull << 21, /* --list, --delete */
-    FLAG_PORT = 1ull << 22
+    FLAG_PORT = 1ull << 22,
+    FLAG_NODES = 1ull << 24,       /* --nodes, --node-selector */
+    FLAG_NODE_LABELS = 1ull << 25, /* -l: of nodes */
+    FLAG_SELECTOR = 1ull << 26     /* -l: of objects */
 };
 
 /* What a flag that may be given again had, in order. The array is the options'. */
@@ -55,6 +58,9 @@ struct options {
     const char *root;
     const char *node;
     const char *group;
+    struct words nodes;        /* globs */
+    const char *node_selector; /* kubectl's -l, of nodes */
+    const char *selector;      /* the same, of objects */
     const char *ns;
     const char *username;
     const char *password_file;
