@@ -171,8 +171,9 @@
 #define LIMIT_VM_SEED_BYTES (8 * 1024 * 1024) /* of the files of one seed, ConfigMap or Secret, together */
 #define LIMIT_DOMAIN_BYTES (256 * 1024)       /* of a domain's XML */
 
-/* What the operator's tool writes by a JSONPath template; the rest is cut, and said. */
-#define LIMIT_JSONPATH_BYTES (256 * 1024 * 1024)
+/* The operator's tool. */
+#define LIMIT_NAMES 256 /* of one kind on a command line of `davit get`; more are refused */
+#define LIMIT_JSONPATH_BYTES (256 * 1024 * 1024) /* of what a template writes; the rest is cut, and said */
 
 /* Files that are read whole. Over a cap: refused, with the cap named. */
 #define LIMIT_CONFIG_BYTES (256 * 1024)

@@ -91,11 +91,6 @@ enum fleet_reach board_reach(const struct board *board, const char *node)
     return sites_reach(board->sites, entry != NULL ? entry->presence : NULL);
 }
 
-bool board_node_is_online(const struct board *board, const char *node)
-{
-    return board_reach(board, node) == FLEET_ONLINE;
-}
-
 bool entry_is_there(const struct entry *entry)
 {
     return entry->presence != NULL || entry->state != NULL || entry->status != NULL;

@@ -44,7 +44,10 @@ enum flag_group {
     FLAG_NODES = 1ull << 24,       /* --nodes, --node-selector */
     FLAG_NODE_LABELS = 1ull << 25, /* -l: of nodes */
     FLAG_SELECTOR = 1ull << 26,    /* -l: of objects */
-    FLAG_BARE = 1ull << 27         /* no flag: what is absent stays absent, whatever environment and context say */
+    FLAG_BARE = 1ull << 27,        /* no flag: what is absent stays absent, whatever environment and context say */
+    FLAG_LIST = 1ull << 28,        /* --field-selector, --sort-by, --no-headers */
+    FLAG_EVENTS = 1ull << 29,      /* --for TYPE/NAME, --types */
+    FLAG_FOR = 1ull << 30          /* --for CONDITION, --timeout */
 };
 
 /* What a flag that may be given again had, in order. The array is the options'. */
@@ -66,6 +69,11 @@ struct options {
     struct words nodes;        /* globs */
     const char *node_selector; /* kubectl's -l, of nodes */
     const char *selector;      /* the same, of objects */
+    const char *field_selector;
+    const char *for_what;
+    const char *types;
+    const char *timeout;
+    bool no_headers;
     const char *ns;
     const char *username;
     const char *password_file;

@@ -170,18 +170,19 @@ static void print_references(const char *title, const struct json *list)
     }
 }
 
-static void print_object(const struct entry *entry, bool node_is_online)
+static void print_object(const struct entry *entry, enum fleet_reach reach)
 {
     const struct json *metadata = json_get(entry->status, "metadata");
     const struct json *status = json_get(entry->status, "status");
     const struct json *shadows = json_get(status, "shadows");
     struct pod_view view;
-    pod_view_of(entry, node_is_online, &view);
+    pod_view_of(entry, reach, &view);
     describe_field(0, "Name", entry->id.name);
     describe_field(0, "Namespace", entry->id.namespace);
     describe_field(0, "Node", entry->node);
-    if (!node_is_online)
-        describe_text(INDENT, "The node is offline: this is what it said last.");
+    if (reach != FLEET_ONLINE)
+        describe_text(INDENT, reach == FLEET_OFFLINE ? "The node is offline: this is what it said last."
+                                                     : "The site's bridge is down: this is what the node said last.");
     describe_field(0, "Status", view.status);
     bool is_pod = strcmp(entry->id.resource, "pods") == 0, is_vm = strcmp(entry->id.resource, "virtualmachines") == 0;
     if (is_pod)
@@ -226,7 +227,7 @@ static enum exit_code describe_all(struct board *board, const struct object_id *
         if (strcmp(id->resource, "services") == 0)
             describe_service(entry);
         else
-            print_object(entry, board_node_is_online(board, entry->node));
+            print_object(entry, board_reach(board, entry->node));
     }
     if (!found)
         (void)error_set(err, ERROR_NOT_FOUND, "%s \"%s\" not found in namespace \"%s\"%s%s", id->resource, id->name, id->namespace,
@@ -241,8 +242,9 @@ static enum exit_code describe_object(const struct options *options, const struc
     AUTO_FREE char *presence = topic_node(options->root, node, "presence", NULL);
     AUTO_FREE char *state = topic_node(options->root, node, "state", id);
     AUTO_FREE char *status = topic_node(options->root, node, "status", id);
-    const char *topics[] = {presence, state, status};
-    AUTO_SESSION struct session *session = session_open(options, topics, 3, board_take, &board, err);
+    AUTO_FREE char *sites = mem_printf("%s/sites/+/presence", options->root);
+    const char *topics[] = {presence, state, status, sites};
+    AUTO_SESSION struct session *session = session_open(options, topics, 4, board_take, &board, err);
     if (session == NULL || !session_sync(session, err))
         return exit_code_of(err);
     return describe_all(&board, id, options->node, err);

@@ -22,9 +22,17 @@ const struct verb VERBS[] = {
      "  davit delete pod hello --node press-7\n  davit delete -f hello.yaml --node press-7 --wait=false\n"
      "  davit delete pvc hist --node press-7 --purge",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT | FLAG_PURGE, verb_delete},
-    {"get", SECTION_LOOK, "TYPE [NAME]", "list what the nodes say they have",
-     "  davit get pods -A\n  davit get vms -o wide\n  davit get jobs --node press-7 -w\n  davit get app historian -o yaml\n  davit get nodes -o wide",
-     FLAG_BROKER | FLAG_NODE | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT | FLAG_WATCH, verb_get},
+    {"get", SECTION_LOOK, "TYPE[,TYPE] [NAME...]|TYPE/NAME...|all", "list what the nodes say they have",
+     "  davit get nodes -o wide\n  davit get pods -A -l app=web --nodes 'press-*'\n  davit get pods,deployments --sort-by .metadata.name\n"
+     "  davit get jobs --node press-7 -w\n  davit get app historian -o yaml\n"
+     "  davit get pods -o jsonpath='{range .items[*]}{.metadata.name}{\"\\n\"}{end}'\n"
+     "  davit get nodes -o custom-columns=NAME:.metadata.name,KERNEL:.status.nodeInfo.kernelVersion",
+     FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT |
+         FLAG_WATCH | FLAG_SELECTOR | FLAG_LIST, verb_get},
+    {"events", SECTION_LOOK, "-w", "what happens on the nodes, as it happens",
+     "  davit events -w\n  davit events -w --for pod/hello\n  davit events -w -A --types Warning",
+     FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_GROUP | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT |
+         FLAG_WATCH | FLAG_EVENTS, verb_events},
     {"describe", SECTION_LOOK, "TYPE NAME", "everything a node says about one object", "  davit describe pod hello --node press-7\n  davit describe vm hmi",
      FLAG_BROKER | FLAG_NODE | FLAG_NAMESPACE, verb_describe},
     {"logs", SECTION_LOOK, "POD|vm/NAME", "what a container, or a virtual machine's console, wrote",
