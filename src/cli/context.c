@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/nearest.h"
 #include "base/strbuf.h"
+#include "cli/fleet.h"
 #include "davit/limits.h"
 #include "protocol/names.h"
 
@@ -231,19 +232,22 @@ void contexts_free(struct contexts *contexts)
     *contexts = (struct contexts){0};
 }
 
+/* A node, a group and a socket are ways to say where: who says one has said all. */
+static bool is_place(size_t key)
+{
+    return strcmp(KEYS[key].name, "node") == 0 || strcmp(KEYS[key].name, "group") == 0 || strcmp(KEYS[key].name, "control") == 0;
+}
+
 size_t context_take(struct context *context, const struct options *options)
 {
     size_t count = 0;
+    for (size_t i = 0; i < CONTEXT_KEYS; i++) /* the newer one of node and group */
+        if ((options->node != NULL || options->group != NULL) && is_place(i) && strcmp(KEYS[i].name, "control") != 0)
+            free(mem_steal(&context->values[i]));
     for (size_t i = 0; i < CONTEXT_KEYS; i++) {
         const char *value = *option_of(options, i);
         if (value == NULL)
             continue;
-        bool is_place = strcmp(KEYS[i].name, "node") == 0 || strcmp(KEYS[i].name, "group") == 0;
-        for (size_t j = 0; is_place && j < CONTEXT_KEYS; j++) /* one of them: the newer one */
-            if (strcmp(KEYS[j].name, "node") == 0 || strcmp(KEYS[j].name, "group") == 0) {
-                free(context->values[j]);
-                context->values[j] = NULL;
-            }
         free(context->values[i]);
         context->values[i] = mem_strdup(value);
         count++;
@@ -252,6 +256,17 @@ size_t context_take(struct context *context, const struct options *options)
 }
 
 /* ---- */
+
+static void take_from(struct options *options, const struct context *context)
+{
+    bool is_placed = options->node != NULL || options->control_set || fleet_is_meant(options);
+    for (size_t i = 0; i < CONTEXT_KEYS; i++) {
+        const char **at = option_of(options, i);
+        if (*at == NULL && !(is_place(i) && is_placed))
+            *at = context->values[i];
+    }
+    options->control_set = options->control_set || options->control != NULL;
+}
 
 bool context_apply(struct options *options, struct error *err)
 {
@@ -262,16 +277,7 @@ bool context_apply(struct options *options, struct error *err)
     const struct context *context = name != NULL ? contexts_find(contexts, name, err) : NULL;
     if (context == NULL)
         return name == NULL;
-    bool is_placed = options->node != NULL || options->group != NULL || options->nodes.count > 0 || options->node_selector != NULL ||
-                     options->control_set;
-    for (size_t i = 0; i < CONTEXT_KEYS; i++) {
-        const char **at = option_of(options, i);
-        bool is_place = strcmp(KEYS[i].name, "node") == 0 || strcmp(KEYS[i].name, "group") == 0 ||
-                        strcmp(KEYS[i].name, "control") == 0;
-        if (*at == NULL && !(is_place && is_placed))
-            *at = context->values[i];
-    }
-    options->control_set = options->control_set || options->control != NULL;
+    take_from(options, context);
     return options->node == NULL || options->group == NULL ||
            error_set(err, ERROR_INVALID, "the context %s has both a node and a group: it can have one", name);
 }

@@ -20,6 +20,8 @@ const struct flag FLAGS[] = {
     {"sort-by", 0, FLAG_KIND_TEXT, FLAG_LIST, AT(sort_by), "JSONPATH", "as .metadata.creationTimestamp", NULL, NULL},
     {"no-headers", 0, FLAG_KIND_SWITCH, FLAG_LIST, AT(no_headers), NULL, "rows only", NULL, NULL},
     {"for", 0, FLAG_KIND_TEXT, FLAG_EVENTS, AT(for_what), "TYPE/NAME", "only what is about this object", NULL, NULL},
+    {"for", 0, FLAG_KIND_TEXT, FLAG_FOR, AT(for_what), "GOAL", "condition=Ready, delete, or jsonpath='{…}'=VALUE", NULL, NULL},
+    {"timeout", 0, FLAG_KIND_TEXT, FLAG_FOR, AT(timeout), "TIME", "how long at most: 90s, 5m; 30s if not given", NULL, NULL},
     {"types", 0, FLAG_KIND_TEXT, FLAG_EVENTS, AT(types), "TYPES", "Warning, or Normal", NULL, NULL},
     {"namespace", 'n', FLAG_KIND_TEXT, FLAG_NAMESPACE, AT(ns), "NS", "the namespace", "DAVIT_NAMESPACE", "default"},
     {"all-namespaces", 'A', FLAG_KIND_SWITCH, FLAG_ALL_NAMESPACES, AT(all_namespaces), NULL, "in every namespace", NULL,

@@ -77,6 +77,10 @@ void get_print_objects(const struct get *get, const struct json *objects, bool s
 /* A change that -w saw. */
 void get_print_change(struct get *get, struct get_type *type, struct entry *entry);
 
+/* DAVIT_NODE and a context name where to apply to; a list of nodes is of all of them, unless --node is given. */
+void get_forget_place(const struct get *get, struct options *options);
+/* A session that has brought all that is asked for onto the board, and tells of changes. NULL on error. */
+struct session *get_open(struct get *get, void (*on_change)(void *ctx, struct entry *entry), void *ctx, struct error *err);
 /* All of it, over one session. */
 enum exit_code get_run(struct get *get, struct error *err);
 /* What goes by and is not kept. */

@@ -219,16 +219,28 @@ static size_t topics_of(const struct get *get, char **topics)
     return count;
 }
 
-enum exit_code get_run(struct get *get, struct error *err)
+void get_forget_place(const struct get *get, struct options *options)
+{
+    if (get->type_count == 1 && get->types[0].resource == NULL && !options->node_given)
+        options->node = NULL;
+}
+
+struct session *get_open(struct get *get, void (*change)(void *ctx, struct entry *entry), void *ctx, struct error *err)
 {
     char *topics[2 * GET_TYPES + 3];
     size_t count = topics_of(get, topics);
-    get->board = (struct board){.root = get->options->root, .on_change = on_change, .ctx = get};
+    get->board = (struct board){.root = get->options->root, .on_change = change, .ctx = ctx};
     AUTO_SESSION struct session *session =
         session_open(get->options, (const char *const *)topics, count, board_take, &get->board, err);
     for (size_t i = 0; i < count; i++)
         free(topics[i]);
-    if (session == NULL || !session_sync(session, err))
+    return session != NULL && session_sync(session, err) ? mem_steal(&session) : NULL;
+}
+
+enum exit_code get_run(struct get *get, struct error *err)
+{
+    AUTO_SESSION struct session *session = get_open(get, on_change, get, err);
+    if (session == NULL)
         return exit_code_of(err);
     show_all(get, err);
     get->is_synced = true;

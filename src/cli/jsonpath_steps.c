@@ -71,26 +71,32 @@ static void add_descendants(const struct json *parent, const char *name, struct 
             add_descendants(child, name, out);
 }
 
-static bool step_name(const char **at, struct json_nodes *nodes, struct error *err)
+/* The name at *at, which is moved behind it; a backslash lets the next character be of it, as in davit\.dev/x. */
+static char *take_name(const char **at)
 {
-    struct json_nodes next = {0};
-    bool is_deep = (*at)[1] == '.';
-    *at += is_deep ? 2 : 1;
     size_t len = 0;
     while ((*at)[len] != '\0' && strchr(NAME_ENDS, (*at)[len]) == NULL)
         len += (*at)[len] == '\\' && (*at)[len + 1] != '\0' ? 2 : 1;
-    if (len == 0)
-        return (*at)[0] == '[' || ((*at)[-1] == '.' && strchr(" })", **at) != NULL && !is_deep) ||
-               error_set(err, ERROR_INVALID, "a name is missing before \"%.40s\"", *at);
-    AUTO_FREE char *name = mem_strndup(*at, len);
+    char *name = mem_strndup(*at, len), *out = name;
     *at += len;
-    char *out = name;
-    for (const char *in = name; *in != '\0'; in++) { /* annotations: {.metadata.annotations.davit\.dev/x} */
+    for (const char *in = name; *in != '\0'; in++) {
         if (*in == '\\')
             in++;
         *out++ = *in;
     }
     *out = '\0';
+    return name;
+}
+
+static bool step_name(const char **at, struct json_nodes *nodes, struct error *err)
+{
+    struct json_nodes next = {0};
+    bool is_deep = (*at)[1] == '.';
+    *at += is_deep ? 2 : 1;
+    AUTO_FREE char *name = take_name(at);
+    if (*name == '\0') /* {.} and [.[0]] are paths */
+        return **at == '[' || (!is_deep && strchr(" })", **at) != NULL) ||
+               error_set(err, ERROR_INVALID, "a name is missing before \"%.40s\"", *at);
     for (size_t i = 0; i < nodes->count; i++)
         if (is_deep)
             add_descendants(nodes->list[i], name, &next);

@@ -21,13 +21,6 @@ static const struct {
 
 #define OTHER_COUNT (sizeof(OTHERS) / sizeof(OTHERS[0]))
 
-/* DAVIT_NODE and a context name where to apply to; a list of nodes is of all of them. */
-static void forget_place(const struct get *get, struct options *options)
-{
-    if (get->type_count == 1 && get->types[0].resource == NULL && !options->node_given)
-        options->node = NULL;
-}
-
 static enum exit_code get_board(const struct options *given, struct error *err)
 {
     struct options options = *given;
@@ -35,7 +28,7 @@ static enum exit_code get_board(const struct options *given, struct error *err)
     enum exit_code code = EXIT_CODE_USAGE;
     get->options = &options;
     if (get_read_words(get, err) && get_read_output(get, err) && get_read_filters(get, err)) {
-        forget_place(get, &options);
+        get_forget_place(get, &options);
         code = get_run(get, err);
     }
     get_free(get);

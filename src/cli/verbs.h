@@ -27,6 +27,7 @@ enum exit_code verb_vnc(const struct options *options, struct error *err);
 enum exit_code verb_snapshot(const struct options *options, struct error *err);
 enum exit_code verb_rollback(const struct options *options, struct error *err);
 enum exit_code verb_vm(const struct options *options, struct error *err);
+enum exit_code verb_wait(const struct options *options, struct error *err);
 enum exit_code verb_version(const struct options *options, struct error *err);
 
 /* The exit code that says what `err` says. */
