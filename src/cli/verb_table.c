@@ -76,6 +76,10 @@ const struct verb VERBS[] = {
      FLAG_CONTROL | FLAG_NAME | FLAG_OUTPUT, verb_image},
     {"vm", SECTION_DEVICE, "import FILE", "disks of virtual machines on this device",
      "  davit vm import winxp.vmdk --name line3/winxp:1\n  davit vm import debian.qcow2", FLAG_CONTROL | FLAG_NAME, verb_vm},
+    {"completion", SECTION_DEVICE, "bash|zsh|fish", "what a shell reads to complete davit's words",
+     "  . <(davit completion bash)\n  davit completion zsh >~/.zfunc/_davit\n"
+     "  davit completion fish >~/.config/fish/completions/davit.fish",
+     FLAG_BARE, verb_completion},
     {"config", SECTION_DEVICE, "get-contexts|use-context NAME|set-context NAME|…", "named brokers, and which one is meant",
      "  davit config set-context plant --broker mqtts://broker:8883 --username anna\n  davit config use-context plant\n"
      "  davit config get-contexts\n  davit config delete-context plant",
