@@ -189,3 +189,18 @@ P
     [ "$took" -lt 15000 ]
     [ "$(cat "$DIR/kib")" -lt 131072 ]
 }
+
+@test "describe node tells what it is, what is wrong and what is on it" {
+    node_says press-7 '"unschedulable":1,"message":"RuntimeProblem: crun"' '"site":"hamburg"' '"line":"3"' '"presses"'
+    pod press-7 web 0 '' Running
+    run -0 davit describe node press-7
+    for row in 'Name: +press-7' 'Status: +Ready,SchedulingDisabled' 'Message: +RuntimeProblem: crun' 'Site: +hamburg' 'Labels: +line=3' \
+        'Groups: +presses' '  Kernel: +6.1' '  Ready: +True' '  default/pod/web: +Running'; do
+        grep -qE "^$row" <<<"$output" || { echo "no row: $row"; echo "$output"; return 1; }
+    done
+    say "$DAVIT_ROOT/sites/hamburg/presence" 0
+    run -0 davit describe node --node press-7
+    contains "The bridge of its site is down"
+    contains "Unknown (SiteOffline)"
+    run -4 davit describe node nobody
+}
