@@ -19,6 +19,7 @@ struct entry {
     struct json *presence; /* of a node; each is NULL where absent or cleared */
     struct json *state;
     struct json *status;
+    struct json *metrics;
     char *shown; /* the reader's: what was printed of it last */
     UT_hash_handle hh;
 };

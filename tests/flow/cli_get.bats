@@ -204,3 +204,25 @@ P
     contains "Unknown (SiteOffline)"
     run -4 davit describe node nobody
 }
+
+@test "top of many nodes is what they told last, and asks nobody" {
+    plant
+    say "$DAVIT_ROOT/nodes/press-7/metrics" '{"ts":1,"cpu_cores":0.5,"memory_bytes":1048576000,"memory_available_bytes":1048576000,"disk_bytes":1048576,"disk_available_bytes":3145728}'
+    say "$DAVIT_ROOT/nodes/robot-1/metrics" '{"ts":1,"cpu_cores":1.5,"memory_bytes":524288000}'
+    say "$DAVIT_ROOT/nodes/press-7/metrics/default/pods/web" '{"ts":1,"cpu_cores":0.25,"memory_bytes":10485760}'
+    say "$DAVIT_ROOT/nodes/press-8/metrics/default/pods/hist" '{"ts":1,"cpu_cores":0.75,"memory_bytes":20971520}'
+    run -0 davit top nodes
+    [[ "${lines[0]}" =~ ^NAME\ +CPU.cores.\ +MEMORY.bytes.\ +MEMORY...\ +DISK.bytes.\ +DISK...$ ]]
+    [[ "${lines[1]}" =~ ^press-7\ +500m\ +1000Mi\ +50%\ +1Mi\ +25%$ ]]
+    [[ "${lines[2]}" =~ ^robot-1\ +1500m\ +500Mi\ +'<unknown>' ]]
+    run -0 davit top nodes --sort-by cpu --node-selector line=3
+    [[ "${lines[1]}" = robot-1* ]]
+    [ "${#lines[@]}" = 3 ]
+    run -0 davit top pods --nodes 'press-*' --sort-by memory
+    [[ "${lines[1]}" =~ ^hist\ +press-8\ +750m\ +20Mi ]]
+    [[ "${lines[2]}" =~ ^web\ +press-7\ +250m\ +10Mi ]]
+    run -0 davit top pods --group presses -o json
+    [ "$(jq -r '.items[0] | .node + "/" + .name' <<<"$output")" = press-8/hist ]
+    run -4 davit top vms --nodes 'press-*'
+    contains "no node tells metrics of such virtualmachines"
+}

@@ -39,11 +39,11 @@ later() { # CMD…: while a wait is under way
 }
 
 @test "nodes and fleets are waited for, and what a node said before it went is no proof" {
-    local node
-    for node in press-7 press-8; do
-        online $node
-        node_ready $node True
-        pod_status $node default web 5 True
+    local each
+    for each in press-7 press-8; do
+        online $each
+        node_ready $each True
+        pod_status $each default web 5 True
     done
     run -0 davit wait node/press-7 --for condition=Ready
     [ "$output" = "node/press-7 condition met" ]
