@@ -233,6 +233,13 @@ static bool read_words(const struct options *options, enum what *what, const cha
     return true;
 }
 
+/* `top nodes` is of all of them, where `top node` is of one. */
+static bool is_of_many(const struct options *options)
+{
+    bool is_listed = options->word_count > 0 && strcmp(options->words[0], "nodes") == 0;
+    return fleet_is_meant(options) || (is_listed && !options->node_given && !options->control_given);
+}
+
 enum exit_code verb_top(const struct options *options, struct error *err)
 {
     const char *key = options->sort_by, *name = NULL;
@@ -242,8 +249,7 @@ enum exit_code verb_top(const struct options *options, struct error *err)
         return EXIT_CODE_USAGE;
     if (key != NULL && strcmp(key, "cpu") != 0 && strcmp(key, "memory") != 0)
         return usage_error(err, "--sort-by=%s: cpu or memory", key);
-    bool is_listed = options->word_count > 0 && strcmp(options->words[0], "nodes") == 0 && !options->node_given && !options->control_given;
-    if (is_listed || fleet_is_meant(options))
+    if (is_of_many(options))
         return top_fleet(options, what == NODE ? NULL : what == VMS ? "virtualmachines" : "pods", name, output, err);
     AUTO_JSON struct json *answer = ask(options, name, what, output == OUTPUT_WIDE, err);
     if (answer == NULL)
