@@ -60,6 +60,7 @@
 #define LIMIT_INFLIGHT 16         /* own window of unacknowledged publishes; Mosquitto's own is 20 */
 #define LIMIT_LINK_QUEUE_BYTES (16 * 1024 * 1024) /* received, not yet read by davitd: the rest waits in the broker */
 #define LIMIT_EVENTS 256          /* events waiting for a broker; the oldest is dropped, and counted */
+#define LIMIT_EVENTS_KEPT 256     /* in memory, for who asks; the oldest is forgotten */
 #define LIMIT_SYNC_MS 10000       /* the end-of-flood nonce must be back by then: else BrokerTruncated */
 #define LIMIT_LIVE_ACK_MS 5000    /* a live message waits so long for davitd to store it, then the link ends itself */
 

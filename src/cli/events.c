@@ -1,4 +1,4 @@
-/* davit events -w, davit get events -w: events are not retained, so there is nothing to list, only to listen to. */
+/* davit events, davit get events: what the nodes remember; with -w what comes. The broker keeps none. */
 #include "config.h"
 
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "cli/address.h"
 #include "cli/get.h"
+#include "cli/remote.h"
 #include "cli/session.h"
 #include "cli/status.h"
 #include "protocol/topic.h"
@@ -79,6 +80,11 @@ static void print_row(struct event_list *list, const char *node, const struct js
     cells[count++] = about;
     cells[count++] = json_get_text(event, "message");
     table_row(&list->table, cells);
+}
+
+static void print_now(struct event_list *list, const char *node, const struct json *event)
+{
+    print_row(list, node, event);
     table_print(&list->table);
 }
 
@@ -98,7 +104,7 @@ static void take(void *ctx, const struct session_message *message)
     else if (!is_meant(list, node, event))
         return;
     else if (list->output == OUTPUT_TABLE || list->output == OUTPUT_WIDE)
-        print_row(list, node, event);
+        print_now(list, node, event);
     else
         output_change(list->output, event);
 }
@@ -147,17 +153,94 @@ static enum exit_code listen_to(struct event_list *list, struct error *err)
     return exit_code_of(err);
 }
 
+/* ---- what they remember */
+
+struct remembered {
+    struct event_list *list;
+    struct past {
+        char *node;
+        struct json *event;
+    } *past;
+    size_t count;
+};
+
+static void remember(struct remembered *remembered, const char *node, const struct json *answer)
+{
+    JSON_EACH(event, json_get(answer, "events")) {
+        if (!is_meant(remembered->list, node, event))
+            continue;
+        remembered->past = mem_resize(remembered->past, remembered->count + 1, sizeof(*remembered->past));
+        remembered->past[remembered->count++] = (struct past){.node = mem_strdup(node), .event = json_copy(event)};
+    }
+}
+
+static void on_answer(void *ctx, const struct fleet_node *node, const struct json *answer, const struct error *err)
+{
+    (void)err; /* it is in the summary */
+    remember(ctx, node->name, answer);
+}
+
+static int oldest_first(const void *a, const void *b)
+{
+    uint64_t one = status_time_ms(json_get_text(((const struct past *)a)->event, "lastTimestamp"));
+    uint64_t other = status_time_ms(json_get_text(((const struct past *)b)->event, "lastTimestamp"));
+    return (one > other) - (one < other);
+}
+
+static void print_remembered(struct remembered *remembered)
+{
+    struct event_list *list = remembered->list;
+    AUTO_JSON struct json *events = json_new_array();
+    bool as_table = list->output == OUTPUT_TABLE || list->output == OUTPUT_WIDE;
+    if (remembered->count > 0)
+        qsort(remembered->past, remembered->count, sizeof(*remembered->past), oldest_first);
+    for (size_t i = 0; i < remembered->count; i++) {
+        struct past *past = &remembered->past[i];
+        if (as_table)
+            print_row(list, past->node, past->event);
+        json_add(events, past->event);
+        free(past->node);
+    }
+    free(remembered->past);
+    if (!as_table)
+        output_objects(list->output, events, false);
+    else if (remembered->count > 0)
+        table_print(&list->table);
+    else
+        (void)fputs("No events.\n", stderr);
+}
+
+static enum exit_code list_past(struct event_list *list, struct error *err)
+{
+    struct remembered remembered = {.list = list};
+    AUTO_JSON struct json *args = json_new_object();
+    enum exit_code code = EXIT_CODE_OK;
+    table_start(list);
+    if (list->is_fleet) {
+        code = fleet_ask(list->options, &list->fleet, "events", args, "asked", on_answer, &remembered, err);
+    } else {
+        AUTO_JSON struct json *answer = remote_ask(list->options, "events", args, err);
+        const struct json *first = json_first(json_get(answer, "events"));
+        const char *host = json_get_text(json_get(first, "source"), "host");
+        if (answer == NULL)
+            code = exit_code_of(err);
+        remember(&remembered, host != NULL ? host : "", answer);
+    }
+    if (err->code == ERROR_NONE)
+        print_remembered(&remembered);
+    table_free(&list->table);
+    return code;
+}
+
 enum exit_code get_events(const struct options *options, struct error *err)
 {
     struct event_list list = {.options = options, .is_fleet = fleet_is_meant(options)};
     char type[LIMIT_LABEL_BYTES + 1];
     if (!address_check(options, err) || !output_parse(options, &list.output, err) || !read_about(&list, type, err))
         return EXIT_CODE_USAGE;
-    if (!options->watch)
-        return usage_error(err, "the broker keeps no events, so there are none to list: davit events -w shows them as they come");
     if (list.is_fleet && !fleet_find(options, &list.fleet, err))
         return exit_code_of(err);
-    enum exit_code code = listen_to(&list, err);
+    enum exit_code code = options->watch ? listen_to(&list, err) : list_past(&list, err);
     fleet_free(&list.fleet);
     return code;
 }

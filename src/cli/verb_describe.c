@@ -10,6 +10,7 @@
 #include "cli/board.h"
 #include "cli/describe.h"
 #include "cli/pod_view.h"
+#include "cli/remote.h"
 #include "cli/service_view.h"
 #include "cli/status.h"
 #include "cli/verbs.h"
@@ -17,6 +18,7 @@
 #include "protocol/topic.h"
 
 #define INDENT 2
+#define EVENTS_MS 3000 /* for a node to tell its events; the rest has been said by then */
 
 static void print_ending(int indent, const struct json *terminated)
 {
@@ -175,12 +177,38 @@ static void print_object(const struct entry *entry, enum fleet_reach reach)
     describe_conditions(status, status_refusal(entry->status));
     print_refusal(entry);
     print_ignored(entry);
-    (void)puts("Events:\n  Not kept by the broker. `davit events -w` shows them as they come.");
 }
 
-static enum exit_code describe_all(struct board *board, const struct object_id *id, const char *node,
-                                    struct error *err)
+/* Of a node that is there: its davitd remembers the newest. */
+static void print_events(const struct options *given, const struct entry *entry, enum fleet_reach reach)
 {
+    struct options options = *given;
+    struct error err = {0};
+    AUTO_JSON struct json *args = json_new_object();
+    AUTO_FREE char *object = mem_printf("%s/%s", entry->id.resource, entry->id.name);
+    options.node = entry->node;
+    options.node_given = true;
+    options.control_given = false;
+    json_set_text(args, "object", object);
+    json_set_text(args, "namespace", entry->id.namespace);
+    AUTO_JSON struct json *answer = reach == FLEET_ONLINE ? remote_ask_for(&options, "events", args, EVENTS_MS, &err) : NULL;
+    (void)puts("Events:");
+    JSON_EACH(event, json_get(answer, "events")) {
+        const char *reason = json_get_text(event, "reason"), *type = json_get_text(event, "type");
+        AUTO_FREE char *title = mem_printf("%s %s", type != NULL ? type : "?", reason != NULL ? reason : "?");
+        describe_time(INDENT, title, json_get_text(event, "lastTimestamp"));
+        describe_text(2 * INDENT, json_get_text(event, "message") != NULL ? json_get_text(event, "message") : "");
+    }
+    if (answer == NULL)
+        describe_text(INDENT, reach == FLEET_ONLINE ? "The node did not tell them." : "The node is not reached.");
+    else if (json_size(json_get(answer, "events")) == 0)
+        describe_text(INDENT, "None since davitd started, or none that it remembers.");
+}
+
+static enum exit_code describe_all(const struct options *options, struct board *board, const struct object_id *id,
+                                   struct error *err)
+{
+    const char *node = options->node;
     bool found = false;
     board_sort(board);
     for (const struct entry *entry = board->entries; entry != NULL; entry = entry->hh.next) {
@@ -193,6 +221,7 @@ static enum exit_code describe_all(struct board *board, const struct object_id *
             describe_service(entry);
         else
             print_object(entry, board_reach(board, entry->node));
+        print_events(options, entry, board_reach(board, entry->node));
     }
     if (!found)
         (void)error_set(err, ERROR_NOT_FOUND, "%s \"%s\" not found in namespace \"%s\"%s%s", id->resource, id->name, id->namespace,
@@ -212,7 +241,7 @@ static enum exit_code describe_object(const struct options *options, const struc
     AUTO_SESSION struct session *session = session_open(options, topics, 4, board_take, &board, err);
     if (session == NULL || !session_sync(session, err))
         return exit_code_of(err);
-    return describe_all(&board, id, options->node, err);
+    return describe_all(options, &board, id, err);
 }
 
 /* Without a name the one of --node or DAVIT_NODE. */

@@ -26,13 +26,13 @@ const struct verb VERBS[] = {
      "  davit get nodes -o wide\n  davit get pods -A -l app=web --nodes 'press-*'\n  davit get pods,deployments --sort-by .metadata.name\n"
      "  davit get jobs --node press-7 -w\n  davit get app historian -o yaml\n"
      "  davit get pods -o jsonpath='{range .items[*]}{.metadata.name}{\"\\n\"}{end}'\n"
-     "  davit get nodes -o custom-columns=NAME:.metadata.name,KERNEL:.status.nodeInfo.kernelVersion",
+     "  davit get nodes -o custom-columns=NAME:.metadata.name",
      FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT |
          FLAG_WATCH | FLAG_SELECTOR | FLAG_LIST, verb_get},
-    {"events", SECTION_LOOK, "-w", "what happens on the nodes, as it happens",
-     "  davit events -w\n  davit events -w --for pod/hello\n  davit events -w -A --types Warning",
-     FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_GROUP | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT |
-         FLAG_WATCH | FLAG_EVENTS, verb_events},
+    {"events", SECTION_LOOK, "[-w]", "what happened on nodes, or what happens",
+     "  davit events --node press-7\n  davit events -w\n  davit events -w --for pod/hello\n  davit events -w -A --types Warning",
+     FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES |
+         FLAG_OUTPUT | FLAG_WATCH | FLAG_EVENTS, verb_events},
     {"wait", SECTION_LOOK, "TYPE/NAME... --for GOAL", "until objects, or nodes, are what is asked for",
      "  davit wait pod/hello --for condition=Ready --timeout 2m\n  davit wait node/press-7 --for condition=Ready\n"
      "  davit wait pod/web --for jsonpath='{.status.phase}'=Running --nodes 'press-*'\n  davit wait vm/hmi --for delete",

@@ -301,6 +301,7 @@ void core_free(struct core *core)
     images_free(&core->images);
     pulls_free(&core->pulls);
     outbox_free(core->outbox);
+    happened_free(&core->happened);
     free(core->admission.entries);
     free(core->dirty);
     free(core);
