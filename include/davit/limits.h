@@ -68,6 +68,7 @@
 #define LIMIT_INFLIGHT 16         /* own window of unacknowledged publishes; Mosquitto's own is 20 */
 #define LIMIT_LINK_QUEUE_BYTES (16 * 1024 * 1024) /* received, not yet read by davitd: the rest waits in the broker */
 #define LIMIT_EVENTS 256          /* events waiting for a broker; the oldest is dropped, and counted */
+#define LIMIT_EVENTS_KEPT 256     /* in memory, for who asks; the oldest is forgotten */
 #define LIMIT_SYNC_MS 10000       /* the end-of-flood nonce must be back by then: else BrokerTruncated */
 #define LIMIT_ACL_BYTES (16 * 1024 * 1024) /* of davit acl: nodes and groups that are read, rules that are written */
 #define LIMIT_DENIED_MS (600 * 1000) /* what the broker refuses is tried again after so long */
@@ -186,6 +187,10 @@
 #define LIMIT_SNAPSHOTS 32 /* of one virtual machine */
 #define LIMIT_VM_SEED_BYTES (8 * 1024 * 1024) /* of the files of one seed, ConfigMap or Secret, together */
 #define LIMIT_DOMAIN_BYTES (256 * 1024)       /* of a domain's XML */
+
+/* The operator's tool. */
+#define LIMIT_NAMES 256 /* of one kind on a command line of `davit get`; more are refused */
+#define LIMIT_JSONPATH_BYTES (256 * 1024 * 1024) /* of what a template writes; the rest is cut, and said */
 
 /* Files that are read whole. Over a cap: refused, with the cap named. */
 #define LIMIT_CONFIG_BYTES (256 * 1024)

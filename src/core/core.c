@@ -90,6 +90,7 @@ void core_event(struct core *core, const struct object *object, bool warning, co
     }
     AUTO_FREE char *text = event_write(&event, core->config->node, core_set_wall_ms(core), ++core->event_serial);
     AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, "events", NULL);
+    happened_keep(&core->happened, text);
     outbox_event(core->outbox, topic, text);
 }
 

@@ -5,6 +5,7 @@
 #define CORE_CORE_H
 
 #include "core/config.h"
+#include "core/happened.h"
 #include "core/images.h"
 #include "core/machine.h"
 #include "core/network.h"
@@ -176,6 +177,7 @@ struct core {
     uint64_t wake_ms;      /* something is due then; 0: nothing */
     uint64_t objects_wake_ms; /* the earliest time an object wants; 0: none */
     uint64_t event_serial;
+    struct happened happened;
     uint64_t purge_due_ms;
     uint64_t sweep_due_ms; /* rows of the outbox that could not be deleted; 0: none */
     char store_problem[256];

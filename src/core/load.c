@@ -61,6 +61,7 @@ static void read_document(struct object *object, struct slot *slot, const struct
     }
     slot->pod = mem_steal(&document.pod);
     slot->data = mem_steal(&document.data);
+    slot->labels = mem_steal(&document.labels);
     slot->owned = document.owned;
     slot->ignored = document.ignored;
     memset(&document.ignored, 0, sizeof(document.ignored));
@@ -312,6 +313,7 @@ void core_free(struct core *core)
     images_free(&core->images);
     pulls_free(&core->pulls);
     outbox_free(core->outbox);
+    happened_free(&core->happened);
     free(core->admission.entries);
     free(core->dirty);
     free(core);

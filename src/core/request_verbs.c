@@ -32,6 +32,13 @@ static void run_describe(struct core *core, struct request_call *call)
     requests_answer(core, call->serial, answer);
 }
 
+static void run_events(struct core *core, struct request_call *call)
+{
+    struct json *answer = request_answer(call->args);
+    json_set(answer, "events", happened_list(&core->happened, call->object.name[0] != '\0' ? &call->object : NULL));
+    requests_answer(core, call->serial, answer);
+}
+
 struct asking_stats {
     struct core *core;
     int64_t serial;
@@ -76,6 +83,7 @@ static const struct request_verb verbs[] = {
     { .name = "ping", .run = run_ping },
     { .name = "describe", .of_object = true, .run = run_describe },
     { .name = "revisions", .of_object = true, .run = request_revisions },
+    { .name = "events", .run = run_events },
     { .name = "restart", .once = true, .of_object = true, .run = request_restart },
     { .name = "start", .once = true, .of_object = true, .run = request_start },
     { .name = "stop", .once = true, .of_object = true, .run = request_stop },

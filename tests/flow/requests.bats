@@ -73,6 +73,8 @@ is_other() { # NAME UID
     jq -e '.ok == false and .reason == "Timeout"' <<<"$output"
     run -0 rr describe 6 web
     jq -e '.ok and .status.status.phase == "Running"' <<<"$output"
+    run -0 rr events 61 pods/web
+    jq -e ".ok and ([.events[] | .involvedObject.name] | unique) == [\"web\"]" <<<"$output"
     run -0 rr top 7 ''
     jq -e '.ok and (.pods | length) == 1' <<<"$output"
     run -0 rr frobnicate 8 ''

@@ -203,6 +203,8 @@ void link_frame(struct sim *sim, struct json *head_taken, const char *body, size
         taken(sim, json_get_integer(head, "seq", -1));
     else if (op != NULL && strcmp(op, "subscribe") == 0)
         unsubscribe(sim, head);
+    else if (op != NULL && strcmp(op, "rival") == 0)
+        sim_note(sim, "davitd sees another client with its id"); /* an own presence of before the clock was set back */
     else
         sim_fail(sim, "orders", "the link is told \"%s\"", op != NULL ? op : "nothing");
 }

@@ -25,10 +25,11 @@ static void publish(struct sim *sim, int pod, enum source source, int content, b
 {
     struct intent *intent = &sim->operator.slots[pod][source];
     bool same = intent->filled && intent->content == content;
+    /* A higher generation is taken wherever it arrives; what takes its place before it was seen may be an old content again. */
     if (numbered)
-        intent->doubtful = false; /* a higher generation is taken wherever it arrives */
+        intent->doubtful = false;
     else
-        intent->doubtful = (same && intent->doubtful) || (!same && intent->said[content]);
+        intent->doubtful = same ? intent->doubtful || intent->has_generation : intent->said[content];
     intent->filled = true;
     intent->content = content;
     intent->has_generation = numbered;

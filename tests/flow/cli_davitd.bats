@@ -1,0 +1,74 @@
+#!/usr/bin/env bats
+# What davit shows of a real node: labels to choose by, conditions to wait for, events that it remembers.
+
+bats_require_minimum_version 1.5.0
+load davitd
+
+setup_file() {
+    flow_dir
+    flow_node
+}
+
+teardown_file() {
+    flow_end
+}
+
+setup() {
+    flow_test
+}
+
+labelled() { # NAME LABELS
+    put "$1" ".metadata.labels = $2"
+}
+
+@test "an object's status repeats its labels, and -l chooses by them; those of an owner too" {
+    labelled web '{"app": "web", "tier": "front"}'
+    labelled other '{"app": "other"}'
+    jq -nc --arg m "$MARK" '{apiVersion: "apps/v1", kind: "Deployment", metadata: {name: "dep", labels: {team: "a"}}, spec: {selector:
+        {matchLabels: {app: "dep"}}, template: {metadata: {labels: {app: "dep"}}, spec: {containers: [{name: "main", image: "demo:1",
+        command: ["sleep", $m]}]}}}}' | publish "$T/desired/default/deployments/dep"
+    run -0 node davit wait pod/web pod/other deploy/dep --for jsonpath='{.metadata.name}' --timeout 20s
+    run -0 node davit wait pods/web --for condition=Ready --timeout 20s
+    run -0 node davit get pods -l app=web -o name
+    [ "$output" = pod/web ]
+    run -0 node davit get pods -l 'app in (other,dep)' -o jsonpath='{.items[*].metadata.labels.app}'
+    [ "$output" = "dep other" ]
+    run -0 node davit get deploy -l team=a -o name
+    [ "$output" = deployment/dep ]
+    labelled web '{"app": "web", "tier": "back"}' # nothing restarts of it
+    run -0 node davit wait pod/web --for jsonpath='{.metadata.labels.tier}'=back --timeout 20s
+    run -0 node davit get pod web -o jsonpath='{.status.containerStatuses[0].restartCount}'
+    [ "$output" = 0 ]
+}
+
+@test "a node remembers its events, for davit events over broker and socket, and for describe" {
+    put hello
+    running hello
+    run -0 node davit events --node n
+    [[ "${lines[0]}" =~ ^LAST\ SEEN\ +NODE\ +TYPE\ +REASON\ +OBJECT\ +MESSAGE$ ]]
+    grep -qE '^[0-9]+s +n +Normal +Started +pod/hello ' <<<"$output"
+    run -0 node davit events --for pod/hello -o json
+    [ "$(jq -r '[.items[].involvedObject.name] | unique | .[]' <<<"$output")" = hello ]
+    run -0 --separate-stderr node davit events --nodes '*' --types Normal
+    [ "$stderr" = "asked on 1 node" ]
+    [[ "$output" = *pod/hello* ]]
+    run -0 node davit get events
+    [[ "$output" = *pod/hello* ]]
+    run -0 node davit describe pod hello
+    [[ "$output" =~ Events:.*Normal\ Started ]]
+    run -0 --separate-stderr node davit events --for pod/nobody
+    [ "$stderr" = "No events." ]
+}
+
+@test "get images lists those of this device" {
+    run -0 node davit get images
+    [[ "${lines[0]}" = IMAGE* ]]
+    [[ "$output" = *demo:1* ]]
+}
+
+@test "describe node has what the real one says" {
+    run -0 node davit describe node n
+    grep -qE '^Status: +Ready$' <<<"$output"
+    grep -qE '^  Ready: +True' <<<"$output"
+    grep -qE '^  Runtime: +crun' <<<"$output"
+}
