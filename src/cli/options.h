@@ -41,6 +41,9 @@ enum flag_group {
     FLAG_FORCE = 1ull << 20,
     FLAG_SNAPSHOT = 1ull << 21, /* --list, --delete */
     FLAG_PORT = 1ull << 22,
+    FLAG_NODES = 1ull << 24,       /* --nodes, --node-selector */
+    FLAG_NODE_LABELS = 1ull << 25, /* -l: of nodes */
+    FLAG_SELECTOR = 1ull << 26,    /* -l: of objects */
     FLAG_STRICT = 1ull << 34,
     FLAG_BUNDLE = 1ull << 35, /* --bundle, --prune */
     FLAG_DRY_RUN = 1ull << 36
@@ -58,6 +61,9 @@ struct options {
     const char *root;
     const char *node;
     const char *group;
+    struct words nodes;        /* globs */
+    const char *node_selector; /* kubectl's -l, of nodes */
+    const char *selector;      /* the same, of objects */
     const char *ns;
     const char *username;
     const char *password_file;
