@@ -126,6 +126,20 @@ static bool apply_bundle(struct apply *apply, struct session *session, struct er
     return true;
 }
 
+/* What a group was given, on the nodes that say that they are in it. */
+static enum exit_code wait_for_group(const struct apply *apply, struct error *err)
+{
+    AUTO_TARGETS struct target_set nodes = {.options = apply->options};
+    if (!target_place_nodes(&nodes, err))
+        return exit_code_of(err);
+    for (size_t i = 0; i < apply->manifest.count; i++)
+        target_add(&nodes, &apply->manifest.items[i].id, apply->manifest.items[i].resource);
+    for (size_t i = 0; i < nodes.count; i++)
+        nodes.targets[i].generation = apply->set.targets[i / nodes.place_count].generation;
+    AUTO_SESSION struct session *session = target_session(&nodes, err);
+    return session != NULL ? settle_wait(&nodes, session, settle_judge, apply->wait_ms, err) : exit_code_of(err);
+}
+
 static enum exit_code apply_all(struct apply *apply, struct error *err)
 {
     bool bundled = apply->options->bundle;
@@ -139,6 +153,8 @@ static enum exit_code apply_all(struct apply *apply, struct error *err)
     show_objects(apply);
     if (apply->wait_ms == 0 || apply->dry.is_dry)
         return EXIT_CODE_OK;
+    if (apply->set.places[0].node == NULL)
+        return wait_for_group(apply, err);
     return settle_wait(&apply->set, session, settle_judge, apply->wait_ms, err);
 }
 
@@ -154,9 +170,7 @@ static enum exit_code check_usage(struct apply *apply, struct error *err)
         return EXIT_CODE_USAGE;
     if (options->wait != NULL && !options_wait_ms(options, WAIT_MS, &apply->wait_ms, err))
         return EXIT_CODE_USAGE;
-    if (apply->wait_ms > 0 && options->group != NULL)
-        return usage_error(err, "--wait needs --node: which nodes are in a group only they know");
-    if (options->bundle && options->group != NULL)
+    if (options->bundle && options->group != NULL && !target_means_nodes(options))
         return usage_error(err, "--bundle is for nodes: a group has single objects");
     if (options->prune && !options->bundle)
         return usage_error(err, "--prune is for a --bundle: else nothing says what belongs together");
@@ -169,8 +183,10 @@ enum exit_code verb_apply(const struct options *options, struct error *err)
     enum exit_code code = check_usage(&apply, err);
     if (code != EXIT_CODE_OK)
         return code;
-    target_place_one(&apply.set);
-    code = manifest_read(options, &apply.manifest, err) ? apply_all(&apply, err) : EXIT_CODE_FAILED;
+    if (!manifest_read(options, &apply.manifest, err))
+        code = EXIT_CODE_FAILED;
+    else
+        code = target_places(&apply.set, err) ? apply_all(&apply, err) : exit_code_of(err);
     manifest_free(&apply.manifest);
     target_set_free(&apply.set);
     return code;

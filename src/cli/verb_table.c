@@ -17,8 +17,8 @@ const struct verb VERBS[] = {
     {"apply", SECTION_DEPLOY, "-f FILE… --node N", "make a node want what files say",
      "  davit apply -f hello.yaml --node press-7 --wait\n"
      "  kubectl get pod web -o yaml | davit apply -f - --group presses\n"
-     "  davit apply -f line3/ --bundle --prune --node press-7 --dry-run",
-     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT | FLAG_STRICT | FLAG_BUNDLE | FLAG_DRY_RUN |
+     "  davit apply -f line3/ --bundle --prune --nodes 'press-*' --dry-run",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT | FLAG_STRICT | FLAG_BUNDLE | FLAG_DRY_RUN |
          FLAG_OUTPUT,
      verb_apply},
     {"diff", SECTION_DEPLOY, "-f FILE… --node N", "what apply would change, as a diff of YAML",
