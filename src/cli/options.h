@@ -46,7 +46,8 @@ enum flag_group {
     FLAG_SELECTOR = 1ull << 26,    /* -l: of objects */
     FLAG_STRICT = 1ull << 34,
     FLAG_BUNDLE = 1ull << 35, /* --bundle, --prune */
-    FLAG_DRY_RUN = 1ull << 36
+    FLAG_DRY_RUN = 1ull << 36,
+    FLAG_RUN = 1ull << 37 /* --image, -p, -v, -e, --name … */
 };
 
 /* What a flag that may be given again had, in order. The array is the options'. */
@@ -74,6 +75,14 @@ struct options {
     struct words files;
     const char *dry_run; /* "" for a bare --dry-run */
     bool strict;
+    const char *image;
+    struct words publish;
+    struct words volumes;
+    struct words env;
+    const char *memory;
+    const char *cpu;
+    const char *restart;
+    const char *health;
     bool bundle;
     bool prune;
     const char *output;

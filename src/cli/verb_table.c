@@ -18,9 +18,14 @@ const struct verb VERBS[] = {
      "  davit apply -f hello.yaml --node press-7 --wait\n"
      "  kubectl get pod web -o yaml | davit apply -f - --group presses\n"
      "  davit apply -f line3/ --bundle --prune --nodes 'press-*' --dry-run",
-     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT | FLAG_STRICT | FLAG_BUNDLE | FLAG_DRY_RUN |
-         FLAG_OUTPUT,
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT |
+         FLAG_STRICT | FLAG_BUNDLE | FLAG_DRY_RUN | FLAG_OUTPUT,
      verb_apply},
+    {"run", SECTION_DEPLOY, "IMAGE|NAME --image IMAGE [-- ARG…] --node N", "make a node run an image, in one line",
+     "  davit run influxdb:2.7 -p 8086:8086 -v hist:/var/lib/influxdb2 --node press-7\n"
+     "  davit run blink --image busybox -e A=1 --dry-run -o yaml -- sleep 60",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_WAIT | FLAG_DRY_RUN | FLAG_OUTPUT | FLAG_RUN,
+     verb_run},
     {"diff", SECTION_DEPLOY, "-f FILE… --node N", "what apply would change, as a diff of YAML",
      "  davit diff -f hello.yaml --node press-7",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_STRICT, verb_diff},
