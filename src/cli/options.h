@@ -47,7 +47,12 @@ enum flag_group {
     FLAG_STRICT = 1ull << 34,
     FLAG_BUNDLE = 1ull << 35, /* --bundle, --prune */
     FLAG_DRY_RUN = 1ull << 36,
-    FLAG_RUN = 1ull << 37 /* --image, -p, -v, -e, --name … */
+    FLAG_RUN = 1ull << 37, /* --image, -p, -v, -e, --name … */
+    FLAG_REPLICAS = 1ull << 38,
+    FLAG_OVERWRITE = 1ull << 39,
+    FLAG_YES = 1ull << 40,
+    FLAG_ALL = 1ull << 41,
+    FLAG_OLDER = 1ull << 42
 };
 
 /* What a flag that may be given again had, in order. The array is the options'. */
@@ -74,6 +79,11 @@ struct options {
     const char *control;
     struct words files;
     const char *dry_run; /* "" for a bare --dry-run */
+    const char *replicas;
+    const char *older;
+    bool overwrite;
+    bool yes;
+    bool all;
     bool strict;
     const char *image;
     struct words publish;

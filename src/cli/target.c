@@ -40,6 +40,17 @@ bool target_place_nodes(struct target_set *set, struct error *err)
     return true;
 }
 
+bool target_place_named(struct target_set *set, const char **names, size_t count, struct error *err)
+{
+    set->places = mem_array(count, sizeof(*set->places));
+    for (size_t i = 0; i < count; i++) {
+        if (!name_is_node(names[i]))
+            return error_set(err, ERROR_INVALID, "\"%s\" is no node's name: a-z, 0-9, - and .", names[i]);
+        set->places[set->place_count++].node = names[i];
+    }
+    return true;
+}
+
 bool target_places(struct target_set *set, struct error *err)
 {
     const struct options *options = set->options;
