@@ -52,7 +52,8 @@ enum flag_group {
     FLAG_OVERWRITE = 1ull << 39,
     FLAG_YES = 1ull << 40,
     FLAG_ALL = 1ull << 41,
-    FLAG_OLDER = 1ull << 42
+    FLAG_OLDER = 1ull << 42,
+    FLAG_FORGET = 1ull << 43 /* --force, of a node */
 };
 
 /* What a flag that may be given again had, in order. The array is the options'. */

@@ -41,10 +41,12 @@ const struct verb VERBS[] = {
     {"annotate", SECTION_DEPLOY, "TYPE NAME… KEY=VALUE|KEY-…", "annotations of objects, and of nodes",
      "  davit annotate deploy web owner=anna --overwrite --node press-7",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_OVERWRITE | FLAG_YES, verb_annotate},
-    {"delete", SECTION_DEPLOY, "TYPE NAME…|-f FILE --node N", "make a node remove an object",
-     "  davit delete pod hello --node press-7\n  davit delete -f hello.yaml --node press-7 --wait=false\n"
-     "  davit delete pvc hist --node press-7 --purge",
-     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT | FLAG_PURGE, verb_delete},
+    {"delete", SECTION_DEPLOY, "TYPE NAME…|TYPE -l LABELS|TYPE --all|-f FILE|node N", "make a node remove objects; forget a node",
+     "  davit delete pod hello --node press-7\n  davit delete -f hello.yaml --nodes 'press-*' --yes\n"
+     "  davit delete pvc hist --node press-7 --purge\n  davit delete node press-9",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_SELECTOR | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_FILE |
+         FLAG_WAIT | FLAG_PURGE | FLAG_ALL | FLAG_YES | FLAG_DRY_RUN | FLAG_FORGET,
+     verb_delete},
     {"get", SECTION_LOOK, "TYPE [NAME]", "list what the nodes say they have",
      "  davit get pods -A\n  davit get vms -o wide\n  davit get jobs --node press-7 -w\n  davit get app historian -o yaml\n  davit get nodes -o wide",
      FLAG_BROKER | FLAG_NODE | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT | FLAG_WATCH, verb_get},

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # What `davit apply` takes and says before it publishes, against a real Mosquitto.
+# shellcheck disable=SC2153 # cli_lib sets NODE
 
 bats_require_minimum_version 1.5.0
 load cli_lib

@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # What changes one thing: run, set, scale, label, annotate, cordon, drain; a real Mosquitto, mosquitto_pub plays the nodes.
+# shellcheck disable=SC2153 # cli_lib sets NODE
 
 bats_require_minimum_version 1.5.0
 load cli_lib
