@@ -91,6 +91,8 @@ const struct verb VERBS[] = {
     {"drain", SECTION_NODE, "NODE…", "end what runs there, gracefully, until it is uncordoned",
      "  davit drain press-7\n  davit drain --nodes 'press-*' --yes",
      FLAG_BROKER | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_YES | FLAG_WAIT, verb_drain},
+    {"prune", SECTION_NODE, "", "what the broker keeps and nobody needs any more", "  davit prune\n  davit prune --older 90d --yes",
+     FLAG_BROKER | FLAG_OLDER | FLAG_YES | FLAG_DRY_RUN, verb_prune},
     {"image", SECTION_DEVICE, "import FILE|pull REF|ls|inspect REF|rm REF...|prune", "the images of this device",
      "  davit image import demo.tar --name demo:1\n  davit image pull busybox:1.36\n  davit image ls\n  davit image rm busybox:1.35",
      FLAG_CONTROL | FLAG_NAME | FLAG_OUTPUT, verb_image},

@@ -27,6 +27,7 @@ enum exit_code verb_annotate(const struct options *options, struct error *err);
 enum exit_code verb_cordon(const struct options *options, struct error *err);
 enum exit_code verb_uncordon(const struct options *options, struct error *err);
 enum exit_code verb_drain(const struct options *options, struct error *err);
+enum exit_code verb_prune(const struct options *options, struct error *err);
 enum exit_code verb_start(const struct options *options, struct error *err);
 enum exit_code verb_stop(const struct options *options, struct error *err);
 enum exit_code verb_console(const struct options *options, struct error *err);

@@ -83,3 +83,51 @@ gone() { # TOPIC: the broker holds a tombstone there
     run -4 davit delete node press-7 --yes
     run -0 davit delete node press-8 --yes --force
 }
+
+# --- prune
+
+node_says() { # NODE PRESENCE GROUPS
+    say "$DAVIT_ROOT/nodes/$1/presence" "$2"
+    say "$DAVIT_ROOT/nodes/$1/status" "{\"kind\":\"Node\",\"metadata\":{\"name\":\"$1\"},\"status\":{\"groups\":[$3]}}"
+}
+
+@test "prune lists what is left over, and clears it with --yes, and nothing else" {
+    local now stone='"metadata":{"name":"x","deletionTimestamp":"2026-01-01T00:00:00Z","annotations":{"davit/generation":"5"}}}'
+    now=$(date +%s%3N)
+    node_says alive '{"v":1,"online":true,"ts":1}' '"presses"'
+    node_says away "{\"v\":1,\"online\":false,\"ts\":$((now - 3600000))}" '"presses"'
+    node_says gone "{\"v\":1,\"online\":false,\"ts\":$((now - 40 * 86400000))}" ''
+    pod_state gone default hello Running 1
+    say "$DAVIT_ROOT/nodes/gone/desired/default/pods/hello" '{"kind":"Pod","metadata":{"name":"hello"}}'
+    # Carried out; not yet (it is still told of); masks what a group says.
+    say "$DAVIT_ROOT/nodes/alive/desired/default/pods/done" "{\"kind\":\"Pod\",$stone"
+    say "$DAVIT_ROOT/nodes/alive/desired/default/pods/ending" "{\"kind\":\"Pod\",$stone"
+    pod_status alive default ending 1 True
+    say "$DAVIT_ROOT/nodes/alive/desired/default/pods/masked" "{\"kind\":\"Pod\",$stone"
+    say "$DAVIT_ROOT/groups/presses/desired/default/pods/masked" '{"kind":"Pod","metadata":{"name":"masked"}}'
+    # Of a group: carried out by all of it; not by one.
+    say "$DAVIT_ROOT/groups/presses/desired/default/pods/left" "{\"kind\":\"Pod\",$stone"
+    say "$DAVIT_ROOT/groups/presses/desired/default/pods/half" "{\"kind\":\"Pod\",$stone"
+    pod_status away default half 1 True
+    say "$DAVIT_ROOT/groups/mills/desired/default/pods/hello" '{"kind":"Pod","metadata":{"name":"hello"}}'
+    run -0 davit prune
+    contains "node gone: last seen 40d ago; all that it said"
+    contains "node alive: the deletion of default/pods/done was carried out"
+    contains "group presses: the deletion of default/pods/left was carried out"
+    contains "group mills: no node is in it, and default/pods/hello is for none"
+    contains "6 topics would be cleared; --yes does it"
+    [ "${#lines[@]}" = 5 ]
+    [ -n "$(held "$DAVIT_ROOT/nodes/gone/presence")" ]
+    run -0 davit prune --yes --dry-run
+    contains "6 topics would be cleared"
+    run -0 davit prune --yes
+    contains "6 topics cleared"
+    [ -z "$(held "$DAVIT_ROOT/nodes/gone/presence")" ]
+    [ -n "$(held "$DAVIT_ROOT/nodes/gone/desired/default/pods/hello")" ]
+    [ -n "$(held "$DAVIT_ROOT/nodes/alive/desired/default/pods/ending")" ]
+    run -0 davit prune
+    contains "0 topics to be cleared"
+    run -2 davit prune --older=30m
+    run -0 davit prune --older=2h
+    contains "0 topics"
+}
