@@ -63,22 +63,21 @@ static bool drain(void *ctx, struct json *document, struct error *err)
     return true;
 }
 
-static enum exit_code change(const struct options *options, const char *done, edit_change *edit, struct error *err)
+static enum exit_code change(const struct options *options, const char *verb, const char *done, edit_change *edit, struct error *err)
 {
     AUTO_TARGETS struct target_set set = {.options = options};
     AUTO_SESSION struct session *session = NULL;
-    AUTO_FREE char *ask = mem_printf("have %s", done);
-    return edit_nodes(&set, &session, options->words, options->word_count, ask, done, edit, NULL, err);
+    return edit_nodes(&set, &session, options->words, options->word_count, verb, done, edit, NULL, err);
 }
 
 enum exit_code verb_cordon(const struct options *options, struct error *err)
 {
-    return change(options, "cordoned", cordon, err);
+    return change(options, "cordon", "cordoned", cordon, err);
 }
 
 enum exit_code verb_uncordon(const struct options *options, struct error *err)
 {
-    return change(options, "uncordoned", uncordon, err);
+    return change(options, "uncordon", "uncordoned", uncordon, err);
 }
 
 enum exit_code verb_drain(const struct options *options, struct error *err)

@@ -193,3 +193,39 @@ shape() { # FILE: as recorded, with a number to sleep
     contains "pod/hello created"
     contains "pod/hello: done"
 }
+
+# --- on a terminal
+
+on_terminal() { # KEYS COMMAND...: with the keys typed; what the terminal shows
+    local keys=$1
+    shift
+    (sleep 0.7; printf '%s' "$keys") | script -qefc "$(printf '%q ' "$@")" /dev/null
+}
+
+@test "on a terminal --wait draws its lines over, with the pull's progress" {
+    command -v script > /dev/null || skip "no script"
+    local generation topic="$NODE/status/default/pods/hello"
+    online press-7
+    (sleep 1; generation=$(generation "$NODE/desired/default/pods/hello")
+     say "$topic" "{\"metadata\":{},\"status\":{\"observedGeneration\":$generation,\"phase\":\"Pending\",\"images\":[{\"image\":\"demo:1\",\"bytes\":12300000,\"total\":40100000,\"bytesPerSecond\":1200000}]}}"
+     sleep 1.5; pod_status press-7 default hello "$generation" True) 3>&- &
+    TASKS+=($!)
+    manifest hello > "$DIR/hello.yaml"
+    run -0 on_terminal '' "$DAVIT" apply -f "$DIR/hello.yaml" --node press-7 --wait=20
+    contains "pod/hello   waiting for node press-7"
+    contains $'\e[1A'
+    contains "pod/hello   pulling demo:1, 12.3MB of 40.1MB at 1.2MB/s"
+    contains "pod/hello   done"
+}
+
+@test "on a terminal a question is asked, and no is no" {
+    command -v script > /dev/null || skip "no script"
+    online press-1
+    online press-2
+    run -2 on_terminal $'n\n' "$DAVIT" cordon --nodes 'press-*'
+    contains "cordon 2 nodes? [y/N]"
+    contains "nothing was done"
+    [ -z "$(held "$DAVIT_ROOT/nodes/press-1/desired/node")" ]
+    run -0 on_terminal $'y\n' "$DAVIT" cordon --nodes 'press-*'
+    [ -n "$(held "$DAVIT_ROOT/nodes/press-1/desired/node")" ]
+}

@@ -174,7 +174,7 @@ node_doc() { # JQ
     online press-1
     online press-2
     run -2 davit cordon --nodes 'press-*'
-    contains "to have cordoned 2 nodes needs --yes"
+    contains "to cordon 2 nodes needs --yes"
     [ -z "$(held "$DAVIT_ROOT/nodes/press-1/desired/node")" ]
     run -0 davit cordon --nodes 'press-*' --yes
     contains "nodes cordoned on 2 nodes"

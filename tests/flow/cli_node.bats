@@ -108,22 +108,3 @@ YAML
     [ "$(grep -c unchanged <<< "$output")" = 6 ]
     run -0 node env OUT="$OUT" davit delete -f "$OUT/compose.yaml" --node n
 }
-
-@test "drain waits until what runs has ended gracefully, and says what stays; uncordon brings it back" {
-    pod ends "$(shell "trap 'sleep 2; echo ended >> /out/log; exit 0' TERM; echo began >> /out/log; while true; do sleep 0.1; done")
-        | .spec.terminationGracePeriodSeconds = 20" | apply --wait=20
-    within 5 has_file "$OUT/log" 1
-    run -0 node davit drain n
-    contains "node/n drained"
-    [ "$(cat "$OUT/log")" = $'began\nended' ]
-    state ends '.state == "Pending" and .reason == "NodeDrained"'
-    grep -q 'state/default/pods/ends .*NodeDraining' "$DIR/record"
-    run -0 node davit uncordon n
-    within 10 has_file "$OUT/log" 3
-    pod stays '.spec.tolerations = [{operator: "Exists"}]' | apply --wait=20
-    run -0 node davit drain n
-    contains "stays of namespace default on n stays: it tolerates the drain"
-    running stays 1
-    run -0 node davit uncordon n
-    drop stays ends
-}
