@@ -122,6 +122,8 @@ enum exit_code delete_targets(struct target_set *set, const struct dry_run *dry,
         if (!change_publish(session, target, tombstone, err))
             return exit_code_of(err);
     }
+    if (!session_flush(session, err))
+        return exit_code_of(err);
     wait_ms = dry->is_dry ? 0 : wait_ms;
     if (wait_ms > 0 && !target_wait(set, session, judge, NULL, NULL, wait_ms, err))
         return exit_code_of(err);

@@ -32,9 +32,9 @@ static void take(void *ctx, const struct session_message *message)
 static bool clear(struct session *session, const struct remains *remains, struct error *err)
 {
     JSON_EACH(topic, remains->topics)
-        if (!session_publish(session, json_text(topic), "", 0, err))
+        if (!session_publish_soon(session, json_text(topic), "", 0, err))
             return false;
-    return true;
+    return session_flush(session, err);
 }
 
 static bool delete_one(const struct options *options, const char *name, const struct dry_run *dry, struct error *err)

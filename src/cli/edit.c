@@ -79,5 +79,5 @@ bool edit_publish(struct session *session, struct target *target, edit_change *c
     *changed = true;
     return check_document(target, document, err) &&
            change_check_size(target, document, target->id.name, session_packet_limit(session), err) &&
-           change_publish(session, target, document, err);
+           change_publish(session, target, document, err) && session_flush(session, err);
 }

@@ -32,9 +32,9 @@ static bool read_older(const struct options *options, uint64_t *older_ms, struct
 static bool clear(struct session *session, const struct json *topics, struct error *err)
 {
     JSON_EACH(topic, topics)
-        if (!session_publish(session, json_text(topic), "", 0, err))
+        if (!session_publish_soon(session, json_text(topic), "", 0, err))
             return false;
-    return true;
+    return session_flush(session, err);
 }
 
 static bool prune(const struct options *options, struct leftovers *leftovers, uint64_t older_ms, bool is_dry, struct error *err)
