@@ -229,3 +229,26 @@ on_terminal() { # KEYS COMMAND...: with the keys typed; what the terminal shows
     run -0 on_terminal $'y\n' "$DAVIT" cordon --nodes 'press-*'
     [ -n "$(held "$DAVIT_ROOT/nodes/press-1/desired/node")" ]
 }
+
+# --- rights
+
+@test "what the broker does not let this user write is an error with the topic, also among many" {
+    local port node
+    port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
+    printf '%s\n' "topic readwrite $DAVIT_ROOT/clients/#" "topic read #" "topic write $DAVIT_ROOT/nodes/+/presence" \
+        "topic write $DAVIT_ROOT/nodes/press-1/desired/#" > "$DIR/acl"
+    chmod 644 "$DIR/acl"
+    printf '%s\n' "listener $port 127.0.0.1" 'allow_anonymous true' "acl_file $DIR/acl" > "$DIR/acl.conf"
+    mosquitto -c "$DIR/acl.conf" > "$DIR/acl.log" 2>&1 3>&- &
+    TASKS+=($!)
+    export DAVIT_BROKER="mqtt://127.0.0.1:$port" PORT=$port
+    for node in press-1 press-2; do
+        until online $node 2>/dev/null; do sleep 0.05; done
+    done
+    run -0 davit apply -f - --node press-1 < <(manifest hello)
+    run -1 davit apply -f - --node press-2 < <(manifest hello)
+    contains "refused $DAVIT_ROOT/nodes/press-2/desired/default/pods/hello"
+    contains "Has this user the right to write it?"
+    run -1 davit apply -f - --nodes 'press-*' < <(manifest hello demo:2)
+    contains "refused $DAVIT_ROOT/nodes/press-2/desired/default/pods/hello"
+}
