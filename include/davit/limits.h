@@ -176,6 +176,10 @@
 #define LIMIT_VM_SEED_BYTES (8 * 1024 * 1024) /* of the files of one seed, ConfigMap or Secret, together */
 #define LIMIT_DOMAIN_BYTES (256 * 1024)       /* of a domain's XML */
 
+/* The operator's tool. */
+#define LIMIT_NAMES 256 /* of one kind on a command line of `davit get`; more are refused */
+#define LIMIT_JSONPATH_BYTES (256 * 1024 * 1024) /* of what a template writes; the rest is cut, and said */
+
 /* Files that are read whole. Over a cap: refused, with the cap named. */
 #define LIMIT_CONFIG_BYTES (256 * 1024)
 #define LIMIT_MANIFEST_BYTES (16 * 1024 * 1024) /* one file of davit -f */

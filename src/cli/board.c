@@ -32,6 +32,8 @@ static struct json **slot_of(struct entry *entry, const char *word)
         return &entry->state;
     if (strcmp(word, "status") == 0)
         return &entry->status;
+    if (strcmp(word, "metrics") == 0)
+        return &entry->metrics;
     if (strcmp(word, "presence") == 0 && !entry->is_object)
         return &entry->presence;
     return NULL;
@@ -91,11 +93,6 @@ enum fleet_reach board_reach(const struct board *board, const char *node)
     return sites_reach(board->sites, entry != NULL ? entry->presence : NULL);
 }
 
-bool board_node_is_online(const struct board *board, const char *node)
-{
-    return board_reach(board, node) == FLEET_ONLINE;
-}
-
 bool entry_is_there(const struct entry *entry)
 {
     return entry->presence != NULL || entry->state != NULL || entry->status != NULL;
@@ -110,6 +107,7 @@ void board_free(struct board *board)
         json_free(entry->presence);
         json_free(entry->state);
         json_free(entry->status);
+        json_free(entry->metrics);
         free(entry->shown);
         free(entry->key);
         free(entry);

@@ -19,6 +19,7 @@ struct entry {
     struct json *presence; /* of a node; each is NULL where absent or cleared */
     struct json *state;
     struct json *status;
+    struct json *metrics;
     char *shown; /* the reader's: what was printed of it last */
     UT_hash_handle hh;
 };
@@ -37,9 +38,8 @@ void board_take(void *ctx, const struct session_message *message);
 /* By namespace, name and node; a node before its objects. */
 void board_sort(struct board *board);
 const struct entry *board_node(const struct board *board, const char *node); /* NULL: nothing is known of it */
+/* Offline also for a node that never said anything. */
 enum fleet_reach board_reach(const struct board *board, const char *node);
-/* False also for a node that never said anything. */
-bool board_node_is_online(const struct board *board, const char *node);
 /* Says something that has not been cleared. */
 bool entry_is_there(const struct entry *entry);
 void board_free(struct board *board);

@@ -28,73 +28,73 @@ static void age_cell(uint64_t since_ms, uint64_t until_ms, char *out)
 
 /* ---- of every kind */
 
-static void cell_ready(const struct entry *entry, bool online, char *out)
+static void cell_ready(const struct entry *entry, enum fleet_reach reach, char *out)
 {
     struct pod_view view;
-    pod_view_of(entry, online, &view);
+    pod_view_of(entry, reach, &view);
     text_cell(view.ready, out);
 }
 
-static void cell_status(const struct entry *entry, bool online, char *out)
+static void cell_status(const struct entry *entry, enum fleet_reach reach, char *out)
 {
     struct pod_view view;
-    pod_view_of(entry, online, &view);
+    pod_view_of(entry, reach, &view);
     text_cell(view.status, out);
 }
 
-static void cell_restarts(const struct entry *entry, bool online, char *out)
+static void cell_restarts(const struct entry *entry, enum fleet_reach reach, char *out)
 {
     struct pod_view view;
-    pod_view_of(entry, online, &view);
+    pod_view_of(entry, reach, &view);
     text_cell(view.restarts, out);
 }
 
-static void cell_age(const struct entry *entry, bool online, char *out)
+static void cell_age(const struct entry *entry, enum fleet_reach reach, char *out)
 {
     struct pod_view view;
     char age[TABLE_AGE_BYTES];
-    pod_view_of(entry, online, &view);
+    pod_view_of(entry, reach, &view);
     text_cell(table_age(view.since_ms, clock_wall_ms(), age), out);
 }
 
-static void cell_image(const struct entry *entry, bool online, char *out)
+static void cell_image(const struct entry *entry, enum fleet_reach reach, char *out)
 {
-    (void)online;
+    (void)reach;
     text_cell(json_get_text(entry->state, "image"), out);
 }
 
 /* ---- owners */
 
-static void cell_updated(const struct entry *entry, bool online, char *out)
+static void cell_updated(const struct entry *entry, enum fleet_reach reach, char *out)
 {
-    (void)online;
+    (void)reach;
     number_cell(entry, "updated", out);
 }
 
-static void cell_available(const struct entry *entry, bool online, char *out)
+static void cell_available(const struct entry *entry, enum fleet_reach reach, char *out)
 {
-    (void)online;
+    (void)reach;
     number_cell(entry, "available", out);
 }
 
-static void cell_wanted(const struct entry *entry, bool online, char *out)
+static void cell_wanted(const struct entry *entry, enum fleet_reach reach, char *out)
 {
-    (void)online;
+    (void)reach;
     number_cell(entry, "containers", out);
 }
 
-static void cell_ready_alone(const struct entry *entry, bool online, char *out)
+static void cell_ready_alone(const struct entry *entry, enum fleet_reach reach, char *out)
 {
-    (void)online;
+    (void)reach;
     number_cell(entry, "containersReady", out);
 }
 
 /* kubectl: "2/3"; of a work queue "0/1 of 3". */
-static void cell_completions(const struct entry *entry, bool online, char *out)
+static void cell_completions(const struct entry *entry, enum fleet_reach reach, char *out)
 {
     long long succeeded = json_get_integer(entry->state, "succeeded", 0);
     long long parallelism = json_get_integer(entry->state, "parallelism", 1);
-    (void)online;
+    (void)reach;
     if (json_get(entry->state, "completions") != NULL)
         (void)snprintf(out, CELL_BYTES, "%lld/%lld", succeeded, (long long)json_get_integer(entry->state, "completions", 0));
     else if (parallelism > 1)
@@ -103,64 +103,64 @@ static void cell_completions(const struct entry *entry, bool online, char *out)
         (void)snprintf(out, CELL_BYTES, "%lld/1", succeeded);
 }
 
-static void cell_duration(const struct entry *entry, bool online, char *out)
+static void cell_duration(const struct entry *entry, enum fleet_reach reach, char *out)
 {
     int64_t finished_ms = json_get_integer(entry->state, "finishedAt", 0);
-    (void)online;
+    (void)reach;
     age_cell((uint64_t)json_get_integer(entry->state, "startedAt", 0),
              finished_ms != 0 ? (uint64_t)finished_ms : clock_wall_ms(), out);
 }
 
-static void cell_job_status(const struct entry *entry, bool online, char *out)
+static void cell_job_status(const struct entry *entry, enum fleet_reach reach, char *out)
 {
     const char *reason = json_get_text(entry->state, "reason"), *state = json_get_text(entry->state, "state");
     bool suspended = reason != NULL && strcmp(reason, "Suspended") == 0;
     bool running = state != NULL && strcmp(state, "Running") == 0;
     bool refused = status_refusal(entry->status) != NULL;
-    if (state == NULL || refused || !online) {
-        cell_status(entry, online, out);
+    if (state == NULL || refused || reach != FLEET_ONLINE) {
+        cell_status(entry, reach, out);
         return;
     }
     text_cell(suspended || running ? (suspended ? "Suspended" : "Running") : strcmp(state, "Succeeded") == 0 ? "Complete" : state,
               out);
 }
 
-static void cell_schedule(const struct entry *entry, bool online, char *out)
+static void cell_schedule(const struct entry *entry, enum fleet_reach reach, char *out)
 {
-    (void)online;
+    (void)reach;
     text_cell(json_get_text(entry->state, "schedule"), out);
 }
 
-static void cell_zone(const struct entry *entry, bool online, char *out)
+static void cell_zone(const struct entry *entry, enum fleet_reach reach, char *out)
 {
-    (void)online;
+    (void)reach;
     text_cell(json_get_text(entry->state, "timeZone"), out);
 }
 
-static void cell_suspend(const struct entry *entry, bool online, char *out)
+static void cell_suspend(const struct entry *entry, enum fleet_reach reach, char *out)
 {
-    (void)online;
+    (void)reach;
     text_cell(json_get_integer(entry->state, "suspend", 0) != 0 ? "True" : "False", out);
 }
 
-static void cell_active(const struct entry *entry, bool online, char *out)
+static void cell_active(const struct entry *entry, enum fleet_reach reach, char *out)
 {
-    (void)online;
+    (void)reach;
     number_cell(entry, "active", out);
 }
 
-static void cell_last_schedule(const struct entry *entry, bool online, char *out)
+static void cell_last_schedule(const struct entry *entry, enum fleet_reach reach, char *out)
 {
-    (void)online;
+    (void)reach;
     age_cell((uint64_t)json_get_integer(entry->state, "lastScheduleAt", 0), clock_wall_ms(), out);
 }
 
 /* ---- pods, claims, services */
 
-static void cell_address(const struct entry *entry, bool online, char *out)
+static void cell_address(const struct entry *entry, enum fleet_reach reach, char *out)
 {
     struct pod_view view;
-    pod_view_of(entry, online, &view);
+    pod_view_of(entry, reach, &view);
     text_cell(view.address, out);
 }
 
@@ -169,34 +169,34 @@ static const struct json *status_of(const struct entry *entry)
     return json_get(entry->status, "status");
 }
 
-static void cell_claim_status(const struct entry *entry, bool online, char *out)
+static void cell_claim_status(const struct entry *entry, enum fleet_reach reach, char *out)
 {
     const char *phase = json_get_text(status_of(entry), "phase");
-    (void)online;
+    (void)reach;
     if (json_get_text(json_get(entry->status, "metadata"), "deletionTimestamp") != NULL)
         phase = "Terminating";
     text_cell(phase != NULL ? phase : "Refused", out);
 }
 
-static void cell_volume(const struct entry *entry, bool online, char *out)
+static void cell_volume(const struct entry *entry, enum fleet_reach reach, char *out)
 {
-    (void)online;
+    (void)reach;
     text_cell(json_get_text(json_get(entry->status, "spec"), "volumeName"), out);
 }
 
-static void cell_capacity(const struct entry *entry, bool online, char *out)
+static void cell_capacity(const struct entry *entry, enum fleet_reach reach, char *out)
 {
-    (void)online;
+    (void)reach;
     text_cell(json_get_text(json_get(status_of(entry), "capacity"), "storage"), out);
 }
 
 /* kubectl's short words: RWO, ROX, RWX, RWOP. */
-static void cell_modes(const struct entry *entry, bool online, char *out)
+static void cell_modes(const struct entry *entry, enum fleet_reach reach, char *out)
 {
     static const char *const words[][2] = {
         {"ReadWriteOnce", "RWO"}, {"ReadOnlyMany", "ROX"}, {"ReadWriteMany", "RWX"}, {"ReadWriteOncePod", "RWOP"}};
     size_t len = 0;
-    (void)online;
+    (void)reach;
     out[0] = '\0';
     JSON_EACH(mode, json_get(status_of(entry), "accessModes"))
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && len < CELL_BYTES; i++)
@@ -204,17 +204,17 @@ static void cell_modes(const struct entry *entry, bool online, char *out)
                 len += (size_t)snprintf(out + len, CELL_BYTES - len, "%s%s", len > 0 ? "," : "", words[i][1]);
 }
 
-static void cell_used(const struct entry *entry, bool online, char *out)
+static void cell_used(const struct entry *entry, enum fleet_reach reach, char *out)
 {
     const char *used = json_get_text(status_of(entry), "used");
-    (void)online;
+    (void)reach;
     text_cell(used != NULL ? used : "-", out);
 }
 
 #define STATE_CELL(name, key)                                                       \
-    static void cell_##name(const struct entry *entry, bool online, char *out)      \
+    static void cell_##name(const struct entry *entry, enum fleet_reach reach, char *out)      \
     {                                                                               \
-        (void)online;                                                               \
+        (void)reach;                                                               \
         text_cell(json_get_text(entry->state, key), out);                           \
     }
 
@@ -224,9 +224,9 @@ STATE_CELL(external_ip, "externalIP")
 STATE_CELL(ports, "ports")
 STATE_CELL(message, "message")
 
-static void cell_is_ready(const struct entry *entry, bool online, char *out)
+static void cell_is_ready(const struct entry *entry, enum fleet_reach reach, char *out)
 {
-    (void)online;
+    (void)reach;
     text_cell(json_get_integer(entry->state, "ready", 0) != 0 ? "True" : "False", out);
 }
 

@@ -12,7 +12,7 @@ enum column_place { COLUMN_ALWAYS, COLUMN_WIDE, COLUMN_LAST };
 struct column {
     const char *heading;
     /* Fills a cell of CELL_BYTES. */
-    void (*cell)(const struct entry *entry, bool node_is_online, char *out);
+    void (*cell)(const struct entry *entry, enum fleet_reach reach, char *out);
     enum column_place place;
     bool passes; /* it changes with time alone: no reason to print a line of -w */
 };

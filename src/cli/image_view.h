@@ -19,6 +19,7 @@ void image_progress_end(void);
 
 /* Hands `fd` to davitd for the request `op`, to be called `name` (NULL: as it says itself), and tells what it became. */
 enum exit_code image_hand_over(const struct options *options, const char *op, int fd, const char *name, struct error *err);
+enum exit_code image_list(const struct options *options, struct error *err);
 enum exit_code image_remove(const struct options *options, struct error *err); /* every word behind `rm` */
 enum exit_code image_prune(const struct options *options, struct error *err);
 enum exit_code image_inspect(const struct options *options, const char *reference, struct error *err);

@@ -44,6 +44,10 @@ enum flag_group {
     FLAG_NODES = 1ull << 24,       /* --nodes, --node-selector */
     FLAG_NODE_LABELS = 1ull << 25, /* -l: of nodes */
     FLAG_SELECTOR = 1ull << 26,    /* -l: of objects */
+    FLAG_BARE = 1ull << 27,        /* no flag: what is absent stays absent, whatever environment and context say */
+    FLAG_LIST = 1ull << 28,        /* --field-selector, --sort-by, --no-headers */
+    FLAG_EVENTS = 1ull << 29,      /* --for TYPE/NAME, --types */
+    FLAG_FOR = 1ull << 30,         /* --for CONDITION, --timeout */
     FLAG_STRICT = 1ull << 34,
     FLAG_BUNDLE = 1ull << 35, /* --bundle, --prune */
     FLAG_DRY_RUN = 1ull << 36,
@@ -62,8 +66,12 @@ struct words {
     size_t count;
 };
 
-/* Texts belong to argv and the environment; NULL and false where absent. */
+struct contexts;
+
+/* Texts belong to argv, the environment and the context; NULL and false where absent. */
 struct options {
+    const char *context;
+    struct contexts *contexts; /* the file's, whose texts stand here; NULL: not read */
     const char *broker;
     const char *root;
     const char *node;
@@ -71,6 +79,11 @@ struct options {
     struct words nodes;        /* globs */
     const char *node_selector; /* kubectl's -l, of nodes */
     const char *selector;      /* the same, of objects */
+    const char *field_selector;
+    const char *for_what;
+    const char *types;
+    const char *timeout;
+    bool no_headers;
     const char *ns;
     const char *username;
     const char *password_file;
@@ -120,7 +133,7 @@ struct options {
     bool client;
     bool help;
     bool node_given, control_given; /* by flag */
-    bool control_set;     /* by flag or environment: not the default */
+    bool control_set;     /* by flag, environment or context: not the default */
     bool namespace_given; /* by flag: a document of another namespace is refused */
     const char **words;   /* what is no flag, in order; the array is the caller's to free */
     size_t word_count;
@@ -128,7 +141,7 @@ struct options {
     bool dashes;
 };
 
-/* Reads argv[0 … argc-1] (behind the verb), then the environment for what is absent, then the defaults. `groups` is
+/* Reads argv[0 … argc-1] (behind the verb), then for what is absent the environment, the context, the defaults. `groups` is
  * what the verb takes. The error names the flag and, where one is near, what was probably meant.
  */
 MUST_CHECK bool options_parse(int argc, char **argv, uint64_t groups, struct options *options, struct error *err);

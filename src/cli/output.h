@@ -7,8 +7,9 @@
 #include "base/json.h"
 #include "cli/options.h"
 
-enum output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_YAML, OUTPUT_NAME };
+enum output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_YAML, OUTPUT_NAME, OUTPUT_JSONPATH, OUTPUT_COLUMNS };
 
+/* The last two are `davit get`'s own. */
 MUST_CHECK bool output_parse(const struct options *options, enum output *output, struct error *err);
 /* One object, or a v1 List of all (`single` false). OUTPUT_NAME prints a line for each object. */
 void output_objects(enum output output, const struct json *objects, bool single);

@@ -150,7 +150,7 @@ static uint64_t since_of(const struct entry *entry)
     return since_ms;
 }
 
-void pod_view_of(const struct entry *entry, bool node_is_online, struct pod_view *view)
+void pod_view_of(const struct entry *entry, enum fleet_reach reach, struct pod_view *view)
 {
     int64_t ready;
     int64_t all;
@@ -172,7 +172,8 @@ void pod_view_of(const struct entry *entry, bool node_is_online, struct pod_view
     if (view->address == NULL)
         view->address = json_get_text(entry->state, "address");
     (void)snprintf(view->status, sizeof(view->status), "%.100s%s%s%s", word, is_refused && *word != '\0' ? "," : "",
-                   is_refused ? "Refused" : "", node_is_online ? "" : ",Offline");
+                   is_refused ? "Refused" : "",
+                   reach == FLEET_ONLINE ? "" : reach == FLEET_OFFLINE ? ",Offline" : ",Unknown");
     view->since_ms = since_of(entry);
     view->image = json_get_text(entry->state, "image");
 }

@@ -18,6 +18,6 @@ struct pod_view {
 };
 
 /* From the flat state where there is one; of a pod that was never accepted there is only a status. */
-void pod_view_of(const struct entry *entry, bool node_is_online, struct pod_view *view);
+void pod_view_of(const struct entry *entry, enum fleet_reach reach, struct pod_view *view);
 
 #endif

@@ -97,9 +97,10 @@ static void on_disconnected(struct session *session, const struct frame *frame)
 static void on_refused(struct session *session, const struct frame *frame)
 {
     const char *topic = json_get_text(frame->head, "topic");
+    const char *sites = topic != NULL ? strstr(topic, "/sites/+/") : NULL;
     if (topic != NULL && strcmp(topic, session->sync_topic) == 0)
         session->sync_refused = true;
-    else
+    else if (sites == NULL) /* a plant without sites has no reason to give a right to them */
         (void)error_set(&session->down, ERROR_DENIED,
                         "%s does not let this user read %s (code %lld). Ask for that right, or set --username.",
                         session->broker, topic != NULL ? topic : "a topic",

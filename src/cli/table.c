@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "cli/text.h"
@@ -13,6 +14,19 @@
 void table_init(struct table *table)
 {
     *table = (struct table){0};
+}
+
+void table_for_terminal(struct table *table)
+{
+    const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+    table->is_coloured = isatty(STDOUT_FILENO) != 0 && (no_color == NULL || *no_color == '\0') &&
+                         (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+void table_no_heading(struct table *table)
+{
+    table->has_no_heading = table->heading_printed = true;
+    memset(table->widths, 0, sizeof(table->widths));
 }
 
 static void drop_rows(struct table *table)
@@ -43,7 +57,7 @@ void table_column(struct table *table, const char *heading)
 {
     if (table->columns == TABLE_COLUMNS)
         return;
-    table->widths[table->columns] = width_of(heading);
+    table->widths[table->columns] = table->has_no_heading ? 0 : width_of(heading);
     table->headings[table->columns++] = heading;
 }
 
@@ -66,10 +80,28 @@ void table_row(struct table *table, const char *const *cells)
     table->rows++;
 }
 
+/* A word of STATUS: all is well, something is wrong, or it is on its way. */
+static const char *colour_of(const char *word)
+{
+    static const char *const good[] = {"Ready", "Running", "Succeeded", "Completed", "Complete", "Bound", "Available", "Stored"};
+    static const char *const bad[] = {"Err", "BackOff", "Fail", "NotReady", "Offline", "Refused", "Invalid", "Evicted", "OOMKilled"};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (strstr(word, bad[i]) != NULL)
+            return "\033[31m";
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        if (strcmp(word, good[i]) == 0)
+            return "\033[32m";
+    return "\033[33m";
+}
+
 static void print_line(const struct table *table, const char *const *cells)
 {
     for (size_t i = 0; i < table->columns; i++) {
-        (void)fputs(cells[i], stdout);
+        bool coloured = table->is_coloured && cells != table->headings && strcmp(table->headings[i], "STATUS") == 0;
+        if (coloured)
+            printf("%s%s\033[0m", colour_of(cells[i]), cells[i]);
+        else
+            (void)fputs(cells[i], stdout);
         if (i + 1 < table->columns)
             printf("%*s", (int)(table->widths[i] + GAP - width_of(cells[i])), "");
     }

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TABLE_COLUMNS 10
+#define TABLE_COLUMNS 16
 #define TABLE_AGE_BYTES 48
 
 struct table {
@@ -15,12 +15,17 @@ struct table {
     char **cells;                 /* rows of `columns` */
     size_t rows;
     bool heading_printed;
+    bool has_no_heading;
+    bool is_coloured;
     const char *headings[TABLE_COLUMNS];
 };
 
 void table_init(struct table *table);
 void table_free(struct table *table);
 #define AUTO_TABLE __attribute__((cleanup(table_free)))
+/* The column STATUS in colours, where stdout is a terminal and NO_COLOR is not set. */
+void table_for_terminal(struct table *table);
+void table_no_heading(struct table *table); /* rows only */
 /* Before the first row. `heading` must live as long as the table. */
 void table_column(struct table *table, const char *heading);
 /* Cells of a new row, one for each column, in order; copied; NULL or "" shows as <none>. Cleaned

@@ -48,19 +48,6 @@ static void print_state(int indent, const char *label, const struct json *state)
     }
 }
 
-/* "cpu=500m memory=64Mi" */
-static void print_resources(const struct json *resources, const char *key, const char *label)
-{
-    AUTO_STRBUF struct strbuf line;
-    strbuf_init(&line, 4096);
-    JSON_EACH(value, json_get(resources, key)) {
-        AUTO_FREE char *printed = json_print(value);
-        strbuf_printf(&line, "%s%s=%s", line.len > 0 ? " " : "", json_key(value),
-                      json_text(value) != NULL ? json_text(value) : printed);
-    }
-    describe_field(2 * INDENT, label, line.data);
-}
-
 static void print_mounts(const struct json *mounts)
 {
     bool first = true;
@@ -92,32 +79,9 @@ static void print_containers(const struct json *status, const char *key, const c
         print_state(2 * INDENT, "Last State", json_get(container, "lastState"));
         describe_field(2 * INDENT, "Ready", json_get_boolean(container, "ready", false) ? "True" : "False");
         describe_integer(2 * INDENT, "Restart Count", json_get_integer(container, "restartCount", 0));
-        print_resources(json_get(container, "resources"), "limits", "Limits");
-        print_resources(json_get(container, "resources"), "requests", "Requests");
+        describe_map(2 * INDENT, "Limits", json_get(json_get(container, "resources"), "limits"));
+        describe_map(2 * INDENT, "Requests", json_get(json_get(container, "resources"), "requests"));
         print_mounts(json_get(container, "volumeMounts"));
-    }
-}
-
-static void print_conditions(const struct json *status, const struct json *refusal)
-{
-    const struct json *list = json_get(status, "conditions");
-    if (json_size(list) == 0)
-        return;
-    (void)puts("Conditions:");
-    JSON_EACH(condition, list) {
-        const char *type = json_get_text(condition, "type");
-        const char *value = json_get_text(condition, "status");
-        const char *reason = json_get_text(condition, "reason");
-        const char *message = json_get_text(condition, "message");
-        bool has_reason = reason != NULL && *reason != '\0';
-        AUTO_FREE char *line = mem_printf("%s%s%s%s", value != NULL ? value : "?", has_reason ? " (" : "",
-                                          has_reason ? reason : "", has_reason ? ")" : "");
-        if (type == NULL || strcmp(type, "IgnoredFields") == 0)
-            continue;
-        describe_field(INDENT, type, line);
-        bool told_below = condition == refusal; /* under its own heading */
-        if (message != NULL && *message != '\0' && !told_below)
-            describe_text(2 * INDENT, message);
     }
 }
 
@@ -170,18 +134,19 @@ static void print_references(const char *title, const struct json *list)
     }
 }
 
-static void print_object(const struct entry *entry, bool node_is_online)
+static void print_object(const struct entry *entry, enum fleet_reach reach)
 {
     const struct json *metadata = json_get(entry->status, "metadata");
     const struct json *status = json_get(entry->status, "status");
     const struct json *shadows = json_get(status, "shadows");
     struct pod_view view;
-    pod_view_of(entry, node_is_online, &view);
+    pod_view_of(entry, reach, &view);
     describe_field(0, "Name", entry->id.name);
     describe_field(0, "Namespace", entry->id.namespace);
     describe_field(0, "Node", entry->node);
-    if (!node_is_online)
-        describe_text(INDENT, "The node is offline: this is what it said last.");
+    if (reach != FLEET_ONLINE)
+        describe_text(INDENT, reach == FLEET_OFFLINE ? "The node is offline: this is what it said last."
+                                                     : "The site's bridge is down: this is what the node said last.");
     describe_field(0, "Status", view.status);
     bool is_pod = strcmp(entry->id.resource, "pods") == 0, is_vm = strcmp(entry->id.resource, "virtualmachines") == 0;
     if (is_pod)
@@ -190,6 +155,7 @@ static void print_object(const struct entry *entry, bool node_is_online)
     describe_time(0, "Start Time", json_get_text(status, "startTime"));
     describe_field(0, "IP", json_get_text(status, "podIP"));
     describe_field(0, "QoS Class", json_get_text(status, "qosClass"));
+    describe_map(0, "Labels", json_get(metadata, "labels"));
     describe_field(0, "UID", json_get_text(metadata, "uid"));
     if (json_get(status, "observedGeneration") != NULL)
         describe_integer(0, "Generation", status_observed_generation(entry->status));
@@ -206,10 +172,10 @@ static void print_object(const struct entry *entry, bool node_is_online)
     }
     print_containers(status, "initContainerStatuses", "Init Containers:");
     print_containers(status, "containerStatuses", "Containers:");
-    print_conditions(status, status_refusal(entry->status));
+    describe_conditions(status, status_refusal(entry->status));
     print_refusal(entry);
     print_ignored(entry);
-    (void)puts("Events:\n  Not kept by the broker. `davit get events -w` shows them as they come.");
+    (void)puts("Events:\n  Not kept by the broker. `davit events -w` shows them as they come.");
 }
 
 static enum exit_code describe_all(struct board *board, const struct object_id *id, const char *node,
@@ -226,7 +192,7 @@ static enum exit_code describe_all(struct board *board, const struct object_id *
         if (strcmp(id->resource, "services") == 0)
             describe_service(entry);
         else
-            print_object(entry, board_node_is_online(board, entry->node));
+            print_object(entry, board_reach(board, entry->node));
     }
     if (!found)
         (void)error_set(err, ERROR_NOT_FOUND, "%s \"%s\" not found in namespace \"%s\"%s%s", id->resource, id->name, id->namespace,
@@ -241,11 +207,24 @@ static enum exit_code describe_object(const struct options *options, const struc
     AUTO_FREE char *presence = topic_node(options->root, node, "presence", NULL);
     AUTO_FREE char *state = topic_node(options->root, node, "state", id);
     AUTO_FREE char *status = topic_node(options->root, node, "status", id);
-    const char *topics[] = {presence, state, status};
-    AUTO_SESSION struct session *session = session_open(options, topics, 3, board_take, &board, err);
+    AUTO_FREE char *sites = mem_printf("%s/sites/+/presence", options->root);
+    const char *topics[] = {presence, state, status, sites};
+    AUTO_SESSION struct session *session = session_open(options, topics, 4, board_take, &board, err);
     if (session == NULL || !session_sync(session, err))
         return exit_code_of(err);
     return describe_all(&board, id, options->node, err);
+}
+
+/* Without a name the one of --node or DAVIT_NODE. */
+static enum exit_code describe_named_nodes(const struct options *options, const struct address *address, struct error *err)
+{
+    const char *const own[] = {options->node};
+    if (address->count == 0 && options->node == NULL)
+        return usage_error(err, "which node? As: davit describe node press-7");
+    for (size_t i = 0; i < address->count; i++)
+        if (!name_is_node(address->names[i]))
+            return usage_error(err, "\"%.80s\" is no node's name: a-z, 0-9, - and .", address->names[i]);
+    return describe_nodes(options, address->count > 0 ? address->names : own, address->count > 0 ? address->count : 1, err);
 }
 
 enum exit_code verb_describe(const struct options *options, struct error *err)
@@ -257,6 +236,8 @@ enum exit_code verb_describe(const struct options *options, struct error *err)
     if (!address_check(options, err) || !address_words(options, &address, err))
         return EXIT_CODE_USAGE;
     const struct resource *resource = resource_by_word(address.type);
+    if (strcmp(address.type, "node") == 0 || strcmp(address.type, "nodes") == 0 || strcmp(address.type, "no") == 0)
+        return describe_named_nodes(options, &address, err);
     if (resource == NULL)
         return usage_error(err, "cannot describe %s: Davit knows no such objects", address.type);
     if (address.count != 1)

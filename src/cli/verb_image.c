@@ -100,7 +100,7 @@ static void print_images(const struct json *images)
     table_print(&table);
 }
 
-static enum exit_code image_list(const struct options *options, struct error *err)
+enum exit_code image_list(const struct options *options, struct error *err)
 {
     enum output output;
     if (!output_parse(options, &output, err))

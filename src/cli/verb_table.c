@@ -47,19 +47,31 @@ const struct verb VERBS[] = {
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_SELECTOR | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_FILE |
          FLAG_WAIT | FLAG_PURGE | FLAG_ALL | FLAG_YES | FLAG_DRY_RUN | FLAG_FORGET,
      verb_delete},
-    {"get", SECTION_LOOK, "TYPE [NAME]", "list what the nodes say they have",
-     "  davit get pods -A\n  davit get vms -o wide\n  davit get jobs --node press-7 -w\n  davit get app historian -o yaml\n  davit get nodes -o wide",
-     FLAG_BROKER | FLAG_NODE | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT | FLAG_WATCH, verb_get},
-    {"describe", SECTION_LOOK, "TYPE NAME", "everything a node says about one object", "  davit describe pod hello --node press-7\n  davit describe vm hmi",
+    {"get", SECTION_LOOK, "TYPE[,TYPE] [NAME...]|TYPE/NAME...|all", "list what the nodes say they have",
+     "  davit get nodes -o wide\n  davit get pods -A -l app=web --nodes 'press-*'\n  davit get pods,deployments --sort-by .metadata.name\n"
+     "  davit get jobs --node press-7 -w\n  davit get app historian -o yaml\n"
+     "  davit get pods -o jsonpath='{range .items[*]}{.metadata.name}{\"\\n\"}{end}'\n"
+     "  davit get nodes -o custom-columns=NAME:.metadata.name,KERNEL:.status.nodeInfo.kernelVersion",
+     FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT |
+         FLAG_WATCH | FLAG_SELECTOR | FLAG_LIST, verb_get},
+    {"events", SECTION_LOOK, "-w", "what happens on the nodes, as it happens",
+     "  davit events -w\n  davit events -w --for pod/hello\n  davit events -w -A --types Warning",
+     FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_GROUP | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT |
+         FLAG_WATCH | FLAG_EVENTS, verb_events},
+    {"wait", SECTION_LOOK, "TYPE/NAME... --for GOAL", "until objects, or nodes, are what is asked for",
+     "  davit wait pod/hello --for condition=Ready --timeout 2m\n  davit wait node/press-7 --for condition=Ready\n"
+     "  davit wait pod/web --for jsonpath='{.status.phase}'=Running --nodes 'press-*'\n  davit wait vm/hmi --for delete",
+     FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_GROUP | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_SELECTOR | FLAG_FOR, verb_wait},
+    {"describe", SECTION_LOOK, "TYPE NAME", "everything a node says about one object", "  davit describe pod hello --node press-7\n  davit describe vm hmi\n  davit describe node press-7",
      FLAG_BROKER | FLAG_NODE | FLAG_NAMESPACE, verb_describe},
     {"logs", SECTION_LOOK, "POD|vm/NAME", "what a container, or a virtual machine's console, wrote",
      "  davit logs hello -f\n  davit logs vm/hmi -f --tail 50\n  davit logs hello -c web --tail 20 --timestamps\n  davit logs hello --previous --node press-7",
      FLAG_BROKER | FLAG_NODE | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_LOGS, verb_logs},
     {"ping", SECTION_LOOK, "", "whether a node answers, and how soon", "  davit ping --node press-7\n  davit ping --nodes 'press-*'",
      FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_GROUP | FLAG_CONTROL, verb_ping},
-    {"top", SECTION_LOOK, "[pods|vms|node] [NAME]", "what pods, virtual machines and nodes use now",
-     "  davit top\n  davit top vms\n  davit top pods -A --sort-by memory\n  davit top pod hello --containers\n  davit top node",
-     FLAG_BROKER | FLAG_NODE | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT | FLAG_TOP, verb_top},
+    {"top", SECTION_LOOK, "[pods|vms|node|nodes] [NAME]", "what pods, virtual machines and nodes use now",
+     "  davit top\n  davit top vms\n  davit top pods -A --sort-by memory\n  davit top pod hello --containers\n  davit top node\n  davit top nodes --sort-by memory\n  davit top pods --nodes 'press-*'",
+     FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT | FLAG_TOP, verb_top},
     {"restart", SECTION_ACT, "POD|deploy/NAME|ds/NAME|vm/NAME…", "end pods or virtual machines gracefully, and start them again",
      "  davit restart hello\n  davit restart deploy/web --node press-7\n  davit restart vm/hmi",
      FLAG_BROKER | FLAG_NODE | FLAG_CONTROL | FLAG_NAMESPACE, verb_restart},
@@ -98,6 +110,14 @@ const struct verb VERBS[] = {
      FLAG_CONTROL | FLAG_NAME | FLAG_OUTPUT, verb_image},
     {"vm", SECTION_DEVICE, "import FILE", "disks of virtual machines on this device",
      "  davit vm import winxp.vmdk --name line3/winxp:1\n  davit vm import debian.qcow2", FLAG_CONTROL | FLAG_NAME, verb_vm},
+    {"completion", SECTION_DEVICE, "bash|zsh|fish", "what a shell reads to complete davit's words",
+     "  . <(davit completion bash)\n  davit completion zsh >~/.zfunc/_davit\n"
+     "  davit completion fish >~/.config/fish/completions/davit.fish",
+     FLAG_BARE, verb_completion},
+    {"config", SECTION_DEVICE, "get-contexts|use-context NAME|set-context NAME|…", "named brokers, and which one is meant",
+     "  davit config set-context plant --broker mqtts://broker:8883 --username anna\n  davit config use-context plant\n"
+     "  davit config get-contexts\n  davit config delete-context plant",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_CONTROL | FLAG_OUTPUT | FLAG_BARE, verb_config},
     {"version", SECTION_DEVICE, "", "of this program, and of the nodes' agents", "  davit version --client",
      FLAG_BROKER | FLAG_NODE | FLAG_CLIENT, verb_version},
 };

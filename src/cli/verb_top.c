@@ -2,19 +2,17 @@
 #include "config.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/fleet.h"
 #include "cli/output.h"
 #include "cli/remote.h"
 #include "cli/table.h"
+#include "cli/top.h"
 #include "cli/verbs.h"
 #include "protocol/names.h"
-
-#define CELL_BYTES 64
-#define MEBIBYTE 1048576
 
 struct row {
     const char *namespace, *pod, *container; /* container NULL: the pod as a whole */
@@ -25,51 +23,6 @@ struct rows {
     struct row *list;
     size_t count;
 };
-
-/* ---- cells */
-
-/* kubectl rounds CPU up and memory down. */
-static const char *cpu_cell(const struct json *use, char out[CELL_BYTES])
-{
-    double cores = 0;
-    if (!json_number(json_get(use, "cpu_cores"), &cores))
-        return "<unknown>";
-    (void)snprintf(out, CELL_BYTES, "%.0fm", ceil(cores * 1000));
-    return out;
-}
-
-static const char *size_cell(const struct json *use, const char *key, char out[CELL_BYTES])
-{
-    int64_t bytes = json_get_integer(use, key, -1);
-    if (bytes < 0)
-        return "-";
-    (void)snprintf(out, CELL_BYTES, "%" PRId64 "Mi", bytes / MEBIBYTE);
-    return out;
-}
-
-/* "12Mi/3Mi"; a dash where it is not known, as of a pod in the host's network. */
-static const char *pair_cell(const struct json *use, const char *first, const char *second, char out[CELL_BYTES])
-{
-    char a[CELL_BYTES], b[CELL_BYTES];
-    if (json_get(use, first) == NULL)
-        return "-";
-    (void)snprintf(out, CELL_BYTES, "%.30s/%.30s", size_cell(use, first, a), size_cell(use, second, b));
-    return out;
-}
-
-static const char *share_cell(double part, double whole, char out[CELL_BYTES])
-{
-    if (part < 0 || whole <= 0)
-        return "<unknown>";
-    (void)snprintf(out, CELL_BYTES, "%.0f%%", floor(part * 100 / whole));
-    return out;
-}
-
-static double number_of(const struct json *object, const char *key)
-{
-    double value = -1;
-    return json_number(json_get(object, key), &value) ? value : -1;
-}
 
 /* ---- pods */
 
@@ -85,7 +38,7 @@ static int by_name(const void *a, const void *b)
 
 static int by_number(const void *a, const void *b, const char *key)
 {
-    double one = number_of(((const struct row *)a)->use, key), other = number_of(((const struct row *)b)->use, key);
+    double one = top_number(((const struct row *)a)->use, key), other = top_number(((const struct row *)b)->use, key);
     if (one > other)
         return -1;
     return one < other ? 1 : by_name(a, b);
@@ -131,21 +84,21 @@ static void rows_fill(const struct options *options, const struct json *pods, st
 static void row_print(const struct options *options, const struct row *row, bool wide, struct table *table)
 {
     const char *cells[TABLE_COLUMNS];
-    char cpu[CELL_BYTES], memory[CELL_BYTES], pids[CELL_BYTES], net[CELL_BYTES], io[CELL_BYTES], disk[CELL_BYTES];
+    char cpu[TOP_CELL_BYTES], memory[TOP_CELL_BYTES], pids[TOP_CELL_BYTES], net[TOP_CELL_BYTES], io[TOP_CELL_BYTES], disk[TOP_CELL_BYTES];
     size_t count = 0;
     if (options->all_namespaces)
         cells[count++] = row->namespace;
     cells[count++] = row->pod;
     if (options->containers)
         cells[count++] = row->container;
-    cells[count++] = cpu_cell(row->use, cpu);
-    cells[count++] = size_cell(row->use, "memory_bytes", memory);
+    cells[count++] = top_cpu_cell(row->use, cpu);
+    cells[count++] = top_size_cell(row->use, "memory_bytes", memory);
     if (wide) {
         (void)snprintf(pids, sizeof(pids), "%" PRId64, json_get_integer(row->use, "pids", 0));
         cells[count++] = pids;
-        cells[count++] = pair_cell(row->shared, "network_rx_bytes", "network_tx_bytes", net);
-        cells[count++] = pair_cell(row->use, "io_read_bytes", "io_write_bytes", io);
-        cells[count++] = size_cell(row->use, "disk_bytes", disk);
+        cells[count++] = top_pair_cell(row->shared, "network_rx_bytes", "network_tx_bytes", net);
+        cells[count++] = top_pair_cell(row->use, "io_read_bytes", "io_write_bytes", io);
+        cells[count++] = top_size_cell(row->use, "disk_bytes", disk);
     }
     table_row(table, cells);
 }
@@ -199,8 +152,8 @@ static enum exit_code top_node(enum output output, const struct json *answer)
     static const char *const headings[] = { "NAME",      "CPU(cores)",   "CPU(%)", "MEMORY(bytes)",
                                             "MEMORY(%)", "DISK(bytes)", "DISK(%)" };
     const struct json *node = json_get(answer, "node");
-    char cpu[CELL_BYTES], cpu_share[CELL_BYTES], memory[CELL_BYTES], memory_share[CELL_BYTES], disk[CELL_BYTES];
-    char disk_share[CELL_BYTES];
+    char cpu[TOP_CELL_BYTES], cpu_share[TOP_CELL_BYTES], memory[TOP_CELL_BYTES], memory_share[TOP_CELL_BYTES], disk[TOP_CELL_BYTES];
+    char disk_share[TOP_CELL_BYTES];
     if (output == OUTPUT_JSON || output == OUTPUT_YAML) {
         AUTO_JSON struct json *list = json_new_array();
         json_add(list, json_copy(node));
@@ -212,17 +165,17 @@ static enum exit_code top_node(enum output output, const struct json *answer)
     for (size_t i = 0; i < (output == OUTPUT_WIDE ? 7 : 5); i++)
         table_column(&table, headings[i]);
     AUTO_JSON struct json *used = json_new_object();
-    double whole = number_of(node, "disk_bytes"), left = number_of(node, "disk_free_bytes");
+    double whole = top_number(node, "disk_bytes"), left = top_number(node, "disk_free_bytes");
     if (whole >= 0 && left >= 0)
         json_set_integer(used, "bytes", (int64_t)(whole - left));
     const char *const cells[] = { json_get_text(node, "name"),
-                                  cpu_cell(node, cpu),
-                                  share_cell(number_of(node, "cpu_cores"), number_of(node, "cpu_capacity_cores"), cpu_share),
-                                  size_cell(node, "memory_bytes", memory),
-                                  share_cell(number_of(node, "memory_bytes"), number_of(node, "memory_capacity_bytes"),
+                                  top_cpu_cell(node, cpu),
+                                  top_share_cell(top_number(node, "cpu_cores"), top_number(node, "cpu_capacity_cores"), cpu_share),
+                                  top_size_cell(node, "memory_bytes", memory),
+                                  top_share_cell(top_number(node, "memory_bytes"), top_number(node, "memory_capacity_bytes"),
                                              memory_share),
-                                  size_cell(used, "bytes", disk),
-                                  share_cell(whole - left, whole, disk_share) };
+                                  top_size_cell(used, "bytes", disk),
+                                  top_share_cell(whole - left, whole, disk_share) };
     table_row(&table, cells);
     table_print(&table);
     return EXIT_CODE_OK;
@@ -280,6 +233,13 @@ static bool read_words(const struct options *options, enum what *what, const cha
     return true;
 }
 
+/* `top nodes` is of all of them, where `top node` is of one. */
+static bool is_of_many(const struct options *options)
+{
+    bool is_listed = options->word_count > 0 && strcmp(options->words[0], "nodes") == 0;
+    return fleet_is_meant(options) || (is_listed && !options->node_given && !options->control_given);
+}
+
 enum exit_code verb_top(const struct options *options, struct error *err)
 {
     const char *key = options->sort_by, *name = NULL;
@@ -289,6 +249,8 @@ enum exit_code verb_top(const struct options *options, struct error *err)
         return EXIT_CODE_USAGE;
     if (key != NULL && strcmp(key, "cpu") != 0 && strcmp(key, "memory") != 0)
         return usage_error(err, "--sort-by=%s: cpu or memory", key);
+    if (is_of_many(options))
+        return top_fleet(options, what == NODE ? NULL : what == VMS ? "virtualmachines" : "pods", name, output, err);
     AUTO_JSON struct json *answer = ask(options, name, what, output == OUTPUT_WIDE, err);
     if (answer == NULL)
         return exit_code_of(err);

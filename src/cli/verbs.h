@@ -8,10 +8,13 @@
 #include "cli/options.h"
 
 enum exit_code verb_apply(const struct options *options, struct error *err);
+enum exit_code verb_completion(const struct options *options, struct error *err);
+enum exit_code verb_config(const struct options *options, struct error *err);
 enum exit_code verb_cp(const struct options *options, struct error *err);
 enum exit_code verb_delete(const struct options *options, struct error *err);
 enum exit_code verb_diff(const struct options *options, struct error *err);
 enum exit_code verb_describe(const struct options *options, struct error *err);
+enum exit_code verb_events(const struct options *options, struct error *err);
 enum exit_code verb_exec(const struct options *options, struct error *err);
 enum exit_code verb_get(const struct options *options, struct error *err);
 enum exit_code verb_image(const struct options *options, struct error *err);
@@ -35,6 +38,7 @@ enum exit_code verb_vnc(const struct options *options, struct error *err);
 enum exit_code verb_snapshot(const struct options *options, struct error *err);
 enum exit_code verb_rollback(const struct options *options, struct error *err);
 enum exit_code verb_vm(const struct options *options, struct error *err);
+enum exit_code verb_wait(const struct options *options, struct error *err);
 enum exit_code verb_version(const struct options *options, struct error *err);
 
 /* The exit code that says what `err` says. */

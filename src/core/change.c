@@ -183,6 +183,8 @@ static void apply_slot(struct change *change)
     slot->pod = mem_steal(&change->document.pod);
     json_free(slot->data);
     slot->data = mem_steal(&change->document.data);
+    json_free(slot->labels);
+    slot->labels = mem_steal(&change->document.labels);
     slot->ignored = change->document.ignored;
     memset(&change->document.ignored, 0, sizeof(change->document.ignored));
     memcpy(slot->content, change->document.content, sizeof(slot->content));

@@ -60,6 +60,7 @@ static void read_document(struct object *object, struct slot *slot, const struct
     }
     slot->pod = mem_steal(&document.pod);
     slot->data = mem_steal(&document.data);
+    slot->labels = mem_steal(&document.labels);
     slot->owned = document.owned;
     slot->ignored = document.ignored;
     memset(&document.ignored, 0, sizeof(document.ignored));

@@ -10,6 +10,7 @@ static void slot_clear(struct slot *slot)
     free(slot->group);
     pod_free(slot->pod);
     json_free(slot->data);
+    json_free(slot->labels);
     ignored_free(&slot->ignored);
     text_list_free(&slot->superseded);
 }

@@ -34,6 +34,7 @@ struct slot {
     uint64_t accepted_ms;
     struct pod *pod; /* NULL for a tombstone, for what is no pod, and where the stored text cannot be read any more */
     struct json *data; /* of a Secret or ConfigMap; NULL */
+    struct json *labels; /* of its metadata; NULL: none */
     struct ignored_fields ignored;
     struct text_list superseded; /* content digests, oldest first */
     enum retained retained;

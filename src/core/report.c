@@ -40,8 +40,18 @@ bool report_tell(struct core *core, const char *word, const struct object_id *id
     return true;
 }
 
+/* So that who reads statuses can select by them. */
+static void add_labels(const struct object *object, struct json *status)
+{
+    const struct slot *ruling = object_ruling(object);
+    struct json *metadata = json_get_mutable(status, "metadata");
+    if (metadata != NULL && ruling != NULL && ruling->labels != NULL)
+        json_set(metadata, "labels", json_copy(ruling->labels));
+}
+
 void report_both(struct core *core, struct object *object, struct json *state, struct json *status, struct json **described)
 {
+    add_labels(object, status);
     if (described != NULL) {
         *described = mem_steal(&status);
     } else {
@@ -59,6 +69,7 @@ static void report_pod(struct core *core, struct object *object, const struct po
 {
     if (described != NULL) {
         *described = pod_status_write(report);
+        add_labels(object, *described);
         return;
     }
     struct json *state = pod_state_write(report);
@@ -71,6 +82,7 @@ static void report_pod(struct core *core, struct object *object, const struct po
     else if (object->ready_boot_ms == 0)
         object->ready_boot_ms = core_boot_ms(core);
     AUTO_JSON struct json *status = pod_status_write(report);
+    add_labels(object, status);
     if (report_tell(core, "status", &object->id, status, false, object->told_status))
         core->services.owed = true;
 }

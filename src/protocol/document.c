@@ -320,6 +320,8 @@ static bool read_parts(const struct object_id *id, const struct json *json, stru
         !read_identity(id, metadata, document, refusal))
         return false;
     document->owned = json_size(json_get(metadata, "ownerReferences")) > 0;
+    if (json_size(json_get(metadata, "labels")) > 0)
+        document->labels = json_copy(json_get(metadata, "labels"));
     return read_deletion(json, document, refusal) && (document->tombstone || read_content(json, document, refusal));
 }
 
@@ -370,6 +372,7 @@ void document_free(struct document *document)
     free(document->text);
     pod_free(document->pod);
     json_free(document->data);
+    json_free(document->labels);
     ignored_free(&document->ignored);
     memset(document, 0, sizeof(*document));
 }

@@ -23,6 +23,7 @@ struct document {
     struct pod *pod;        /* NULL for a tombstone, and what is no pod */
     struct json *data;      /* of a Secret or ConfigMap (secret_fields.h), of a claim (claim.h),
                              * of an owner (owner.h); NULL */
+    struct json *labels;    /* its own, as its status repeats them; NULL: none */
     char hash[POD_HASH_BYTES]; /* of a pod; "" is nothing to run */
     struct ignored_fields ignored;
 };

@@ -238,7 +238,7 @@ for i in range(5000):
     say "$DAVIT_ROOT/nodes/press-9/presence" '{"v":1,"online":true,"ts":1}'
     say "$DAVIT_ROOT/nodes/press-9/state" '{"ts":1,"ready":0,"pods":0,"podsReady":0,"agent":"0.1.0"}'
     run -0 davit get nodes
-    [[ "${lines[0]}" =~ ^NAME\ +STATUS\ +PODS\ +AGE\ +VERSION$ ]]
+    [[ "${lines[0]}" =~ ^NAME\ +STATUS\ +PODS\ +VMS\ +PROBLEMS\ +AGE\ +VERSION$ ]]
     [[ "${lines[1]}" =~ ^press-7\ +Ready\ +2/3\ +.*\ 0.1.0$ ]]
     [[ "${lines[2]}" =~ ^press-8\ +Offline\ +\<none\> ]]
     [[ "${lines[3]}" =~ ^press-9\ +NotReady\ +0/0 ]]
@@ -249,7 +249,7 @@ for i in range(5000):
 
 @test "events are shown as they come, and only then" {
     run -2 davit get events
-    contains "get events -w"
+    contains "davit events -w"
     "$DAVIT" get events -w > "$DIR/events" 3>&- &
     TASKS+=($!)
     local i

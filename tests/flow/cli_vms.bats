@@ -128,7 +128,7 @@ machine() { # NAME PRINTABLE READY
         run -0 davit "$verb" --help
         contains "  davit $verb vm/hmi"
         run -0 bash -c '. "$1"; COMP_WORDS=(davit "$2" --); COMP_CWORD=2; _davit; echo "${COMPREPLY[@]}"' _ \
-            "$BATS_TEST_DIRNAME/../../conf/completion/davit.bash" "$verb"
+            <(davit completion bash) "$verb"
         contains --namespace
     done
 }

@@ -1,0 +1,137 @@
+#include "config.h"
+
+#include "cli/node_view.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli/table.h"
+
+/* A number, or what older agents said. */
+static bool is_set(const struct json *state, const char *key)
+{
+    bool flag = false;
+    int64_t number = 0;
+    const struct json *value = json_get(state, key);
+    return value != NULL && ((json_boolean(value, &flag) && flag) || (json_integer(value, &number) && number != 0));
+}
+
+void node_word(const struct entry *entry, enum fleet_reach reach, char *out)
+{
+    const char *word = is_set(entry->state, "ready") ? "Ready" : "NotReady";
+    if (reach != FLEET_ONLINE)
+        word = reach == FLEET_OFFLINE ? "Offline" : "Unknown";
+    (void)snprintf(out, CELL_BYTES, "%s%s", word, is_set(entry->state, "unschedulable") ? ",SchedulingDisabled" : "");
+}
+
+struct json *node_object(const struct entry *entry, enum fleet_reach reach)
+{
+    if (entry->status == NULL) {
+        struct json *object = json_new_texts("apiVersion", "v1", "kind", "Node", NULL);
+        json_set_text(json_set_object(object, "metadata"), "name", entry->node);
+        return object;
+    }
+    struct json *object = json_copy(entry->status);
+    struct json *conditions = json_get_mutable(json_get_mutable(object, "status"), "conditions");
+    if (reach == FLEET_ONLINE || conditions == NULL)
+        return object;
+    struct json *told = json_new_array();
+    JSON_EACH(condition, conditions) {
+        struct json *copy = json_copy(condition);
+        const char *type = json_get_text(condition, "type");
+        if (type != NULL && strcmp(type, "Ready") == 0) {
+            json_set_text(copy, "status", "Unknown");
+            json_set_text(copy, "reason", reach == FLEET_OFFLINE ? "NodeOffline" : "SiteOffline");
+            json_set_text(copy, "message", "this is what the node said before it was cut off");
+        }
+        json_add(told, copy);
+    }
+    json_set(json_get_mutable(object, "status"), "conditions", told);
+    return object;
+}
+
+/* ---- cells */
+
+/* "3/4"; <none> where the node says nothing of it. */
+static void ready_of_all(const struct entry *entry, const char *ready_key, const char *all_key, char *out)
+{
+    int64_t all = json_get_integer(entry->state, all_key, -1), ready = json_get_integer(entry->state, ready_key, -1);
+    if (all >= 0 && ready >= 0)
+        (void)snprintf(out, CELL_BYTES, "%lld/%lld", (long long)ready, (long long)all);
+    else if (all >= 0)
+        (void)snprintf(out, CELL_BYTES, "?/%lld", (long long)all);
+    else
+        out[0] = '\0';
+}
+
+static void cell_pods(const struct entry *entry, enum fleet_reach reach, char *out)
+{
+    (void)reach;
+    ready_of_all(entry, "podsReady", "pods", out);
+}
+
+static void cell_vms(const struct entry *entry, enum fleet_reach reach, char *out)
+{
+    (void)reach;
+    ready_of_all(entry, "vmsReady", "vms", out);
+}
+
+static void number_cell(const struct entry *entry, const char *key, char *out)
+{
+    int64_t number = json_get_integer(entry->state, key, -1);
+    (void)snprintf(out, CELL_BYTES, "%lld", (long long)number);
+    if (number < 0)
+        out[0] = '\0';
+}
+
+static void cell_problems(const struct entry *entry, enum fleet_reach reach, char *out)
+{
+    (void)reach;
+    number_cell(entry, "problems", out);
+}
+
+static void cell_waiting(const struct entry *entry, enum fleet_reach reach, char *out)
+{
+    (void)reach;
+    number_cell(entry, "waiting", out);
+}
+
+static void cell_age(const struct entry *entry, enum fleet_reach reach, char *out)
+{
+    char age[TABLE_AGE_BYTES];
+    (void)reach;
+    (void)snprintf(out, CELL_BYTES, "%s", table_age((uint64_t)json_get_integer(entry->presence, "ts", 0), clock_wall_ms(), age));
+}
+
+static void text_cell(const struct json *object, const char *key, char *out)
+{
+    const char *text = json_get_text(object, key);
+    (void)snprintf(out, CELL_BYTES, "%s", text != NULL ? text : "");
+}
+
+static void cell_version(const struct entry *entry, enum fleet_reach reach, char *out)
+{
+    (void)reach;
+    text_cell(entry->state, "agent", out);
+}
+
+static void cell_site(const struct entry *entry, enum fleet_reach reach, char *out)
+{
+    (void)reach;
+    text_cell(entry->presence, "site", out);
+}
+
+static void cell_message(const struct entry *entry, enum fleet_reach reach, char *out)
+{
+    (void)reach;
+    text_cell(entry->state, "message", out);
+}
+
+const struct column NODE_COLUMNS[] = {
+    {"STATUS", node_word, COLUMN_ALWAYS, false},      {"PODS", cell_pods, COLUMN_ALWAYS, false},
+    {"VMS", cell_vms, COLUMN_ALWAYS, false},          {"PROBLEMS", cell_problems, COLUMN_ALWAYS, false},
+    {"AGE", cell_age, COLUMN_ALWAYS, true},           {"VERSION", cell_version, COLUMN_ALWAYS, false},
+    {"WAITING", cell_waiting, COLUMN_WIDE, false},    {"SITE", cell_site, COLUMN_WIDE, false},
+    {"MESSAGE", cell_message, COLUMN_LAST, false},    {NULL, NULL, COLUMN_ALWAYS, false},
+};
