@@ -49,7 +49,17 @@ enum flag_group {
     FLAG_BARE = 1ull << 27,        /* no flag: what is absent stays absent, whatever environment and context say */
     FLAG_LIST = 1ull << 28,        /* --field-selector, --sort-by, --no-headers */
     FLAG_EVENTS = 1ull << 29,      /* --for TYPE/NAME, --types */
-    FLAG_FOR = 1ull << 30          /* --for CONDITION, --timeout */
+    FLAG_FOR = 1ull << 30,         /* --for CONDITION, --timeout */
+    FLAG_STRICT = 1ull << 34,
+    FLAG_BUNDLE = 1ull << 35, /* --bundle, --prune */
+    FLAG_DRY_RUN = 1ull << 36,
+    FLAG_RUN = 1ull << 37, /* --image, -p, -v, -e, --name … */
+    FLAG_REPLICAS = 1ull << 38,
+    FLAG_OVERWRITE = 1ull << 39,
+    FLAG_YES = 1ull << 40,
+    FLAG_ALL = 1ull << 41,
+    FLAG_OLDER = 1ull << 42,
+    FLAG_FORGET = 1ull << 43 /* --force, of a node */
 };
 
 /* What a flag that may be given again had, in order. The array is the options'. */
@@ -87,7 +97,24 @@ struct options {
     struct words operators, revoked;
     bool read_only, from_broker;
     const char *control;
-    const char *file;
+    struct words files;
+    const char *dry_run; /* "" for a bare --dry-run */
+    const char *replicas;
+    const char *older;
+    bool overwrite;
+    bool yes;
+    bool all;
+    bool strict;
+    const char *image;
+    struct words publish;
+    struct words volumes;
+    struct words env;
+    const char *memory;
+    const char *cpu;
+    const char *restart;
+    const char *health;
+    bool bundle;
+    bool prune;
     const char *output;
     const char *wait; /* "" for a bare --wait */
     const char *name;

@@ -14,14 +14,39 @@ static const char *const HEADINGS[SECTION_COUNT] = {
 };
 
 const struct verb VERBS[] = {
-    {"apply", SECTION_DEPLOY, "-f FILE --node N", "make a node want what a file says",
+    {"apply", SECTION_DEPLOY, "-f FILE… --node N", "make a node want what files say",
      "  davit apply -f hello.yaml --node press-7 --wait\n"
-     "  kubectl get pod web -o yaml | davit apply -f - --group presses",
-     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT, verb_apply},
-    {"delete", SECTION_DEPLOY, "TYPE NAME…|-f FILE --node N", "make a node remove an object",
-     "  davit delete pod hello --node press-7\n  davit delete -f hello.yaml --node press-7 --wait=false\n"
-     "  davit delete pvc hist --node press-7 --purge",
-     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT | FLAG_PURGE, verb_delete},
+     "  kubectl get pod web -o yaml | davit apply -f - --group presses\n"
+     "  davit apply -f line3/ --bundle --prune --nodes 'press-*' --dry-run",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT |
+         FLAG_STRICT | FLAG_BUNDLE | FLAG_DRY_RUN | FLAG_OUTPUT,
+     verb_apply},
+    {"run", SECTION_DEPLOY, "IMAGE|NAME --image IMAGE [-- ARG…] --node N", "make a node run an image, in one line",
+     "  davit run influxdb:2.7 -p 8086:8086 -v hist:/var/lib/influxdb2 --node press-7\n"
+     "  davit run blink --image busybox -e A=1 --dry-run -o yaml -- sleep 60",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_WAIT | FLAG_DRY_RUN | FLAG_OUTPUT | FLAG_RUN,
+     verb_run},
+    {"diff", SECTION_DEPLOY, "-f FILE… --node N", "what apply would change, as a diff of YAML",
+     "  davit diff -f hello.yaml --node press-7",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_STRICT, verb_diff},
+    {"set", SECTION_DEPLOY, "image TYPE/NAME C=IMAGE…|groups NODE GROUP,GROUP", "another image; the groups of a node",
+     "  davit set image deploy/web web=demo:2 --node press-7\n  davit set image app/hist *=influxdb:2.8 --nodes 'press-*'\n"
+     "  davit set groups press-7 line-3,presses",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_YES, verb_set},
+    {"scale", SECTION_DEPLOY, "TYPE/NAME --replicas N", "another number of pods", "  davit scale deploy/web --replicas 3 --node press-7",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_REPLICAS, verb_scale},
+    {"label", SECTION_DEPLOY, "TYPE NAME… KEY=VALUE|KEY-…", "labels of objects, and of nodes",
+     "  davit label deploy web tier=front --node press-7\n  davit label node press-7 site=hamburg rack-",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_OVERWRITE | FLAG_YES, verb_label},
+    {"annotate", SECTION_DEPLOY, "TYPE NAME… KEY=VALUE|KEY-…", "annotations of objects, and of nodes",
+     "  davit annotate deploy web owner=anna --overwrite --node press-7",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_OVERWRITE | FLAG_YES, verb_annotate},
+    {"delete", SECTION_DEPLOY, "TYPE NAME…|TYPE -l LABELS|TYPE --all|-f FILE|node N", "make a node remove objects; forget a node",
+     "  davit delete pod hello --node press-7\n  davit delete -f hello.yaml --nodes 'press-*' --yes\n"
+     "  davit delete pvc hist --node press-7 --purge\n  davit delete node press-9",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_SELECTOR | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_FILE |
+         FLAG_WAIT | FLAG_PURGE | FLAG_ALL | FLAG_YES | FLAG_DRY_RUN | FLAG_FORGET,
+     verb_delete},
     {"get", SECTION_LOOK, "TYPE[,TYPE] [NAME...]|TYPE/NAME...|all", "list what the nodes say they have",
      "  davit get nodes -o wide\n  davit get pods -A -l app=web --nodes 'press-*'\n  davit get pods,deployments --sort-by .metadata.name\n"
      "  davit get jobs --node press-7 -w\n  davit get app historian -o yaml\n"
@@ -71,6 +96,15 @@ const struct verb VERBS[] = {
     {"cp", SECTION_ACT, "POD:PATH LOCAL|LOCAL POD:PATH", "files and folders from and to a container, by the tar in it",
      "  davit cp hello:/etc/hosts hosts\n  davit cp conf hello:/etc/app\n  davit cp -c web plant/hello:/var/log logs",
      FLAG_BROKER | FLAG_NODE | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_CONTAINER, verb_cp},
+    {"cordon", SECTION_NODE, "NODE…", "nothing new starts there", "  davit cordon press-7\n  davit cordon -l site=hamburg",
+     FLAG_BROKER | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_YES, verb_cordon},
+    {"uncordon", SECTION_NODE, "NODE…", "things start there again, also after a drain", "  davit uncordon press-7",
+     FLAG_BROKER | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_YES, verb_uncordon},
+    {"drain", SECTION_NODE, "NODE…", "end what runs there, gracefully, until it is uncordoned",
+     "  davit drain press-7\n  davit drain --nodes 'press-*' --yes",
+     FLAG_BROKER | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_YES | FLAG_WAIT, verb_drain},
+    {"prune", SECTION_NODE, "", "what the broker keeps and nobody needs any more", "  davit prune\n  davit prune --older 90d --yes",
+     FLAG_BROKER | FLAG_OLDER | FLAG_YES | FLAG_DRY_RUN, verb_prune},
     {"image", SECTION_DEVICE, "import FILE|pull REF|ls|inspect REF|rm REF...|prune", "the images of this device",
      "  davit image import demo.tar --name demo:1\n  davit image pull busybox:1.36\n  davit image ls\n  davit image rm busybox:1.35",
      FLAG_CONTROL | FLAG_NAME | FLAG_OUTPUT, verb_image},
