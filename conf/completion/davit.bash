@@ -17,7 +17,7 @@ _davit()
     esac
     local words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='apply get describe delete logs exec cp restart start stop console vnc snapshot rollback ping top image vm version --help'
+        words='apply get describe delete logs exec cp restart start stop console vnc snapshot rollback ping top explain api-resources image vm version --help'
     elif [[ $word == -* ]]; then
         case $verb in
             delete) words="-f --file --node --group -n --namespace --purge --wait --wait=false $broker --help" ;;
@@ -33,6 +33,7 @@ _davit()
             vnc) words="--port -n --namespace --node --control $broker --help" ;;
             snapshot) words="--list --delete -o --output -n --namespace --node --control $broker --help" ;;
             ping) words="--node --control $broker --help" ;;
+            explain) words='--recursive --help' ;;
             image) words='--name --control -o --output --help' ;;
             vm) words='--name --control --help' ;;
             version) words="--client --node $broker --help" ;;
@@ -43,6 +44,7 @@ _davit()
             describe|delete) words='pod vm service deployment daemonset statefulset job cronjob app configmap secret persistentvolumeclaim' ;;
             top) words='pods vms node' ;;
             start|stop|console|vnc|snapshot|rollback) words='vm' ;;
+            explain) words='pod deployment daemonset statefulset job cronjob service configmap secret pvc vm app' ;;
             image) words='import pull ls inspect rm prune' ;;
             vm) words='import' ;;
         esac

@@ -40,7 +40,8 @@ enum flag_group {
     FLAG_PURGE = 1ull << 19,
     FLAG_FORCE = 1ull << 20,
     FLAG_SNAPSHOT = 1ull << 21, /* --list, --delete */
-    FLAG_PORT = 1ull << 22
+    FLAG_PORT = 1ull << 22,
+    FLAG_RECURSIVE = 1ull << 44
 };
 
 /* What a flag that may be given again had, in order. The array is the options'. */
@@ -79,6 +80,7 @@ struct options {
     bool list;
     const char *delete_name;
     const char *port;
+    bool recursive;
     bool follow;
     bool previous;
     bool timestamps;

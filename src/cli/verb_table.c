@@ -59,6 +59,11 @@ const struct verb VERBS[] = {
     {"cp", SECTION_ACT, "POD:PATH LOCAL|LOCAL POD:PATH", "files and folders from and to a container, by the tar in it",
      "  davit cp hello:/etc/hosts hosts\n  davit cp conf hello:/etc/app\n  davit cp -c web plant/hello:/var/log logs",
      FLAG_BROKER | FLAG_NODE | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_CONTAINER, verb_cp},
+    {"explain", SECTION_DEVICE, "KIND[.FIELD…]", "what a field means, and whether it is honoured",
+     "  davit explain pod.spec.containers\n  davit explain deploy.spec.strategy\n  davit explain app --recursive", FLAG_RECURSIVE,
+     verb_explain},
+    {"api-resources", SECTION_DEVICE, "", "the kinds that Davit knows, and their names", "  davit api-resources", 0,
+     verb_api_resources},
     {"image", SECTION_DEVICE, "import FILE|pull REF|ls|inspect REF|rm REF...|prune", "the images of this device",
      "  davit image import demo.tar --name demo:1\n  davit image pull busybox:1.36\n  davit image ls\n  davit image rm busybox:1.35",
      FLAG_CONTROL | FLAG_NAME | FLAG_OUTPUT, verb_image},
@@ -83,7 +88,7 @@ void verb_table_print(FILE *out)
     for (size_t i = 0; i < VERB_COUNT; i++) {
         if (i == 0 || VERBS[i].section != VERBS[i - 1].section)
             (void)fprintf(out, "\n%s:\n", HEADINGS[VERBS[i].section]);
-        (void)fprintf(out, "  %-12s %s\n", VERBS[i].name, VERBS[i].summary);
+        (void)fprintf(out, "  %-13s %s\n", VERBS[i].name, VERBS[i].summary);
     }
 }
 
