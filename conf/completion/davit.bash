@@ -5,7 +5,7 @@ _davit()
     local broker='--broker --root --username --password-file --ca-file --cert-file --key-file'
     COMPREPLY=()
     case $before in
-        -f|--file|--password-file|--ca-file|--cert-file|--key-file|--control|import)
+        -f|--file|--password-file|--ca-file|--cert-file|--key-file|--control|--config|import)
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
             compopt -o filenames 2>/dev/null
             return ;;
@@ -17,7 +17,7 @@ _davit()
     esac
     local words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='apply get describe delete logs exec cp restart start stop console vnc snapshot rollback ping top explain api-resources image vm version --help'
+        words='apply get describe delete logs exec cp restart start stop console vnc snapshot rollback ping top doctor explain api-resources image vm version --help'
     elif [[ $word == -* ]]; then
         case $verb in
             delete) words="-f --file --node --group -n --namespace --purge --wait --wait=false $broker --help" ;;
@@ -33,6 +33,7 @@ _davit()
             vnc) words="--port -n --namespace --node --control $broker --help" ;;
             snapshot) words="--list --delete -o --output -n --namespace --node --control $broker --help" ;;
             ping) words="--node --control $broker --help" ;;
+            doctor) words='--config --control -o --output --help' ;;
             explain) words='--recursive --help' ;;
             image) words='--name --control -o --output --help' ;;
             vm) words='--name --control --help' ;;

@@ -41,7 +41,8 @@ enum flag_group {
     FLAG_FORCE = 1ull << 20,
     FLAG_SNAPSHOT = 1ull << 21, /* --list, --delete */
     FLAG_PORT = 1ull << 22,
-    FLAG_RECURSIVE = 1ull << 44
+    FLAG_RECURSIVE = 1ull << 44,
+    FLAG_CONFIG = 1ull << 45
 };
 
 /* What a flag that may be given again had, in order. The array is the options'. */
@@ -81,6 +82,7 @@ struct options {
     const char *delete_name;
     const char *port;
     bool recursive;
+    const char *config;
     bool follow;
     bool previous;
     bool timestamps;

@@ -59,6 +59,8 @@ const struct verb VERBS[] = {
     {"cp", SECTION_ACT, "POD:PATH LOCAL|LOCAL POD:PATH", "files and folders from and to a container, by the tar in it",
      "  davit cp hello:/etc/hosts hosts\n  davit cp conf hello:/etc/app\n  davit cp -c web plant/hello:/var/log logs",
      FLAG_BROKER | FLAG_NODE | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_CONTAINER, verb_cp},
+    {"doctor", SECTION_DEVICE, "", "whether this device can do what Davit needs", "  sudo davit doctor\n  davit doctor -o json",
+     FLAG_CONTROL | FLAG_CONFIG | FLAG_OUTPUT, verb_doctor},
     {"explain", SECTION_DEVICE, "KIND[.FIELD…]", "what a field means, and whether it is honoured",
      "  davit explain pod.spec.containers\n  davit explain deploy.spec.strategy\n  davit explain app --recursive", FLAG_RECURSIVE,
      verb_explain},

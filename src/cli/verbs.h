@@ -13,6 +13,7 @@ enum exit_code verb_delete(const struct options *options, struct error *err);
 enum exit_code verb_describe(const struct options *options, struct error *err);
 enum exit_code verb_api_resources(const struct options *options, struct error *err);
 enum exit_code verb_exec(const struct options *options, struct error *err);
+enum exit_code verb_doctor(const struct options *options, struct error *err);
 enum exit_code verb_explain(const struct options *options, struct error *err);
 enum exit_code verb_get(const struct options *options, struct error *err);
 enum exit_code verb_image(const struct options *options, struct error *err);

@@ -81,6 +81,8 @@ static void say_version(struct client *client, struct frame *frame)
     struct json *answer = json_new_texts("op", "result", "version", PACKAGE_VERSION, "node",
                                          client->control->daemon->config->node, NULL);
     json_set_boolean(answer, "ok", true);
+    json_set_boolean(answer, "connected", client->control->daemon->core->link.connected);
+    json_set_text(answer, "brokerProblem", client->control->daemon->core->link.problem);
     conn_send(client->conn, answer, NULL, 0);
 }
 
