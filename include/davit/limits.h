@@ -4,6 +4,8 @@
 
 /* Documents. Over a cap: refused with a reason in the object's status, nothing else changes. */
 #define LIMIT_DOCUMENT_BYTES (1024 * 1024)
+#define LIMIT_BUNDLE_BYTES (4 * 1024 * 1024)
+#define LIMIT_BUNDLE_OBJECTS 1000 /* in one bundle */
 #define LIMIT_JSON_DEPTH 32
 #define LIMIT_NAME_BYTES 253 /* Kubernetes: DNS subdomain names */
 #define LIMIT_LABEL_BYTES 63

@@ -5,8 +5,13 @@
 #define AT(field) offsetof(struct options, field)
 
 const struct flag FLAGS[] = {
-    {"file", 'f', FLAG_KIND_TEXT, FLAG_FILE, AT(file), "FILE", "JSON or YAML, a folder of such files, or - for stdin",
+    {"file", 'f', FLAG_KIND_LIST, FLAG_FILE, AT(files), "FILE", "JSON, YAML, a folder of such, or - for stdin",
      NULL, NULL},
+    {"filename", 0, FLAG_KIND_LIST, FLAG_FILE, AT(files), "FILE", "the same, as kubectl has it", NULL, NULL},
+    {"dry-run", 0, FLAG_KIND_OPTIONAL, FLAG_DRY_RUN, AT(dry_run), "[=client|server]", "say it, and publish nothing", NULL, NULL},
+    {"strict", 0, FLAG_KIND_SWITCH, FLAG_STRICT, AT(strict), NULL, "refuse what else would be a warning", NULL, NULL},
+    {"bundle", 0, FLAG_KIND_SWITCH, FLAG_BUNDLE, AT(bundle), NULL, "all as one, taken whole or not at all", NULL, NULL},
+    {"prune", 0, FLAG_KIND_SWITCH, FLAG_BUNDLE, AT(prune), NULL, "what the bundle no longer has may go", NULL, NULL},
     {"node", 0, FLAG_KIND_TEXT, FLAG_NODE, AT(node), "N", "the node that is meant", "DAVIT_NODE", NULL},
     {"group", 0, FLAG_KIND_TEXT, FLAG_GROUP, AT(group), "G", "every node of this group, instead of one node", NULL,
      NULL},

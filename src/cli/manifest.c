@@ -11,95 +11,13 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/yaml.h"
+#include "cli/manifest_check.h"
 #include "davit/limits.h"
 
-#define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
-
-/* What a cluster or `davit get -o json` put there says nothing about what is wanted. deletionTimestamp above all: with
- * it an export of an object that was just being deleted would be a tombstone.
- */
-static void clean(struct json *object, struct json *metadata)
-{
-    static const char *const WRITTEN_BY_CLUSTER[] = {
-        "uid",        "resourceVersion",   "managedFields",
-        "generation", "creationTimestamp", "selfLink",
-        "deletionTimestamp", "deletionGracePeriodSeconds",
-    };
-    for (size_t i = 0; i < sizeof(WRITTEN_BY_CLUSTER) / sizeof(WRITTEN_BY_CLUSTER[0]); i++)
-        json_remove(metadata, WRITTEN_BY_CLUSTER[i]);
-    json_remove(object, "status");
-    struct json *annotations = json_get_mutable(metadata, "annotations");
-    if (annotations == NULL)
-        return;
-    json_remove(annotations, LAST_APPLIED);
-    if (json_type(annotations) == JSON_OBJECT && json_size(annotations) == 0)
-        json_remove(metadata, "annotations");
-}
-
-static bool check_namespace(const struct options *options, struct json *metadata, struct error *err)
-{
-    const char *ns = json_get_text(metadata, "namespace");
-    if (ns == NULL && json_get(metadata, "namespace") != NULL)
-        return error_set(err, ERROR_INVALID, "metadata.namespace is no text");
-    if (ns == NULL)
-        json_set_text(metadata, "namespace", options->ns);
-    else if (options->namespace_given && strcmp(ns, options->ns) != 0)
-        return error_set(err, ERROR_INVALID, "metadata.namespace is \"%s\", but --namespace says \"%s\"", ns,
-                         options->ns);
-    return true;
-}
-
-static bool check_id(const struct json *metadata, struct document *document, struct error *err)
-{
-    const char *kind = document->resource->kind;
-    const char *name = json_get_text(metadata, "name");
-    const char *ns = json_get_text(metadata, "namespace");
-    if (name == NULL)
-        return error_set(err, ERROR_INVALID, "a %s without metadata.name%s", kind,
-                         json_get(metadata, "generateName") != NULL ? ": nobody here makes one up from generateName" : "");
-    if (!name_is_subdomain(name))
-        return error_set(err, ERROR_INVALID,
-                         "the name \"%s\" is no DNS subdomain: at most 253 of a-z, 0-9, - and ., each part with a "
-                         "letter or digit at its ends",
-                         name);
-    if (!name_is_label(ns))
-        return error_set(err, ERROR_INVALID,
-                         "the namespace \"%s\" is no DNS label: at most 63 of a-z, 0-9 and -, not at its ends", ns);
-    (void)snprintf(document->id.namespace, sizeof(document->id.namespace), "%s", ns);
-    (void)snprintf(document->id.resource, sizeof(document->id.resource), "%s", document->resource->plural);
-    (void)snprintf(document->id.name, sizeof(document->id.name), "%s", name);
-    return true;
-}
-
-static bool check(const struct options *options, struct document *document, struct error *err)
-{
-    struct json *metadata = json_get_mutable(document->object, "metadata");
-    if (metadata == NULL || json_type(metadata) != JSON_OBJECT)
-        return error_set(err, ERROR_INVALID, "a %s without metadata: it needs at least metadata.name",
-                         document->resource->kind);
-    const struct json *annotations = json_get(metadata, "annotations");
-    if (annotations != NULL && json_type(annotations) == JSON_NULL)
-        json_remove(metadata, "annotations");
-    else if (annotations != NULL && json_type(annotations) != JSON_OBJECT)
-        return error_set(err, ERROR_INVALID, "metadata.annotations is no object");
-    if (!check_namespace(options, metadata, err) || !check_id(metadata, document, err))
-        return false;
-    clean(document->object, metadata);
-    return true;
-}
-
-/* "apps" of "apps/v1", "" of "v1": the same kind name in another group is another kind. */
-static bool same_api_group(const char *a, const char *b)
-{
-    size_t a_len = strchr(a, '/') != NULL ? strcspn(a, "/") : 0;
-    size_t b_len = strchr(b, '/') != NULL ? strcspn(b, "/") : 0;
-    return a_len == b_len && strncmp(a, b, a_len) == 0;
-}
-
-static bool check_once(const struct manifest *manifest, const struct document *added, struct error *err)
+static bool check_once(const struct manifest *manifest, const struct manifest_item *added, struct error *err)
 {
     for (size_t i = 0; i < manifest->count; i++) {
-        const struct document *other = &manifest->documents[i];
+        const struct manifest_item *other = &manifest->items[i];
         if (object_id_compare(&other->id, &added->id) == 0)
             return error_set(err, ERROR_INVALID, "%s \"%s\" of namespace \"%s\" is also in %s: one of them is too many",
                              added->resource->singular, added->id.name, added->id.namespace, other->origin);
@@ -107,30 +25,22 @@ static bool check_once(const struct manifest *manifest, const struct document *a
     return true;
 }
 
-static bool add_document(const struct options *options, struct manifest *manifest, const struct json *object,
-                         const char *origin, struct error *err)
+bool manifest_add(const struct options *options, struct manifest *manifest, struct json *object_taken, const char *origin,
+                  struct error *err)
 {
-    const char *kind_name = json_get_text(object, "kind");
-    if (json_type(object) != JSON_OBJECT)
-        return error_set(err, ERROR_INVALID, "%s: not an object, but of type %s", origin,
-                         json_type_name(json_type(object)));
-    const char *api_version = json_get_text(object, "apiVersion");
-    if (kind_name == NULL || api_version == NULL)
-        return error_set(err, ERROR_INVALID, "%s: no Kubernetes object: apiVersion and kind are needed", origin);
-    const struct resource *resource = resource_by_kind(kind_name);
-    if (resource == NULL || !same_api_group(resource->api_version, api_version)) {
-        (void)fprintf(stderr, "davit: %s: skipped, Davit knows no %s of %s\n", origin, kind_name, api_version);
+    struct manifest_item item = {.object = object_taken, .origin = mem_strdup(origin)};
+    bool skipped = false;
+    bool ok = (manifest_check(options, &item, &skipped, err) && (skipped || check_once(manifest, &item, err))) ||
+              error_wrap(err, "%s", origin);
+    if (ok && !skipped) {
+        if (manifest->count % 64 == 0)
+            manifest->items = mem_resize(manifest->items, manifest->count + 64, sizeof(item));
+        manifest->items[manifest->count++] = item;
         return true;
     }
-    struct document document = {.object = json_copy(object), .resource = resource, .origin = mem_strdup(origin)};
-    if (check(options, &document, err) && check_once(manifest, &document, err)) {
-        manifest->documents = mem_resize(manifest->documents, manifest->count + 1, sizeof(document));
-        manifest->documents[manifest->count++] = document;
-        return true;
-    }
-    json_free(document.object);
-    free(document.origin);
-    return error_wrap(err, "%s", origin);
+    json_free(item.object);
+    free(item.origin);
+    return ok;
 }
 
 /* "List", and what the API itself gives: "PodList", whose items do not say what they are. */
@@ -161,8 +71,7 @@ static bool add_list(const struct options *options, struct manifest *manifest, c
         return error_set(err, ERROR_INVALID, "%s: a List without items", origin);
     JSON_EACH(item, items) {
         AUTO_FREE char *item_origin = mem_printf("%s, item %zu", origin, ++index);
-        AUTO_JSON struct json *whole = item_with_kind(list, item);
-        if (!add_document(options, manifest, whole, item_origin, err))
+        if (!manifest_add(options, manifest, item_with_kind(list, item), item_origin, err))
             return false;
     }
     return true;
@@ -180,7 +89,8 @@ static bool add_text(const struct options *options, struct manifest *manifest, c
         AUTO_FREE char *origin =
             json_size(documents) > 1 ? mem_printf("%s, document %zu", file, index) : mem_strdup(file);
         const char *kind = json_get_text(object, "kind");
-        if (!(is_list(object, kind) ? add_list : add_document)(options, manifest, object, origin, err))
+        if (!(is_list(object, kind) ? add_list(options, manifest, object, origin, err)
+                                    : manifest_add(options, manifest, json_copy(object), origin, err)))
             return false;
     }
     return true;
@@ -222,25 +132,42 @@ static bool add_folder(const struct options *options, struct manifest *manifest,
     return ok;
 }
 
-bool manifest_read(const struct options *options, struct manifest *manifest, struct error *err)
+static bool read_one(const struct options *options, struct manifest *manifest, const char *path, struct error *err)
 {
     struct stat status;
-    *manifest = (struct manifest){0};
-    bool is_folder = stat(options->file, &status) == 0 && S_ISDIR(status.st_mode);
-    if (!(is_folder ? add_folder : add_file)(options, manifest, options->file, err))
+    bool is_stdin = strcmp(path, "-") == 0;
+    if (strstr(path, "://") != NULL)
+        return error_set(err, ERROR_UNSUPPORTED, "%s: Davit reads no URLs. Try: curl -fsSL %s | davit apply -f -", path, path);
+    bool is_folder = !is_stdin && stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+    return (is_folder ? add_folder : add_file)(options, manifest, path, err);
+}
+
+bool manifest_read_names(const struct options *options, struct manifest *manifest, struct error *err)
+{
+    for (size_t i = 0; i < options->files.count; i++)
+        if (!read_one(options, manifest, options->files.list[i], err))
+            return false;
+    const char *first = options->files.list[0];
+    return manifest->count > 0 || error_set(err, ERROR_INVALID, "%s: no object that Davit knows",
+                                            strcmp(first, "-") == 0 ? "stdin" : first);
+}
+
+bool manifest_read(const struct options *options, struct manifest *manifest, struct error *err)
+{
+    if (!manifest_read_names(options, manifest, err))
         return false;
-    if (manifest->count == 0)
-        return error_set(err, ERROR_INVALID, "%s: no object that Davit knows",
-                         strcmp(options->file, "-") == 0 ? "stdin" : options->file);
+    for (size_t i = 0; i < manifest->count; i++)
+        if (!manifest_decode(options, &manifest->items[i], err))
+            return error_wrap(err, "%s", manifest->items[i].origin);
     return true;
 }
 
 void manifest_free(struct manifest *manifest)
 {
     for (size_t i = 0; i < manifest->count; i++) {
-        json_free(manifest->documents[i].object);
-        free(manifest->documents[i].origin);
+        json_free(manifest->items[i].object);
+        free(manifest->items[i].origin);
     }
-    free(manifest->documents);
+    free(manifest->items);
     *manifest = (struct manifest){0};
 }

@@ -150,8 +150,11 @@ bool options_parse(int argc, char **argv, uint64_t groups, struct options *optio
 void options_free(struct options *options)
 {
     for (size_t i = 0; i < FLAG_COUNT; i++)
-        if (FLAGS[i].kind == FLAG_KIND_LIST)
-            free(((struct words *)(void *)((char *)options + FLAGS[i].offset))->list);
+        if (FLAGS[i].kind == FLAG_KIND_LIST) {
+            struct words *words = (struct words *)(void *)((char *)options + FLAGS[i].offset);
+            free(words->list); /* two flags may fill the same */
+            words->list = NULL;
+        }
     free(options->words);
     options->words = NULL;
 }

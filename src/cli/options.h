@@ -41,6 +41,9 @@ enum flag_group {
     FLAG_FORCE = 1ull << 20,
     FLAG_SNAPSHOT = 1ull << 21, /* --list, --delete */
     FLAG_PORT = 1ull << 22,
+    FLAG_STRICT = 1ull << 34,
+    FLAG_BUNDLE = 1ull << 35, /* --bundle, --prune */
+    FLAG_DRY_RUN = 1ull << 36,
     FLAG_RECURSIVE = 1ull << 44,
     FLAG_CONFIG = 1ull << 45
 };
@@ -64,7 +67,11 @@ struct options {
     const char *cert_file;
     const char *key_file;
     const char *control;
-    const char *file;
+    struct words files;
+    const char *dry_run; /* "" for a bare --dry-run */
+    bool strict;
+    bool bundle;
+    bool prune;
     const char *output;
     const char *wait; /* "" for a bare --wait */
     const char *name;

@@ -12,22 +12,85 @@
 #include "protocol/topic.h"
 
 #define GENERATION "davit/generation"
-/* With more objects than this, one wildcard is subscribed instead of each of their topics. */
-#define EXACT_TOPICS 64
+/* With more topics than this, wildcards are subscribed instead of each of them. */
+#define EXACT_TOPICS 128
+#define SHOW_MS 1000
+
+/* Where a message belongs. */
+struct target_topic {
+    char *topic;
+    enum { TOPIC_OF_DESIRED, TOPIC_OF_STATUS, TOPIC_OF_PRESENCE } what;
+    size_t index; /* of the target, or of the place */
+    UT_hash_handle hh;
+};
+
+void target_place_one(struct target_set *set)
+{
+    const struct options *options = set->options;
+    set->places = mem_alloc(sizeof(*set->places));
+    set->places[0].node = options->group != NULL ? NULL : options->node;
+    set->place_count = 1;
+}
+
+static char *desired_topic(const struct target_set *set, const char *node, const struct target *target)
+{
+    const struct options *options = set->options;
+    if (target->kind == TARGET_OBJECT)
+        return topic_desired(options->root, node, node == NULL ? options->group : NULL, &target->id);
+    return topic_node(options->root, node, target->kind == TARGET_NODE ? "desired/node" : "desired", NULL);
+}
+
+static char *status_topic(const struct target_set *set, const char *node, const struct target *target)
+{
+    return topic_node(set->options->root, node, "status", target->kind == TARGET_OBJECT ? &target->id : NULL);
+}
+
+static void topic_add(struct target_set *set, const char *topic, int what, size_t index)
+{
+    struct target_topic *added = mem_alloc(sizeof(*added));
+    added->topic = mem_strdup(topic);
+    added->what = what;
+    added->index = index;
+    HASH_ADD_KEYPTR(hh, set->topics, added->topic, strlen(added->topic), added);
+}
+
+static struct target_topic *topic_find(const struct target_set *set, const char *topic)
+{
+    struct target_topic *found = NULL;
+    HASH_FIND(hh, set->topics, topic, strlen(topic), found);
+    return found;
+}
+
+/* Once, whatever is asked twice. */
+static void add_at(struct target_set *set, struct place *place, struct target target)
+{
+    target.place = place;
+    target.desired_topic = desired_topic(set, place->node, &target);
+    if (topic_find(set, target.desired_topic) != NULL) {
+        free(target.desired_topic);
+        return;
+    }
+    target.status_topic = place->node != NULL ? status_topic(set, place->node, &target) : NULL;
+    topic_add(set, target.desired_topic, TOPIC_OF_DESIRED, set->count);
+    if (target.status_topic != NULL)
+        topic_add(set, target.status_topic, TOPIC_OF_STATUS, set->count);
+    if (set->count % 64 == 0)
+        set->targets = mem_resize(set->targets, set->count + 64, sizeof(*set->targets));
+    set->targets[set->count++] = target;
+}
 
 void target_add(struct target_set *set, const struct object_id *id, const struct resource *resource)
 {
-    const struct options *options = set->options;
-    for (size_t i = 0; i < set->count; i++)
-        if (object_id_compare(&set->targets[i].id, id) == 0)
-            return;
-    set->targets = mem_resize(set->targets, set->count + 1, sizeof(*set->targets));
-    set->targets[set->count++] = (struct target){
-        .id = *id,
-        .resource = resource,
-        .desired_topic = topic_desired(options->root, options->node, options->group, id),
-        .status_topic = options->group != NULL ? NULL : topic_node(options->root, options->node, "status", id),
-    };
+    for (size_t i = 0; i < set->place_count; i++)
+        add_at(set, &set->places[i], (struct target){.kind = TARGET_OBJECT, .id = *id, .resource = resource});
+}
+
+void target_add_own(struct target_set *set, enum target_kind kind)
+{
+    static const struct resource NODE = {"nodes", "node", "Node", "v1", true};
+    static const struct resource LIST = {"bundles", "bundle", "List", "v1", true};
+    for (size_t i = 0; i < set->place_count; i++)
+        add_at(set, &set->places[i], (struct target){.kind = kind, .resource = kind == TARGET_NODE ? &NODE : &LIST});
 }
 
 static struct json *parse_or_null(const struct session_message *message)
@@ -36,78 +99,95 @@ static struct json *parse_or_null(const struct session_message *message)
     return message->len > 0 ? json_parse(message->payload, message->len, &ignored) : NULL;
 }
 
-static void take_presence(struct target_set *set, const struct session_message *message)
+static void take_presence(struct place *place, const struct session_message *message)
 {
     AUTO_JSON struct json *presence = parse_or_null(message);
-    set->node_known = presence != NULL;
-    set->node_online = json_get_boolean(presence, "online", false);
+    place->known = presence != NULL;
+    place->online = json_get_boolean(presence, "online", false);
 }
 
-static void judge_all(struct target_set *set)
+/* With a bundle that is refused nothing comes of what is in it. */
+static void drop_items(struct target_set *set, size_t bundle)
 {
-    set->all_done = true;
-    for (size_t i = 0; i < set->count; i++) {
-        struct target *target = &set->targets[i];
-        if (!target->done && set->judge != NULL)
-            set->judge(target);
-        set->all_done = set->all_done && target->done;
+    for (size_t i = bundle + set->place_count; i < set->count; i += set->place_count) {
+        set->waiting -= set->targets[i].done ? 0 : 1;
+        set->targets[i].done = true;
+        set->targets[i].failure = set->targets[bundle].failure;
     }
+}
+
+static void judge(struct target_set *set, size_t index)
+{
+    struct target *target = &set->targets[index];
+    if (set->judge == NULL || target->done)
+        return;
+    set->judge(target);
+    set->waiting -= target->done ? 1 : 0;
+    if (target->kind == TARGET_BUNDLE && target->failure.code != ERROR_NONE)
+        drop_items(set, index);
+    set->all_done = set->waiting == 0;
 }
 
 static void take(void *ctx, const struct session_message *message)
 {
     struct target_set *set = ctx;
-    const char *last = strrchr(message->topic, '/');
-    for (size_t i = 0; i < set->count; i++) {
-        struct target *target = &set->targets[i];
-        struct json **slot = NULL;
-        if (strcmp(target->desired_topic, message->topic) == 0)
-            slot = &target->desired;
-        else if (target->status_topic != NULL && strcmp(target->status_topic, message->topic) == 0)
-            slot = &target->status;
-        if (slot == NULL)
-            continue;
-        json_free(*slot);
-        *slot = parse_or_null(message);
-        if (set->judge != NULL)
-            judge_all(set);
+    const struct target_topic *topic = topic_find(set, message->topic);
+    if (topic == NULL)
+        return;
+    if (topic->what == TOPIC_OF_PRESENCE) {
+        take_presence(&set->places[topic->index], message);
         return;
     }
-    if (last != NULL && strcmp(last, "/presence") == 0)
-        take_presence(set, message);
+    struct target *target = &set->targets[topic->index];
+    struct json **slot = topic->what == TOPIC_OF_DESIRED ? &target->desired : &target->status;
+    json_free(*slot);
+    *slot = parse_or_null(message);
+    judge(set, topic->index);
 }
 
-static size_t topics_of(const struct target_set *set, const char **topics)
+/* Every topic; or those of every node, of the objects that are meant; or of every object. */
+static struct json *subscriptions(const struct target_set *set)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < set->count; i++) {
-        topics[count++] = set->targets[i].desired_topic;
-        if (set->targets[i].status_topic != NULL)
-            topics[count++] = set->targets[i].status_topic;
+    static const struct object_id any = {.namespace = "+", .resource = "+", .name = "+"};
+    bool exact = HASH_COUNT(set->topics) <= EXACT_TOPICS;
+    bool many = set->place_count > 1;
+    const char *node = many ? "+" : set->places[0].node;
+    struct json *topics = json_new_array();
+    for (struct target_topic *topic = set->topics; exact && topic != NULL; topic = topic->hh.next)
+        json_add_text(topics, topic->topic);
+    for (size_t i = 0; !exact && i < set->count; i += set->place_count) {
+        struct target wide = set->targets[i];
+        bool all = set->count / set->place_count > EXACT_TOPICS / 2;
+        wide.id = all ? any : wide.id;
+        AUTO_FREE char *desired = desired_topic(set, node, &wide);
+        AUTO_FREE char *status = node != NULL ? status_topic(set, node, &wide) : NULL;
+        json_add_text(topics, desired);
+        if (status != NULL)
+            json_add_text(topics, status);
+        if (all)
+            break;
     }
-    return count;
+    if (!exact && node != NULL) {
+        AUTO_FREE char *presence = topic_node(set->options->root, node, "presence", NULL);
+        json_add_text(topics, presence);
+    }
+    return topics;
 }
 
 struct session *target_session(struct target_set *set, struct error *err)
 {
-    const struct options *options = set->options;
-    const struct object_id any = {.namespace = "+", .resource = "+", .name = "+"};
-    bool of_group = options->group != NULL;
-    AUTO_FREE char *presence = of_group ? NULL : topic_node(options->root, options->node, "presence", NULL);
-    AUTO_FREE char *any_desired = topic_desired(options->root, options->node, options->group, &any);
-    AUTO_FREE char *any_status = of_group ? NULL : topic_node(options->root, options->node, "status", &any);
-    AUTO_FREE const char **topics = mem_array(2 * set->count + 3, sizeof(*topics));
-    size_t count = 0;
-    if (set->count <= EXACT_TOPICS) {
-        count = topics_of(set, topics);
-    } else {
-        topics[count++] = any_desired;
-        if (!of_group)
-            topics[count++] = any_status;
+    for (size_t i = 0; i < set->place_count; i++) {
+        AUTO_FREE char *presence =
+            set->places[i].node != NULL ? topic_node(set->options->root, set->places[i].node, "presence", NULL) : NULL;
+        if (presence != NULL)
+            topic_add(set, presence, TOPIC_OF_PRESENCE, i);
     }
-    if (!of_group)
-        topics[count++] = presence;
-    AUTO_SESSION struct session *session = session_open(options, topics, count, take, set, err);
+    AUTO_JSON struct json *wanted = subscriptions(set);
+    AUTO_FREE const char **topics = mem_array(json_size(wanted) + 1, sizeof(*topics));
+    size_t count = 0;
+    JSON_EACH(topic, wanted)
+        topics[count++] = json_text(topic);
+    AUTO_SESSION struct session *session = session_open(set->options, topics, count, take, set, err);
     if (session == NULL || !session_sync(session, err))
         return NULL;
     return mem_steal(&session);
@@ -157,6 +237,11 @@ bool target_is_tombstone(const struct json *object)
     return json_get_text(json_get(object, "metadata"), "deletionTimestamp") != NULL;
 }
 
+bool target_is_wanted(const struct target *target)
+{
+    return target->desired != NULL && !target_is_tombstone(target->desired);
+}
+
 bool target_was_out_of_order(const struct target *target)
 {
     static const char *const REASONS[] = {"Stale", "StaleReplay", "Conflict"};
@@ -167,37 +252,70 @@ bool target_was_out_of_order(const struct target *target)
     return false;
 }
 
-bool target_wait(struct target_set *set, struct session *session, void (*judge)(struct target *target),
+bool target_wait(struct target_set *set, struct session *session, target_judge *judge_one, target_show *show, void *ctx,
                  uint64_t wait_ms, struct error *err)
 {
-    set->judge = judge;
-    judge_all(set);
-    if (session_until(session, &set->all_done, wait_ms, err))
-        return true;
-    if (err->code != ERROR_TIMEOUT)
-        return false;
+    uint64_t begin_ms = clock_boot_ms(), now_ms = begin_ms;
+    set->judge = judge_one;
+    set->waiting = 0;
+    for (size_t i = 0; i < set->count; i++)
+        set->waiting += set->targets[i].done ? 0 : 1;
+    set->all_done = set->waiting == 0;
+    for (size_t i = 0; i < set->count; i++)
+        judge(set, i);
+    for (; !set->all_done && now_ms < begin_ms + wait_ms; now_ms = clock_boot_ms()) {
+        uint64_t left_ms = begin_ms + wait_ms - now_ms;
+        if (show != NULL)
+            show(ctx, set);
+        if (!session_until(session, &set->all_done, left_ms > SHOW_MS ? SHOW_MS : left_ms, err) && err->code != ERROR_TIMEOUT)
+            return false;
+    }
+    if (show != NULL)
+        show(ctx, set);
     *err = (struct error){0};
     return true;
 }
 
-const char *target_node_note(const struct target_set *set)
+const char *target_node_note(const struct target *target)
 {
-    if (set->options->group != NULL || set->node_online)
+    if (target->place->node == NULL || target->place->online)
         return "";
-    return set->node_known ? " (it is offline)" : " (it has never been seen on this broker)";
+    return target->place->known ? " (it is offline)" : " (it has never been seen on this broker)";
+}
+
+char *target_name(const struct target *target)
+{
+    switch (target->kind) {
+    case TARGET_BUNDLE:
+        return mem_strdup("bundle");
+    case TARGET_NODE:
+        return mem_printf("node/%s", target->place->node);
+    default:
+        return mem_printf("%s/%s", target->resource->singular, target->id.name);
+    }
+}
+
+static void topics_free(struct target_set *set)
+{
+    while (set->topics != NULL) {
+        struct target_topic *topic = set->topics;
+        HASH_DEL(set->topics, topic);
+        free(topic->topic);
+        free(topic);
+    }
 }
 
 void target_set_free(struct target_set *set)
 {
+    topics_free(set);
     for (size_t i = 0; i < set->count; i++) {
         struct target *target = &set->targets[i];
         free(target->desired_topic);
         free(target->status_topic);
-        free(target->payload);
         json_free(target->desired);
         json_free(target->status);
     }
     free(set->targets);
-    set->targets = NULL;
-    set->count = 0;
+    free(set->places);
+    *set = (struct target_set){0};
 }

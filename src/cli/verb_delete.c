@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cli/address.h"
+#include "cli/change.h"
 #include "cli/manifest.h"
 #include "cli/status.h"
 #include "cli/target.h"
@@ -42,23 +43,10 @@ static bool is_purge(const struct json *tombstone)
     return word != NULL && strcmp(word, "true") == 0;
 }
 
-static void prepare(struct target *target, bool purge)
+static struct json *tombstone_of(const struct target *target, bool purge)
 {
-    bool is_wanted = target->desired != NULL && !target_is_tombstone(target->desired);
-    bool is_there = target->status != NULL;
-    target->generation = target_generation_of(target->desired);
-    /* What a claim held may be there still, when its object is long gone. */
-    if (!is_wanted && !is_there && !purge) {
-        (void)error_set(&target->failure, ERROR_NOT_FOUND, "%s \"%s\" not found in namespace \"%s\"",
-                        target->resource->plural, target->id.name, target->id.namespace);
-        target->done = true;
-        return;
-    }
-    if (target_is_tombstone(target->desired) && !target_was_out_of_order(target) && (!purge || is_purge(target->desired)))
-        return; /* on its way already */
     char now[CLOCK_RFC3339_BYTES];
-    target->generation = target_next_generation(target);
-    AUTO_JSON struct json *object =
+    struct json *object =
         json_new_texts("apiVersion", target->resource->api_version, "kind", target->resource->kind, NULL);
     struct json *metadata = json_set_object(object, "metadata");
     json_set_text(metadata, "name", target->id.name);
@@ -66,8 +54,21 @@ static void prepare(struct target *target, bool purge)
     json_set_text(metadata, "deletionTimestamp", clock_rfc3339(clock_wall_ms(), now));
     if (purge)
         json_set_text(json_set_object(metadata, "annotations"), PURGE, "true");
-    target_set_generation(object, target->generation);
-    target->payload = json_print(object);
+    return object;
+}
+
+/* False where there is nothing to be deleted, or it is on its way already: then done says which. */
+static bool is_to_be_published(struct target *target, bool purge)
+{
+    target->generation = target_generation_of(target->desired);
+    /* What a claim held may be there still, when its object is long gone. */
+    if (!target_is_wanted(target) && target->status == NULL && !purge) {
+        (void)error_set(&target->failure, ERROR_NOT_FOUND, "%s \"%s\" not found in namespace \"%s\"",
+                        target->resource->plural, target->id.name, target->id.namespace);
+        target->done = true;
+        return false;
+    }
+    return !target_is_tombstone(target->desired) || target_was_out_of_order(target) || (purge && !is_purge(target->desired));
 }
 
 /* Cleared, or refused. */
@@ -86,7 +87,7 @@ static void judge(struct target *target)
     }
 }
 
-static enum exit_code report(const struct target_set *set, const struct target *target, uint64_t wait_ms)
+static enum exit_code report(const struct target *target, uint64_t wait_ms)
 {
     if (target->failure.code != ERROR_NONE) {
         (void)fprintf(stderr, "davit: %s\n", target->failure.message);
@@ -99,8 +100,8 @@ static enum exit_code report(const struct target_set *set, const struct target *
     (void)fprintf(stderr,
                   "davit: %s \"%s\": node %s has not confirmed the deletion within %llu s%s. The deletion stands on "
                   "the broker; the node does it when it reads it.\n",
-                  target->resource->singular, target->id.name, set->options->node, (unsigned long long)(wait_ms / 1000),
-                  target_node_note(set));
+                  target->resource->singular, target->id.name, target->place->node, (unsigned long long)(wait_ms / 1000),
+                  target_node_note(target));
     return EXIT_CODE_TIMED_OUT;
 }
 
@@ -111,16 +112,17 @@ static enum exit_code delete_all(struct target_set *set, uint64_t wait_ms, struc
         return exit_code_of(err);
     for (size_t i = 0; i < set->count; i++) {
         struct target *target = &set->targets[i];
-        prepare(target, set->options->purge);
-        if (target->payload != NULL &&
-            !session_publish(session, target->desired_topic, target->payload, strlen(target->payload), err))
+        if (!is_to_be_published(target, set->options->purge))
+            continue;
+        AUTO_JSON struct json *tombstone = tombstone_of(target, set->options->purge);
+        if (!change_publish(session, target, tombstone, err))
             return exit_code_of(err);
     }
-    if (wait_ms > 0 && !target_wait(set, session, judge, wait_ms, err))
+    if (wait_ms > 0 && !target_wait(set, session, judge, NULL, NULL, wait_ms, err))
         return exit_code_of(err);
     enum exit_code worst = EXIT_CODE_OK;
     for (size_t i = 0; i < set->count; i++) {
-        enum exit_code code = report(set, &set->targets[i], wait_ms);
+        enum exit_code code = report(&set->targets[i], wait_ms);
         worst = worst == EXIT_CODE_OK ? code : worst;
     }
     return worst;
@@ -129,18 +131,19 @@ static enum exit_code delete_all(struct target_set *set, uint64_t wait_ms, struc
 enum exit_code verb_delete(const struct options *options, struct error *err)
 {
     uint64_t wait_ms = 0;
-    if ((options->file == NULL) == (options->word_count == 0))
+    if ((options->files.count == 0) == (options->word_count == 0))
         return usage_error(err, "delete what? Give TYPE and NAME, or -f FILE, and not both");
     if (!address_check_target(options, err) || !options_wait_ms(options, WAIT_MS, &wait_ms, err))
         return EXIT_CODE_USAGE;
     AUTO_MANIFEST struct manifest manifest = {0};
     AUTO_TARGETS struct target_set set = {.options = options};
-    if (options->file == NULL && !add_words(&set, err))
+    target_place_one(&set);
+    if (options->files.count == 0 && !add_words(&set, err))
         return EXIT_CODE_USAGE;
-    if (options->file != NULL && !manifest_read(options, &manifest, err))
+    if (options->files.count > 0 && !manifest_read_names(options, &manifest, err))
         return EXIT_CODE_FAILED;
     for (size_t i = 0; i < manifest.count; i++)
-        target_add(&set, &manifest.documents[i].id, manifest.documents[i].resource);
+        target_add(&set, &manifest.items[i].id, manifest.items[i].resource);
     for (size_t i = 0; options->purge && i < set.count; i++)
         if (strcmp(set.targets[i].id.resource, "persistentvolumeclaims") != 0)
             return usage_error(err, "--purge is for persistentvolumeclaims: a %s has no data of its own",

@@ -14,10 +14,16 @@ static const char *const HEADINGS[SECTION_COUNT] = {
 };
 
 const struct verb VERBS[] = {
-    {"apply", SECTION_DEPLOY, "-f FILE --node N", "make a node want what a file says",
+    {"apply", SECTION_DEPLOY, "-f FILE… --node N", "make a node want what files say",
      "  davit apply -f hello.yaml --node press-7 --wait\n"
-     "  kubectl get pod web -o yaml | davit apply -f - --group presses",
-     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT, verb_apply},
+     "  kubectl get pod web -o yaml | davit apply -f - --group presses\n"
+     "  davit apply -f line3/ --bundle --prune --node press-7 --dry-run",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT | FLAG_STRICT | FLAG_BUNDLE | FLAG_DRY_RUN |
+         FLAG_OUTPUT,
+     verb_apply},
+    {"diff", SECTION_DEPLOY, "-f FILE… --node N", "what apply would change, as a diff of YAML",
+     "  davit diff -f hello.yaml --node press-7",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_STRICT, verb_diff},
     {"delete", SECTION_DEPLOY, "TYPE NAME…|-f FILE --node N", "make a node remove an object",
      "  davit delete pod hello --node press-7\n  davit delete -f hello.yaml --node press-7 --wait=false\n"
      "  davit delete pvc hist --node press-7 --purge",

@@ -10,6 +10,7 @@
 enum exit_code verb_apply(const struct options *options, struct error *err);
 enum exit_code verb_cp(const struct options *options, struct error *err);
 enum exit_code verb_delete(const struct options *options, struct error *err);
+enum exit_code verb_diff(const struct options *options, struct error *err);
 enum exit_code verb_describe(const struct options *options, struct error *err);
 enum exit_code verb_api_resources(const struct options *options, struct error *err);
 enum exit_code verb_exec(const struct options *options, struct error *err);

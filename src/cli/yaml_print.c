@@ -28,65 +28,70 @@ static bool is_plain(const char *text)
     return true;
 }
 
-static void print_text(const char *text)
+static void print_text(FILE *out, const char *text)
 {
     if (is_plain(text)) {
-        (void)fputs(text, stdout);
+        (void)fputs(text, out);
         return;
     }
     AUTO_JSON struct json *quoted = json_new_text(text);
     AUTO_FREE char *escaped = json_print(quoted); /* JSON's quotes and escapes are YAML's too */
-    (void)fputs(escaped, stdout);
+    (void)fputs(escaped, out);
 }
 
-static void print_block(const struct json *json, int indent, bool at_dash);
+static void print_block(FILE *out, const struct json *json, int indent, bool at_dash);
 
 /* Behind `key:` or `-`. */
-static void print_value(const struct json *value, int indent, bool at_dash)
+static void print_value(FILE *out, const struct json *value, int indent, bool at_dash)
 {
     enum json_type type = json_type(value);
     bool is_block = (type == JSON_OBJECT || type == JSON_ARRAY) && json_size(value) > 0;
     if (is_block && at_dash && type == JSON_OBJECT) {
-        putchar(' ');
-        print_block(value, indent, true);
+        (void)fputc(' ', out);
+        print_block(out, value, indent, true);
     } else if (is_block) {
-        putchar('\n');
-        print_block(value, indent, false);
+        (void)fputc('\n', out);
+        print_block(out, value, indent, false);
     } else {
-        putchar(' ');
+        (void)fputc(' ', out);
         AUTO_FREE char *text = json_print(value);
         if (type == JSON_STRING)
-            print_text(json_text(value));
+            print_text(out, json_text(value));
         else
-            (void)fputs(text, stdout);
-        putchar('\n');
+            (void)fputs(text, out);
+        (void)fputc('\n', out);
     }
 }
 
-static void print_block(const struct json *json, int indent, bool at_dash)
+static void print_block(FILE *out, const struct json *json, int indent, bool at_dash)
 {
     bool is_array = json_type(json) == JSON_ARRAY;
     JSON_EACH(child, json) {
-        printf("%*s", at_dash ? 0 : indent, "");
+        (void)fprintf(out, "%*s", at_dash ? 0 : indent, "");
         at_dash = false;
         if (is_array) {
-            putchar('-');
-            print_value(child, indent + 2, true);
+            (void)fputc('-', out);
+            print_value(out, child, indent + 2, true);
             continue;
         }
-        print_text(json_key(child));
-        putchar(':');
+        print_text(out, json_key(child));
+        (void)fputc(':', out);
         /* kubectl's way: a list stands as far left as its key. */
-        print_value(child, json_type(child) == JSON_ARRAY ? indent : indent + 2, false);
+        print_value(out, child, json_type(child) == JSON_ARRAY ? indent : indent + 2, false);
     }
+}
+
+void yaml_print_to(FILE *out, const struct json *json)
+{
+    if ((json_type(json) == JSON_OBJECT || json_type(json) == JSON_ARRAY) && json_size(json) > 0) {
+        print_block(out, json, 0, false);
+        return;
+    }
+    AUTO_FREE char *text = json_print(json);
+    (void)fprintf(out, "%s\n", text);
 }
 
 void yaml_print(const struct json *json)
 {
-    if ((json_type(json) == JSON_OBJECT || json_type(json) == JSON_ARRAY) && json_size(json) > 0) {
-        print_block(json, 0, false);
-        return;
-    }
-    AUTO_FREE char *text = json_print(json);
-    (void)puts(text);
+    yaml_print_to(stdout, json);
 }

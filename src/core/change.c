@@ -12,6 +12,27 @@
 #include "core/reconcile.h"
 #include "core/restart.h"
 #include "core/runtime.h"
+#include "core/whole.h"
+
+struct change *change_new(struct core *core, struct object *object, const struct slot_key *key, struct document *document,
+                          int64_t generation)
+{
+    struct change *change = mem_alloc(sizeof(*change));
+    change->core = core;
+    change->object = object;
+    change->source = key->source;
+    change->group = mem_strdup(key->group);
+    change->rank = key->rank;
+    change->remove = document == NULL;
+    if (document != NULL) {
+        change->document = *document;
+        memset(document, 0, sizeof(*document));
+    }
+    change->generation = generation;
+    change->accepted_ms = core_wall_ms(core);
+    change->seq = -1;
+    return change;
+}
 
 static struct slot_key change_key(const struct change *change)
 {
@@ -122,7 +143,7 @@ static void plan_incarnation(struct change *change)
         core_new_uid(change->core, change->uid);
 }
 
-static void free_change(struct change *change)
+void change_free(struct change *change)
 {
     document_free(&change->document);
     pod_free(change->held);
@@ -223,12 +244,21 @@ static void committed(void *ctx, const struct error *err)
         return;
     }
     core_store_worked(core);
+    change_settled(change);
+}
+
+void change_settled(struct change *change)
+{
+    struct core *core = change->core;
+    struct object *object = change->object;
+    object->replacing = false;
     apply(change);
     object->committing = false;
     inbox_taken(core, change->seq);
     if (change->restart)
         restart_done(core, change->restart_serial);
-    free_change(change);
+    change_free(change);
+    whole_object_free(core, object);
     inbox_next(core, object);
     if (strcmp(object->id.resource, "secrets") == 0)
         pulls_secret_changed(core, object);
@@ -313,14 +343,13 @@ static void plan(struct change *change)
     change->forgets = nothing_wanted && (object->memo != NULL || (owners_is_one(object) && object->saving));
 }
 
-void change_commit(struct change *change)
+void change_write(struct change *change, struct store_txn *txn)
 {
     struct object *object = change->object;
     struct core *core = change->core;
     plan(change);
     object->committing = true;
     object->replacing = change->uid[0] != '\0' || change->ends;
-    struct store_txn *txn = store_begin(core->store);
     if (!change->restart)
         write_slot(change, txn);
     if (change->forgets)
@@ -336,6 +365,12 @@ void change_commit(struct change *change)
     /* What was refused and never ran has a status all the same. */
     if (object->refused && change->document.tombstone && object->uid[0] == '\0')
         core_clear(core, object, txn);
+}
+
+void change_commit(struct change *change)
+{
+    struct store_txn *txn = store_begin(change->core->store);
+    change_write(change, txn);
     store_commit(txn, committed, change);
 }
 
@@ -364,6 +399,6 @@ void change_free_all(struct core *core)
     while (core->changes != NULL) {
         struct change *change = core->changes;
         core->changes = change->next;
-        free_change(change);
+        change_free(change);
     }
 }

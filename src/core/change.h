@@ -28,8 +28,16 @@ struct change {
     struct change *next;
 };
 
-/* Takes what `change` holds. object->committing stays set until it is applied; a commit that fails is tried again. */
+/* The slot takes `document`, which is left empty; NULL: the slot is emptied. The caller frees, or gives it away below. */
+struct change *change_new(struct core *core, struct object *object, const struct slot_key *key, struct document *document,
+                          int64_t generation);
+void change_free(struct change *change);
+/* Takes `change`. object->committing stays set until it is applied; a commit that fails is tried again. */
 void change_commit(struct change *change);
+/* Of several in one commit (core/whole): what follows from it by what is known now, and its rows. */
+void change_write(struct change *change, struct store_txn *txn);
+/* It is on the disk. Takes `change`. */
+void change_settled(struct change *change);
 /* Tries those again whose time has come; the next time (boot ms), 0: none. */
 uint64_t change_retry(struct core *core);
 void change_free_all(struct core *core);

@@ -19,6 +19,7 @@
 #include "core/report.h"
 #include "core/runtime.h"
 #include "core/stats.h"
+#include "core/whole.h"
 #include "protocol/event.h"
 #include "protocol/topic.h"
 
@@ -92,6 +93,10 @@ void core_store_worked(struct core *core)
 
 void core_touch(struct core *core, struct object *object)
 {
+    if (object_is_whole(object)) {
+        core->node_dirty = true;
+        return;
+    }
     if (object->dirty)
         return;
     object->dirty = true;
@@ -269,6 +274,9 @@ uint64_t core_settle(struct core *core)
     network_settle(core);
     claims_settle(core);
     uint64_t retry = change_retry(core);
+    if (retry != 0)
+        core_wake_at(core, retry);
+    retry = whole_retry(core);
     if (retry != 0)
         core_wake_at(core, retry);
     uint64_t room = admission_look_again(core);

@@ -127,6 +127,9 @@ struct core {
     struct store *store;
     struct outbox *outbox;
     struct objects objects;
+    struct object bundle; /* of the node as a whole: in no table (core/whole) */
+    struct whole_change *whole_changes; /* on their way to the disk */
+    uint64_t bundle_serial;
     struct images images;
     struct pulls pulls;
     struct network network;

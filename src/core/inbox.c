@@ -9,6 +9,7 @@
 #include "core/claims.h"
 #include "core/policy.h"
 #include "core/verify.h"
+#include "core/whole.h"
 #include "davit/limits.h"
 #include "protocol/order.h"
 #include "protocol/secret_fields.h"
@@ -63,7 +64,7 @@ static void refuse(struct core *core, struct object *object, const struct slot_k
     object->refused_rank = key->rank;
     object->refusal = *refusal;
     if (!again)
-        core_event(core, object, true, refusal->reason, "%s", refusal->message);
+        core_event(core, object_is_whole(object) ? NULL : object, true, refusal->reason, "%s%s", whole_words(object), refusal->message);
     if (!same) /* an owner fills again at each step, and is touched by what its child says */
         core_touch(core, object);
 }
@@ -74,6 +75,7 @@ static void mark_retained(struct core *core, struct object *object, const struct
     if (slot == NULL || slot->retained == retained)
         return;
     slot->retained = retained;
+    whole_retained(core, object);
     core_touch(core, object);
 }
 
@@ -88,25 +90,12 @@ static void forgive(struct core *core, struct object *object, const struct slot_
 static void begin_change(struct core *core, struct object *object, const struct slot_key *key, struct document *document,
                          int64_t generation, int64_t seq)
 {
-    struct change *change = mem_alloc(sizeof(*change));
-    change->core = core;
-    change->object = object;
-    change->source = key->source;
-    change->group = mem_strdup(key->group);
-    change->rank = key->rank;
-    change->remove = document == NULL;
-    if (document != NULL) {
-        change->document = *document;
-        memset(document, 0, sizeof(*document));
-    }
-    change->generation = generation;
-    change->accepted_ms = core_wall_ms(core);
+    struct change *change = change_new(core, object, key, document, generation);
     change->seq = seq;
     change_commit(change);
 }
 
-/* Kubernetes: what is in an immutable ConfigMap or Secret stays, until the object is deleted. */
-static bool may_become(const struct slot *slot, const struct document *document, struct refusal *refusal)
+bool inbox_may_become(const struct slot *slot, const struct document *document, struct refusal *refusal)
 {
     struct error err;
     if (slot == NULL || slot->data == NULL || document->tombstone || data_may_become(slot->data, document->data, &err))
@@ -114,6 +103,15 @@ static bool may_become(const struct slot *slot, const struct document *document,
     refusal_set(refusal, strcmp(document->id.resource, "secrets") == 0 ? "InvalidSecret" : "InvalidConfigMap", "%s", err.message);
     refusal->generation = document->has_generation ? document->generation : -1;
     return false;
+}
+
+/* What a newer one must be besides. */
+static bool may_be(struct core *core, struct object *object, const struct slot *slot, struct document *document,
+                   struct change **changes, struct refusal *refusal)
+{
+    if (object_is_whole(object))
+        return whole_plan(core, object, document, changes, refusal);
+    return inbox_may_become(slot, document, refusal);
 }
 
 /* A document that was read: newer, the same, or refused. Takes `document`. */
@@ -133,7 +131,8 @@ static bool take_document(struct core *core, struct object *object, const struct
                                      .superseded = slot != NULL && slot_was_superseded(slot, document->content) };
     int64_t generation = 0;
     enum order_verdict verdict = order_decide(&known, &arrival, &generation);
-    if (verdict == ORDER_NEWER && !may_become(slot, document, refusal)) {
+    struct change *changes = NULL;
+    if (verdict == ORDER_NEWER && !may_be(core, object, slot, document, &changes, refusal)) {
         inbox_taken(core, seq);
         document_free(document);
         return false;
@@ -144,7 +143,10 @@ static bool take_document(struct core *core, struct object *object, const struct
         if (!wait)
             inbox_taken(core, seq);
         mark_retained(core, object, key, RETAINED_YES); /* the end of the flood may come before the commit */
-        begin_change(core, object, key, document, generation, wait ? seq : -1);
+        if (object_is_whole(object))
+            whole_begin(core, object, document, generation, wait ? seq : -1, changes);
+        else
+            begin_change(core, object, key, document, generation, wait ? seq : -1);
         return true;
     }
     inbox_taken(core, seq);
@@ -167,7 +169,7 @@ static bool take_document(struct core *core, struct object *object, const struct
 static void take_empty(struct core *core, struct object *object, const struct slot_key *key, int64_t seq)
 {
     const struct slot *slot = object_slot(object, key);
-    if (core->config->empty_deletes && key->source == SOURCE_NODE && slot != NULL && !slot->tombstone) {
+    if (core->config->empty_deletes && !object_is_whole(object) && key->source == SOURCE_NODE && slot != NULL && !slot->tombstone) {
         struct document tombstone = { .id = object->id, .tombstone = true };
         digest_of("", 0, tombstone.content);
         tombstone.text = mem_strdup("");
@@ -191,9 +193,14 @@ static void take(struct core *core, struct object *object, const struct slot_key
     struct refusal refusal;
     struct document document;
     struct verified verified;
-    bool good = verify_message(key, data, len, core->config->max_document_bytes, &verified, &refusal) &&
-                document_read(&object->id, verified.payload, verified.len, &document, &refusal) &&
-                policy_takes(core->config, &document, &refusal) && claims_takes(object, key, &document, &refusal);
+    bool whole = object_is_whole(object);
+    int64_t most = whole ? whole_max_bytes(core, object) : core->config->max_document_bytes;
+    bool good = verify_message(key, data, len, most, &verified, &refusal);
+    if (good && whole)
+        good = whole_read(core, object, verified.payload, verified.len, &document, &refusal);
+    else if (good)
+        good = document_read(&object->id, verified.payload, verified.len, &document, &refusal) &&
+               policy_takes(core->config, &document, &refusal) && claims_takes(object, key, &document, &refusal);
     if (!good)
         inbox_taken(core, seq);
     else
@@ -265,6 +272,15 @@ void inbox_drop(struct object *object)
     }
 }
 
+static void arrive(struct core *core, struct object *object, const struct slot_key *key, const char *data, size_t len,
+                   bool live, int64_t seq)
+{
+    if (object->committing)
+        queue_message(core, object, key, data, len, live, seq);
+    else
+        take(core, object, key, data, len, live, seq);
+}
+
 static void desired_object(struct core *core, const struct topic *topic, const char *data, size_t len, bool live,
                            int64_t seq)
 {
@@ -282,10 +298,7 @@ static void desired_object(struct core *core, const struct topic *topic, const c
                        topic->id.namespace, topic->id.resource, topic->id.name, LIMIT_OBJECTS);
         return;
     }
-    if (object->committing)
-        queue_message(core, object, &key, data, len, live, seq);
-    else
-        take(core, object, &key, data, len, live, seq);
+    arrive(core, object, &key, data, len, live, seq);
 }
 
 void inbox_message(struct core *core, const char *text, const char *data, size_t len, bool live, int64_t seq)
@@ -303,6 +316,8 @@ void inbox_message(struct core *core, const char *text, const char *data, size_t
         desired_object(core, &topic, data, len, live, seq);
         return;
     case TOPIC_DESIRED_BUNDLE:
+        arrive(core, &core->bundle, &whole_key, data, len, live, seq);
+        return;
     case TOPIC_DESIRED_NODE:
         if (len > 0)
             core_event(core, NULL, true, "UnsupportedDocument",
@@ -365,17 +380,28 @@ void inbox_empty_slot(struct core *core, struct object *object, const struct slo
         begin_change(core, object, key, NULL, 0, -1);
 }
 
+static void judge_missing(struct core *core, struct object *object)
+{
+    for (size_t i = 0; i < object->slot_count; i++) {
+        struct slot *slot = &object->slots[i];
+        if (slot->source < SOURCE_MANIFESTS && slot->retained == RETAINED_UNKNOWN && !slot->tombstone)
+            slot->retained = RETAINED_NO;
+    }
+    core_touch(core, object);
+}
+
 void inbox_flood_over(struct core *core)
 {
-    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
-        for (size_t i = 0; i < object->slot_count; i++) {
-            struct slot *slot = &object->slots[i];
-            if (slot->source >= SOURCE_MANIFESTS || slot->retained != RETAINED_UNKNOWN || slot->tombstone)
-                continue;
-            slot->retained = RETAINED_NO;
-        }
-        core_touch(core, object);
-    }
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        judge_missing(core, object);
+    judge_missing(core, &core->bundle);
+}
+
+void inbox_flood_begins(struct core *core)
+{
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        object_retained_unknown(object);
+    object_retained_unknown(&core->bundle);
 }
 
 /* Nothing but tombstones that are old enough. */

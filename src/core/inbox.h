@@ -9,14 +9,18 @@ void inbox_message(struct core *core, const char *topic, const char *data, size_
 /* A document of the manifests folder. False: refused. */
 MUST_CHECK bool inbox_manifest(struct core *core, const struct json *document, struct object_id *id,
                                struct refusal *refusal);
-/* Takes an object out of a slot: its file is gone, its group was left. */
 /* An owner's word for one of its pods; what is refused is in the pod's status. */
 void inbox_owned(struct core *core, struct object *object, const char *owner, const struct json *json);
+/* Kubernetes: what is in an immutable ConfigMap or Secret stays, until the object is deleted. */
+MUST_CHECK bool inbox_may_become(const struct slot *slot, const struct document *document, struct refusal *refusal);
+/* Takes an object out of a slot: its file is gone, its group was left. */
 void inbox_empty_slot(struct core *core, struct object *object, const struct slot_key *key);
 /* The end of the retained flood: what the broker did not show is not retained, refused documents that are gone are
  * forgotten.
  */
 void inbox_flood_over(struct core *core);
+/* It is not known any more what the broker holds. */
+void inbox_flood_begins(struct core *core);
 /* Old tombstones that mask nothing. */
 void inbox_purge(struct core *core);
 /* The rank and the copy of a configured group; false: this node is not in it. */

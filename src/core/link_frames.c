@@ -35,9 +35,7 @@ static void link_connected(struct core *core, const struct json *head)
 static void link_disconnected(struct core *core, const char *why)
 {
     /* Here and not with the next `connected`: the first documents of its flood may come before that. */
-    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
-        for (size_t i = 0; i < object->slot_count; i++)
-            object->slots[i].retained = RETAINED_UNKNOWN;
+    inbox_flood_begins(core);
     if (core->link.connected || core->link.problem[0] == '\0')
         log_warn("no connection to the broker: %s", why);
     snprintf(core->link.problem, sizeof(core->link.problem), "%.250s", why);

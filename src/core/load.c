@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "core/bundle.h"
 #include "core/change.h"
 #include "core/claims.h"
 #include "core/core.h"
@@ -13,6 +14,7 @@
 #include "core/owned.h"
 #include "core/runtime.h"
 #include "core/stats.h"
+#include "core/whole.h"
 
 #define AGE_MAX_MS (400ull * 24 * 3600 * 1000)
 
@@ -24,8 +26,8 @@ struct loading {
 
 static bool source_of(const struct slot_row *row, struct slot_key *key)
 {
-    static const enum slot_source sources[] = { SOURCE_NODE, SOURCE_GROUP, SOURCE_ALL, SOURCE_MANIFESTS,
-                                                SOURCE_OWNER };
+    static const enum slot_source sources[] = { SOURCE_NODE, SOURCE_BUNDLE, SOURCE_GROUP, SOURCE_ALL,
+                                                SOURCE_MANIFESTS, SOURCE_OWNER };
     for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
         if (strcmp(slot_source_word(sources[i]), row->source) == 0) {
             *key = (struct slot_key){ .source = sources[i], .group = row->group };
@@ -67,6 +69,10 @@ static void load_slot(void *ctx, const struct slot_row *row)
 {
     struct core *core = ((struct loading *)ctx)->core;
     struct slot_key key;
+    if (row->id.resource[0] == '\0') {
+        whole_load(core, row);
+        return;
+    }
     struct object *object = objects_get(&core->objects, &row->id);
     if (object == NULL || !source_of(row, &key)) {
         log_error("%s/%s/%s: a stored document has no place in this version: left alone", row->id.namespace,
@@ -79,7 +85,7 @@ static void load_slot(void *ctx, const struct slot_row *row)
         key.rank = group.rank;
     struct slot *slot = object_slot_make(object, &key);
     slot->left = !member;
-    slot->generation = row->generation;
+    slot->generation = key.source == SOURCE_BUNDLE ? bundle_generation(core) : row->generation;
     slot->tombstone = row->tombstone;
     slot->accepted_ms = row->accepted_ms;
     snprintf(slot->content, sizeof(slot->content), "%s", row->content);
@@ -91,7 +97,8 @@ static void load_slot(void *ctx, const struct slot_row *row)
 static void load_superseded(void *ctx, const struct slot_row *row)
 {
     struct core *core = ((struct loading *)ctx)->core;
-    struct object *object = objects_find(&core->objects, &row->id);
+    bool whole = row->id.resource[0] == '\0';
+    struct object *object = whole ? whole_named(core, row->id.name) : objects_find(&core->objects, &row->id);
     struct slot_key key;
     struct slot *slot = object != NULL && source_of(row, &key) ? object_slot(object, &key) : NULL;
     if (slot != NULL)
@@ -257,6 +264,7 @@ struct core *core_new(const struct config *config, const struct core_env *env, s
     core->node_dirty = true;
     core_new_uid(core, core->link.session);
     struct loading loading = { .core = core };
+    whole_init(core);
     network_init(core);
     network_ended(core);
     core->outbox = outbox_new(store, env->to_link, env->ctx, err);
@@ -287,6 +295,7 @@ void core_free(struct core *core)
     if (core == NULL)
         return;
     change_free_all(core);
+    whole_free_all(core);
     requests_free(core);
     runtime_lost(core, &core->runtime);
     runtime_lost(core, &core->vms);
@@ -296,6 +305,8 @@ void core_free(struct core *core)
     services_free(&core->services);
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
         inbox_drop(object);
+    inbox_drop(&core->bundle);
+    object_clear(&core->bundle);
     objects_free(&core->objects);
     images_free(&core->images);
     pulls_free(&core->pulls);

@@ -30,7 +30,7 @@ static void memory_clear(struct object *object)
     object->memory_count = 0;
 }
 
-static void object_free(struct object *object)
+void object_clear(struct object *object)
 {
     for (size_t i = 0; i < object->slot_count; i++)
         slot_clear(&object->slots[i]);
@@ -43,6 +43,11 @@ static void object_free(struct object *object)
     json_free(object->summary);
     json_free(object->claim.last);
     json_free(object->networks);
+}
+
+static void object_free(struct object *object)
+{
+    object_clear(object);
     free(object);
 }
 
@@ -140,6 +145,12 @@ void object_slot_remove(struct object *object, struct slot *slot)
     memmove(slot, slot + 1, (object->slot_count - index) * sizeof(*slot));
 }
 
+void object_retained_unknown(struct object *object)
+{
+    for (size_t i = 0; i < object->slot_count; i++)
+        object->slots[i].retained = RETAINED_UNKNOWN;
+}
+
 bool slot_was_superseded(const struct slot *slot, const char *content)
 {
     for (size_t i = 0; i < slot->superseded.count; i++)
@@ -162,7 +173,7 @@ void slot_supersede(struct slot *slot, const char *content)
 
 const char *slot_source_word(enum slot_source source)
 {
-    static const char *const words[] = { "node", "group", "all", "manifests", "owner" };
+    static const char *const words[] = { "node", "bundle", "group", "all", "manifests", "owner" };
     return words[source];
 }
 
@@ -294,4 +305,9 @@ bool object_has_begun(const struct object *object)
 bool object_is_vm(const struct object *object)
 {
     return strcmp(object->id.resource, "virtualmachines") == 0 || strcmp(object->id.resource, "virtualmachineinstances") == 0;
+}
+
+bool object_is_whole(const struct object *object)
+{
+    return object->id.resource[0] == '\0';
 }

@@ -14,7 +14,7 @@
 #include "store/store.h"
 
 /* The order is the order of ruling; groups among themselves in the order of the configuration. */
-enum slot_source { SOURCE_NODE, SOURCE_GROUP, SOURCE_ALL, SOURCE_MANIFESTS, SOURCE_OWNER };
+enum slot_source { SOURCE_NODE, SOURCE_BUNDLE, SOURCE_GROUP, SOURCE_ALL, SOURCE_MANIFESTS, SOURCE_OWNER };
 
 struct slot_key {
     enum slot_source source;
@@ -119,6 +119,7 @@ struct object {
     uint64_t progress_boot_ms;          /* since; 0: it is done */
     /* Work in flight: at most one of each. */
     bool committing; /* a document */
+    uint64_t bundle_mark; /* the bundle of this number has it */
     bool replacing;  /* one after which this incarnation is not wanted any more: nothing more of it begins */
     struct arrival *arrivals;
     bool calling;    /* a runtime call */
@@ -142,6 +143,8 @@ struct objects {
 };
 
 void objects_free(struct objects *objects);
+/* Frees what it holds. */
+void object_clear(struct object *object);
 struct object *objects_find(const struct objects *objects, const struct object_id *id); /* NULL */
 /* Found or made; NULL at LIMIT_OBJECTS. */
 struct object *objects_get(struct objects *objects, const struct object_id *id);
@@ -154,9 +157,10 @@ bool object_refused_in(const struct object *object, const struct slot_key *key);
 struct slot *object_slot(const struct object *object, const struct slot_key *key); /* NULL */
 struct slot *object_slot_make(struct object *object, const struct slot_key *key);
 void object_slot_remove(struct object *object, struct slot *slot);
+void object_retained_unknown(struct object *object);
 bool slot_was_superseded(const struct slot *slot, const char *content);
 void slot_supersede(struct slot *slot, const char *content);
-/* "node", "group/NAME", "all", "manifests"; the caller frees. */
+/* "node", "bundle", "group/NAME", "all", "manifests"; the caller frees. */
 char *slot_name(const struct slot *slot);
 const char *slot_source_word(enum slot_source source);
 
@@ -175,6 +179,8 @@ void object_fit_memory(struct object *object, const struct pod *pod);
 struct container_memory *object_memory(struct object *object, const char *container); /* NULL */
 
 bool object_is_vm(const struct object *object);
+/* A document of the node as a whole (core/whole): it is in no table, and nothing of it runs. */
+bool object_is_whole(const struct object *object);
 
 struct run *object_run(const struct object *object, const char *uid); /* NULL */
 struct run *object_run_make(struct object *object, const char *uid);

@@ -4,8 +4,10 @@
 
 #include <config.h>
 #include "core/admission.h"
+#include "core/bundle.h"
 #include "core/report.h"
 #include "core/verify.h"
+#include "core/whole.h"
 #include "protocol/node_status.h"
 
 #define PROBLEMS_MAX 6
@@ -57,6 +59,14 @@ static void count_pods(const struct core *core, struct node_report *report)
     }
 }
 
+static void tell_document(const struct object *whole, struct node_document *document)
+{
+    const struct slot *slot = whole_slot(whole);
+    *document = (struct node_document){ .generation = slot != NULL ? slot->generation : -1,
+                                        .refusal = whole->refused ? &whole->refusal : NULL,
+                                        .retained = slot != NULL ? slot->retained : RETAINED_UNKNOWN };
+}
+
 void report_node(struct core *core)
 {
     struct problems problems = { 0 };
@@ -84,6 +94,8 @@ void report_node(struct core *core)
         .problem_count = problems.count,
         .started_ms = core->started_ms,
     };
+    tell_document(&core->bundle, &report.bundle);
+    report.bundle_objects = bundle_objects(core);
     count_pods(core, &report);
     AUTO_JSON struct json *state = node_state_write(&report);
     AUTO_JSON struct json *status = node_status_write(&report);

@@ -300,6 +300,13 @@ static bool read_deletion(const struct json *json, struct document *document, st
     return document->tombstone;
 }
 
+bool document_read_head(const struct json *json, struct document *document, struct refusal *refusal)
+{
+    const struct json *metadata = json_get(json, "metadata");
+    return read_generation(metadata, document, refusal) && texts_only(metadata, "labels", refusal) &&
+           texts_only(metadata, "annotations", refusal) && read_deletion(json, document, refusal);
+}
+
 static bool read_parts(const struct object_id *id, const struct json *json, struct document *document,
                        struct refusal *refusal)
 {

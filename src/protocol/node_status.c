@@ -56,6 +56,36 @@ static struct json *add_condition(struct json *conditions, const char *type, boo
     return condition;
 }
 
+/* Whether the newest document was taken, and whether the broker holds it. */
+static void write_document(const struct node_document *document, const char *accepted, const char *retained, const char *lost,
+                           struct json *conditions)
+{
+    const struct refusal *refusal = document->refusal;
+    if (refusal != NULL) {
+        struct json *condition = add_condition(conditions, accepted, false, refusal->reason, refusal->message);
+        if (refusal->generation >= 0)
+            json_set_integer(condition, "refusedGeneration", refusal->generation);
+    } else if (document->generation >= 0) {
+        add_condition(conditions, accepted, true, "Accepted", "");
+    }
+    if (document->generation >= 0 && document->retained != RETAINED_UNKNOWN)
+        add_condition(conditions, retained, document->retained == RETAINED_YES,
+                      document->retained == RETAINED_YES ? "Retained" : "NotOnBroker",
+                      document->retained == RETAINED_YES ? "" : lost);
+}
+
+static void write_bundle(const struct node_report *report, struct json *conditions, struct json *status)
+{
+    write_document(&report->bundle, "BundleAccepted", "BundleRetained",
+                   "the broker does not hold the bundle any more; what it brought runs on, and only a tombstone takes it away",
+                   conditions);
+    if (report->bundle.generation < 0)
+        return;
+    struct json *bundle = json_set_object(status, "bundle");
+    json_set_integer(bundle, "observedGeneration", report->bundle.generation);
+    json_set_integer(bundle, "objects", (int64_t)report->bundle_objects);
+}
+
 static void write_capacity(const struct node_report *report, int64_t memory_bytes, struct json *capacity)
 {
     AUTO_FREE char *cpus = mem_printf("%" PRId64, report->cpus);
@@ -105,6 +135,7 @@ struct json *node_status_write(const struct node_report *report)
     for (size_t i = 0; i < report->problem_count; i++)
         add_condition(conditions, report->problems[i].type, true, report->problems[i].reason,
                       report->problems[i].message);
+    write_bundle(report, conditions, status);
     write_info(report, status);
     return node;
 }

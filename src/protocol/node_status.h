@@ -4,6 +4,8 @@
 
 #include "base/json.h"
 #include "model/pod.h"
+#include "protocol/document.h"
+#include "protocol/pod_status.h"
 
 #define NODE_STATE_BYTES 512 /* R/nodes/N/state is never larger */
 
@@ -11,6 +13,13 @@ struct node_problem {
     const char *type;    /* condition type: what is wrong, as a statement that is true */
     const char *reason;
     const char *message;
+};
+
+/* One of the node as a whole: its bundle. */
+struct node_document {
+    int64_t generation; /* that was accepted; -1: none was */
+    const struct refusal *refusal; /* NULL: the newest was accepted */
+    enum retained retained;
 };
 
 struct node_report {
@@ -31,6 +40,8 @@ struct node_report {
     const struct node_problem *problems;
     size_t problem_count;
     uint64_t started_ms; /* davitd's start */
+    struct node_document bundle;
+    size_t bundle_objects; /* that it brought */
 };
 
 struct json *node_state_write(const struct node_report *report);  /* without `ts` */

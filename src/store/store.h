@@ -39,7 +39,7 @@ void store_abandon(struct store_txn *txn); /* it was not handed over, and will n
 /* Slots: what each source says of an object. The key is (id, source, group). */
 struct slot_row {
     struct object_id id;
-    const char *source; /* "node" "group" "all" "manifests" */
+    const char *source; /* "node" "bundle" "group" "all" "manifests" "owner" */
     const char *group;  /* "" unless source is "group" */
     int64_t generation;
     const char *content;

@@ -99,7 +99,7 @@ assert sorted(o["metadata"]["annotations"])==["davit/generation","mine"], o'
 @test "a List and a folder are expanded" {
     mkdir -p "$DIR/folder"
     printf '{"apiVersion":"v1","kind":"List","items":[%s,%s]}' \
-        '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"}}' \
+        '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"},"spec":{"containers":[{"name":"c","image":"demo:1"}]}}' \
         '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"b","namespace":"other"}}' > "$DIR/folder/list.json"
     manifest c > "$DIR/folder/more.yaml"
     echo "not for us" > "$DIR/folder/README"
@@ -173,7 +173,9 @@ print(json.dumps({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"big"}
     TASKS+=($!)
     run -0 davit apply -f - --node press-7 --wait=20 < <(manifest hello)
     [ $(($(date +%s%3N) - begin)) -ge 500 ]
-    contains "pod/hello created"
+    contains "pod/hello configured"
+    contains "pod/hello: waiting for node press-7"
+    contains "pod/hello: done"
 }
 
 @test "--wait gives the reason of a refusal" {

@@ -17,7 +17,8 @@ static struct node_report report_of(const struct json *labels)
                                  .pods_ready = 11, .waiting = 1, .cpus = 4, .memory_bytes = 2048ll * 1024 * 1024,
                                  .memory_allocatable_bytes = 1945ll * 1024 * 1024,
                                  .disk_bytes = 1 << 20, .pods_most = 10000,
-                                 .kernel = "6.1.0", .architecture = "x86_64", .started_ms = 1795410958000 };
+                                 .kernel = "6.1.0", .architecture = "x86_64", .started_ms = 1795410958000,
+                                 .bundle = { .generation = -1 } };
 }
 
 static void the_state_is_flat(void **state)

@@ -1,0 +1,138 @@
+#include "config.h"
+
+#include "cli/settle.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cli/progress.h"
+#include "cli/status.h"
+#include "cli/text.h"
+#include "cli/verbs.h"
+
+/* Ready, or run to its end; what nothing of runs is settled when it is accepted. */
+static bool is_settled(const struct json *object, const char *kind)
+{
+    const char *phase = json_get_text(json_get(object, "status"), "phase");
+    const char *progress = json_get_text(status_condition(object, "Progressing"), "reason");
+    if (strcmp(kind, "Job") == 0)
+        return status_condition_is(object, "Complete", "True");
+    if (status_condition(object, "Available") != NULL)
+        return status_condition_is(object, "Available", "True") && progress != NULL &&
+               strcmp(progress, "NewReplicaSetAvailable") == 0;
+    if (status_condition(object, "Ready") != NULL || phase != NULL)
+        return status_condition_is(object, "Ready", "True") || (phase != NULL && (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Bound") == 0));
+    return status_condition_is(object, "Accepted", "True");
+}
+
+static const struct json *refusal_of(const struct target *target)
+{
+    static const char *const CONDITIONS[] = {
+        [TARGET_OBJECT] = "Accepted", [TARGET_NODE] = "NodeAccepted", [TARGET_BUNDLE] = "BundleAccepted"};
+    const char *type = CONDITIONS[target->kind];
+    return status_condition_is(target->status, type, "False") ? status_condition(target->status, type) : NULL;
+}
+
+static int64_t observed_of(const struct target *target)
+{
+    const struct json *status = json_get(target->status, "status");
+    return json_get_integer(target->kind == TARGET_BUNDLE ? json_get(status, "bundle") : status, "observedGeneration", 0);
+}
+
+static void fail(struct target *target, const char *reason, const char *what, const char *message)
+{
+    (void)snprintf(target->reason, sizeof(target->reason), "%s", reason);
+    (void)text_error(&target->failure, ERROR_INVALID, "%s: %s", what, message);
+    target->done = true;
+}
+
+/* True: it is decided. */
+static bool judge_refusal(struct target *target)
+{
+    const struct json *refusal = refusal_of(target);
+    const char *reason = json_get_text(refusal, "reason");
+    const char *message = json_get_text(refusal, "message");
+    if (refusal == NULL || json_get_integer(refusal, "refusedGeneration", 0) != target->generation)
+        return false;
+    reason = reason != NULL ? reason : "Refused";
+    AUTO_FREE char *what = mem_printf("the node refuses it: %s", reason);
+    fail(target, reason, what, message != NULL ? message : "it gives no message");
+    return true;
+}
+
+static bool is_accepted(const struct target *target)
+{
+    return target->status != NULL && observed_of(target) >= target->generation;
+}
+
+void settle_judge_accepted(struct target *target)
+{
+    target->done = judge_refusal(target) || is_accepted(target);
+}
+
+void settle_judge(struct target *target)
+{
+    const char *phase = json_get_text(json_get(target->status, "status"), "phase");
+    if (judge_refusal(target) || !is_accepted(target))
+        return;
+    if ((phase != NULL && strcmp(phase, "Failed") == 0) || status_condition_is(target->status, "Failed", "True")) {
+        AUTO_FREE char *message = mem_printf("`davit describe %s %s` says more", target->resource->singular, target->id.name);
+        fail(target, "Failed", "it ran and failed", message);
+        return;
+    }
+    target->done = target->kind != TARGET_OBJECT || is_settled(target->status, target->resource->kind);
+}
+
+/* Why it is not done, as a word and as a sentence. */
+static void explain(const struct target *target, const char **word, struct error *why)
+{
+    const char *reason;
+    const char *message;
+    status_waiting(target->status, &reason, &message);
+    *word = !target->place->online ? "Offline" : *reason != '\0' ? reason : "TimedOut";
+    if (!is_accepted(target))
+        (void)text_error(why, ERROR_TIMEOUT, "node %s has not answered%s", target->place->node, target_node_note(target));
+    else if (*reason != '\0')
+        (void)text_error(why, ERROR_TIMEOUT, "%s%s%s", reason, *message != '\0' ? ": " : "", message);
+    else
+        (void)text_error(why, ERROR_TIMEOUT, "`davit describe %s %s` says where it is", target->resource->singular,
+                         target->id.name);
+}
+
+static bool is_in_refused_bundle(const struct target_set *set, size_t index)
+{
+    const struct target *first = &set->targets[index % set->place_count];
+    return first->kind == TARGET_BUNDLE && first->failure.code != ERROR_NONE && index >= set->place_count;
+}
+
+static enum exit_code report_each(const struct target_set *set, uint64_t wait_ms)
+{
+    enum exit_code code = EXIT_CODE_OK;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct target *target = &set->targets[i];
+        AUTO_FREE char *name = target_name(target);
+        if (!target->done) {
+            const char *word;
+            struct error why;
+            explain(target, &word, &why);
+            (void)fprintf(stderr, "davit: %s: not ready within %llu s: %s\n", name, (unsigned long long)(wait_ms / 1000),
+                          why.message);
+            code = code == EXIT_CODE_OK ? EXIT_CODE_TIMED_OUT : code;
+        } else if (target->failure.code != ERROR_NONE) {
+            if (!is_in_refused_bundle(set, i))
+                (void)fprintf(stderr, "davit: %s: %s\n", name, target->failure.message);
+            code = EXIT_CODE_FAILED;
+        }
+    }
+    return code;
+}
+
+enum exit_code settle_wait(struct target_set *set, struct session *session, target_judge *judge, uint64_t wait_ms,
+                           struct error *err)
+{
+    struct progress progress = {0};
+    bool ok = target_wait(set, session, judge, progress_show, &progress, wait_ms, err);
+    progress_end(&progress);
+    return ok ? report_each(set, wait_ms) : exit_code_of(err);
+}
