@@ -42,6 +42,8 @@ const struct flag FLAGS[] = {
     {"delete", 0, FLAG_KIND_TEXT, FLAG_SNAPSHOT, AT(delete_name), "SNAP", "remove this snapshot", NULL, NULL},
     {"port", 0, FLAG_KIND_TEXT, FLAG_PORT, AT(port), "N", "the local port; else one that is free", NULL, NULL},
     {"recursive", 0, FLAG_KIND_SWITCH, FLAG_RECURSIVE, AT(recursive), NULL, "all fields below, by their names", NULL, NULL},
+    {"revision", 0, FLAG_KIND_TEXT, FLAG_REVISION, AT(revision), "N", "history: what this one says", NULL, NULL},
+    {"to-revision", 0, FLAG_KIND_TEXT, FLAG_REVISION, AT(to_revision), "N", "undo: this one; else the one before", NULL, NULL},
     {"config", 0, FLAG_KIND_TEXT, FLAG_CONFIG, AT(config), "FILE", "davitd.conf; else that of this device", NULL, NULL},
     {"control", 0, FLAG_KIND_TEXT, FLAG_CONTROL, AT(control), "SOCKET", "davitd's control socket", "DAVIT_CONTROL",
      "/run/davit/control.sock"},

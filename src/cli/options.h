@@ -45,7 +45,8 @@ enum flag_group {
     FLAG_BUNDLE = 1ull << 35, /* --bundle, --prune */
     FLAG_DRY_RUN = 1ull << 36,
     FLAG_RECURSIVE = 1ull << 44,
-    FLAG_CONFIG = 1ull << 45
+    FLAG_CONFIG = 1ull << 45,
+    FLAG_REVISION = 1ull << 46 /* --revision, --to-revision */
 };
 
 /* What a flag that may be given again had, in order. The array is the options'. */
@@ -90,6 +91,8 @@ struct options {
     const char *port;
     bool recursive;
     const char *config;
+    const char *revision;
+    const char *to_revision;
     bool follow;
     bool previous;
     bool timestamps;
