@@ -24,6 +24,9 @@
 #define LIMIT_RESTART_RULES 20 /* of a container, as in Kubernetes; more are refused */
 #define LIMIT_EXIT_CODES 255 /* in one of them */
 #define LIMIT_HOST_NAMES 64   /* hostAliases, their names, dnsConfig's lists */
+#define LIMIT_TAINTS 64       /* of a node; tolerations of a pod */
+#define LIMIT_NODE_LABELS 256
+#define LIMIT_NODE_GROUPS 64  /* that a desired Node names */
 #define LIMIT_IGNORED_FIELDS 64 /* paths named in a status; the rest is counted */
 
 /* Objects known to one node. One more: refused as TooManyObjects. */

@@ -34,7 +34,7 @@ bool address_check(const struct options *options, struct error *err)
 
 bool address_check_target(const struct options *options, struct error *err)
 {
-    if (options->node == NULL && options->group == NULL)
+    if (options->node == NULL && options->group == NULL && options->nodes.count == 0 && options->node_selector == NULL)
         return error_set(err, ERROR_INVALID, "which node? Give --node N, --group G, or set DAVIT_NODE");
     return address_check(options, err);
 }

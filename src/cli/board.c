@@ -43,7 +43,12 @@ void board_take(void *ctx, const struct session_message *message)
     char node[LIMIT_NAME_BYTES + 1];
     char word[LIMIT_LABEL_BYTES + 1];
     struct object_id id;
-    bool has_id = false;
+    bool has_id = false, changed;
+    if (sites_take(&board->sites, board->root, message, &changed)) {
+        if (changed && board->on_change != NULL)
+            board->on_change(board->ctx, NULL);
+        return;
+    }
     if (!topic_node_parse(board->root, message->topic, node, word, &id, &has_id))
         return;
     struct error err = {0};
@@ -80,10 +85,15 @@ const struct entry *board_node(const struct board *board, const char *node)
     return entry;
 }
 
-bool board_node_is_online(const struct board *board, const char *node)
+enum fleet_reach board_reach(const struct board *board, const char *node)
 {
     const struct entry *entry = board_node(board, node);
-    return entry != NULL && json_get_boolean(entry->presence, "online", false);
+    return sites_reach(board->sites, entry != NULL ? entry->presence : NULL);
+}
+
+bool board_node_is_online(const struct board *board, const char *node)
+{
+    return board_reach(board, node) == FLEET_ONLINE;
 }
 
 bool entry_is_there(const struct entry *entry)
@@ -104,4 +114,5 @@ void board_free(struct board *board)
         free(entry->key);
         free(entry);
     }
+    sites_free(&board->sites);
 }

@@ -5,7 +5,9 @@
 #include <uthash.h>
 
 #include "base/json.h"
+#include "cli/fleet.h"
 #include "cli/session.h"
+#include "cli/sites.h"
 #include "model/object_id.h"
 
 /* A node, or an object on a node. */
@@ -24,7 +26,9 @@ struct entry {
 struct board {
     const char *root;
     struct entry *entries; /* a uthash */
-    void (*on_change)(void *ctx, struct entry *entry); /* NULL: nobody is told */
+    struct sites *sites;
+    /* NULL: nobody is told. `entry` NULL: a site came or went. */
+    void (*on_change)(void *ctx, struct entry *entry);
     void *ctx;
 };
 
@@ -33,6 +37,7 @@ void board_take(void *ctx, const struct session_message *message);
 /* By namespace, name and node; a node before its objects. */
 void board_sort(struct board *board);
 const struct entry *board_node(const struct board *board, const char *node); /* NULL: nothing is known of it */
+enum fleet_reach board_reach(const struct board *board, const char *node);
 /* False also for a node that never said anything. */
 bool board_node_is_online(const struct board *board, const char *node);
 /* Says something that has not been cleared. */

@@ -58,7 +58,7 @@ static int verb_unknown(const char *name)
     return EXIT_CODE_USAGE;
 }
 
-static enum exit_code verb_run(const struct verb *verb, int argc, char **argv)
+static enum exit_code dispatch(const struct verb *verb, int argc, char **argv)
 {
     struct options options;
     struct error err = {0};
@@ -105,7 +105,7 @@ int main(int argc, char **argv)
     const struct verb *verb = verb_find(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
     if (verb == NULL)
         return verb_unknown(argv[1]);
-    enum exit_code code = verb_run(verb, argc - 2, argv + 2);
+    enum exit_code code = dispatch(verb, argc - 2, argv + 2);
     if ((fflush(stdout) != 0 || ferror(stdout) != 0) && code == EXIT_CODE_OK) {
         (void)fputs("davit: cannot write to stdout\n", stderr);
         code = EXIT_CODE_FAILED;

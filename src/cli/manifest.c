@@ -11,7 +11,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/yaml.h"
+#include "cli/compose.h"
 #include "cli/manifest_check.h"
+#include "cli/manifest_compose.h"
 #include "davit/limits.h"
 
 static bool check_once(const struct manifest *manifest, const struct manifest_item *added, struct error *err)
@@ -77,9 +79,20 @@ static bool add_list(const struct options *options, struct manifest *manifest, c
     return true;
 }
 
-static bool add_text(const struct options *options, struct manifest *manifest, const char *file, const char *text,
-                     size_t len, struct error *err)
+static bool add_document(const struct options *options, struct manifest *manifest, const struct json *document, const char *origin,
+                         const char *path, struct error *err)
 {
+    if (compose_is_one(document))
+        return manifest_add_compose(options, manifest, document, origin, path, err);
+    if (is_list(document, json_get_text(document, "kind")))
+        return add_list(options, manifest, document, origin, err);
+    return manifest_add(options, manifest, json_copy(document), origin, err);
+}
+
+static bool add_text(const struct options *options, struct manifest *manifest, const char *path, const char *text, size_t len,
+                     struct error *err)
+{
+    const char *file = strcmp(path, "-") == 0 ? "stdin" : path;
     AUTO_JSON struct json *documents = yaml_parse(text, len, err);
     if (documents == NULL)
         return error_wrap(err, "%s", file);
@@ -88,9 +101,7 @@ static bool add_text(const struct options *options, struct manifest *manifest, c
         index++;
         AUTO_FREE char *origin =
             json_size(documents) > 1 ? mem_printf("%s, document %zu", file, index) : mem_strdup(file);
-        const char *kind = json_get_text(object, "kind");
-        if (!(is_list(object, kind) ? add_list(options, manifest, object, origin, err)
-                                    : manifest_add(options, manifest, json_copy(object), origin, err)))
+        if (!add_document(options, manifest, object, origin, path, err))
             return false;
     }
     return true;
@@ -105,7 +116,7 @@ static bool add_file(const struct options *options, struct manifest *manifest, c
                                : file_read(path, LIMIT_MANIFEST_BYTES, &text, &len, err);
     if (!read_whole)
         return is_stdin ? error_wrap(err, "stdin") : false;
-    return add_text(options, manifest, is_stdin ? "stdin" : path, text, len, err);
+    return add_text(options, manifest, path, text, len, err);
 }
 
 static int is_manifest_name(const struct dirent *entry)

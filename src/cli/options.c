@@ -140,9 +140,12 @@ bool options_parse(int argc, char **argv, uint64_t groups, struct options *optio
         return error_set(err, ERROR_INVALID, "--node and --group exclude each other");
     if (options->namespace_given && options->all_namespaces)
         return error_set(err, ERROR_INVALID, "--namespace and --all-namespaces exclude each other");
-    bool whole_group = options->group != NULL;
+    bool many = options->nodes.count > 0 || options->node_selector != NULL;
+    if (options->node_given && many)
+        return error_set(err, ERROR_INVALID, "--node is one node: it excludes --nodes and selectors of nodes");
+    bool is_nearer = many || options->group != NULL; /* the flag, than DAVIT_NODE */
     read_environment(options);
-    if (whole_group) /* the flag is nearer than DAVIT_NODE */
+    if (is_nearer)
         options->node = NULL;
     return true;
 }

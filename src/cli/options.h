@@ -41,12 +41,16 @@ enum flag_group {
     FLAG_FORCE = 1ull << 20,
     FLAG_SNAPSHOT = 1ull << 21, /* --list, --delete */
     FLAG_PORT = 1ull << 22,
+    FLAG_NODES = 1ull << 24,       /* --nodes, --node-selector */
+    FLAG_NODE_LABELS = 1ull << 25, /* -l: of nodes */
+    FLAG_SELECTOR = 1ull << 26,    /* -l: of objects */
     FLAG_STRICT = 1ull << 34,
     FLAG_BUNDLE = 1ull << 35, /* --bundle, --prune */
     FLAG_DRY_RUN = 1ull << 36,
     FLAG_RECURSIVE = 1ull << 44,
     FLAG_CONFIG = 1ull << 45,
-    FLAG_REVISION = 1ull << 46 /* --revision, --to-revision */
+    FLAG_REVISION = 1ull << 46, /* --revision, --to-revision */
+    FLAG_RUN = 1ull << 37 /* --image, -p, -v, -e, --name … */
 };
 
 /* What a flag that may be given again had, in order. The array is the options'. */
@@ -61,6 +65,9 @@ struct options {
     const char *root;
     const char *node;
     const char *group;
+    struct words nodes;        /* globs */
+    const char *node_selector; /* kubectl's -l, of nodes */
+    const char *selector;      /* the same, of objects */
     const char *ns;
     const char *username;
     const char *password_file;
@@ -71,6 +78,14 @@ struct options {
     struct words files;
     const char *dry_run; /* "" for a bare --dry-run */
     bool strict;
+    const char *image;
+    struct words publish;
+    struct words volumes;
+    struct words env;
+    const char *memory;
+    const char *cpu;
+    const char *restart;
+    const char *health;
     bool bundle;
     bool prune;
     const char *output;

@@ -122,9 +122,14 @@ static bool publish(struct remote *remote, const struct json *json, struct error
     return session_request(remote->session, remote->topic, text, strlen(text), EXPIRY_S, err);
 }
 
+const char *remote_user(const struct options *options)
+{
+    return options->username != NULL ? options->username : "anonymous";
+}
+
 static struct remote *remote_new(const struct options *options, const char *verb)
 {
-    const char *who = options->username != NULL ? options->username : "anonymous";
+    const char *who = remote_user(options);
     struct remote *remote = mem_alloc(sizeof(*remote));
     AUTO_FREE char *node = topic_node(options->root, options->node, "", NULL); /* with a slash behind it */
     char id[SESSION_ID_BYTES];
@@ -165,14 +170,19 @@ static bool silent(const struct remote *remote, struct error *err)
                      options->node, remote->topic, options->root, options->node);
 }
 
+bool remote_check_user(const struct options *options, struct error *err)
+{
+    if (options->username == NULL || name_is_user(options->username))
+        return true;
+    return error_set(err, ERROR_INVALID, "--username %s cannot be a level of a topic: letters, digits, - _ . @ :",
+                     options->username);
+}
+
 static bool check_name(const struct options *options, struct error *err)
 {
     if (options->node == NULL)
         return error_set(err, ERROR_INVALID, "which node? Give --node N, or set DAVIT_NODE");
-    if (options->username != NULL && !name_is_user(options->username))
-        return error_set(err, ERROR_INVALID, "--username %s cannot be a level of a topic: letters, digits, - _ . @ :",
-                         options->username);
-    return address_check(options, err);
+    return remote_check_user(options, err) && address_check(options, err);
 }
 
 bool remote_check(const struct json *answer, struct error *err)

@@ -8,6 +8,10 @@
 /* Which way a request goes: what a person named decides, and a socket wins over a node. */
 bool remote_is_meant(const struct options *options);
 
+/* Who asks, as a level of the topic. */
+const char *remote_user(const struct options *options);
+MUST_CHECK bool remote_check_user(const struct options *options, struct error *err);
+
 /* One request, one answer: the caller's. `args` are the verb's. NULL on error; a refusal is one, as its reason and
  * message. By the broker, or by davitd's control socket.
  */

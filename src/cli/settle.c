@@ -128,11 +128,42 @@ static enum exit_code report_each(const struct target_set *set, uint64_t wait_ms
     return code;
 }
 
+/* Of one node: the first thing that is not as it should be. */
+static void sum_up_place(const struct target_set *set, size_t place, struct fleet_summary *summary, enum exit_code *code)
+{
+    const char *reason = NULL;
+    for (size_t i = place; i < set->count && reason == NULL; i += set->place_count) {
+        const struct target *target = &set->targets[i];
+        struct error why;
+        if (!target->done) {
+            explain(target, &reason, &why);
+            *code = *code == EXIT_CODE_OK ? EXIT_CODE_TIMED_OUT : *code;
+        } else if (target->failure.code != ERROR_NONE) {
+            reason = target->reason[0] != '\0' ? target->reason : "Refused";
+            *code = EXIT_CODE_FAILED;
+        }
+    }
+    fleet_summary_add(summary, set->places[place].node, reason);
+}
+
+static enum exit_code report_nodes(const struct target_set *set)
+{
+    struct fleet_summary summary = {0};
+    enum exit_code code = EXIT_CODE_OK;
+    for (size_t i = 0; i < set->place_count; i++)
+        sum_up_place(set, i, &summary, &code);
+    (void)fleet_summary_print(&summary, "done");
+    fleet_summary_free(&summary);
+    return code;
+}
+
 enum exit_code settle_wait(struct target_set *set, struct session *session, target_judge *judge, uint64_t wait_ms,
                            struct error *err)
 {
     struct progress progress = {0};
     bool ok = target_wait(set, session, judge, progress_show, &progress, wait_ms, err);
     progress_end(&progress);
-    return ok ? report_each(set, wait_ms) : exit_code_of(err);
+    if (!ok)
+        return exit_code_of(err);
+    return set->place_count > 1 ? report_nodes(set) : report_each(set, wait_ms);
 }

@@ -24,12 +24,31 @@ struct target_topic {
     UT_hash_handle hh;
 };
 
-void target_place_one(struct target_set *set)
+bool target_means_nodes(const struct options *options)
+{
+    return options->nodes.count > 0 || options->node_selector != NULL;
+}
+
+bool target_place_nodes(struct target_set *set, struct error *err)
+{
+    if (!fleet_find(set->options, &set->fleet, err))
+        return false;
+    set->places = mem_array(set->fleet.count, sizeof(*set->places));
+    set->place_count = set->fleet.count;
+    for (size_t i = 0; i < set->fleet.count; i++)
+        set->places[i].node = set->fleet.nodes[i].name;
+    return true;
+}
+
+bool target_places(struct target_set *set, struct error *err)
 {
     const struct options *options = set->options;
+    if (target_means_nodes(options))
+        return target_place_nodes(set, err);
     set->places = mem_alloc(sizeof(*set->places));
     set->places[0].node = options->group != NULL ? NULL : options->node;
     set->place_count = 1;
+    return true;
 }
 
 static char *desired_topic(const struct target_set *set, const char *node, const struct target *target)
@@ -317,5 +336,6 @@ void target_set_free(struct target_set *set)
     }
     free(set->targets);
     free(set->places);
+    fleet_free(&set->fleet);
     *set = (struct target_set){0};
 }

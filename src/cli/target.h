@@ -7,6 +7,7 @@
 #include <uthash.h>
 
 #include "base/json.h"
+#include "cli/fleet.h"
 #include "cli/session.h"
 #include "model/object_id.h"
 #include "protocol/names.h"
@@ -49,6 +50,7 @@ struct target_set {
     const struct options *options;
     struct place *places; /* before the first target is added */
     size_t place_count;
+    struct fleet fleet; /* which has their names, where many nodes are meant */
     struct target *targets;
     size_t count;
     struct target_topic *topics; /* a uthash */
@@ -57,8 +59,12 @@ struct target_set {
     bool all_done;
 };
 
-/* The place that --node or --group means. */
-void target_place_one(struct target_set *set);
+/* Whether nodes are meant by --nodes or a selector; a group alone is one place. */
+bool target_means_nodes(const struct options *options);
+/* The places that the command line means. ERROR_NOT_FOUND where no node fits. */
+MUST_CHECK bool target_places(struct target_set *set, struct error *err);
+/* The nodes of --nodes, a selector and --group, as the broker knows them. */
+MUST_CHECK bool target_place_nodes(struct target_set *set, struct error *err);
 /* The objects of `places`, of each one: an object's targets stand behind each other, in the order of the places. */
 void target_add(struct target_set *set, const struct object_id *id, const struct resource *resource);
 void target_add_own(struct target_set *set, enum target_kind kind); /* TARGET_NODE or TARGET_BUNDLE */

@@ -137,7 +137,8 @@ enum exit_code verb_delete(const struct options *options, struct error *err)
         return EXIT_CODE_USAGE;
     AUTO_MANIFEST struct manifest manifest = {0};
     AUTO_TARGETS struct target_set set = {.options = options};
-    target_place_one(&set);
+    if (!target_places(&set, err))
+        return exit_code_of(err);
     if (options->files.count == 0 && !add_words(&set, err))
         return EXIT_CODE_USAGE;
     if (options->files.count > 0 && !manifest_read_names(options, &manifest, err))

@@ -102,8 +102,7 @@ enum exit_code verb_diff(const struct options *options, struct error *err)
         return EXIT_CODE_USAGE;
     AUTO_MANIFEST struct manifest manifest = {0};
     AUTO_TARGETS struct target_set set = {.options = options};
-    target_place_one(&set);
-    if (!manifest_read(options, &manifest, err))
+    if (!manifest_read(options, &manifest, err) || !target_places(&set, err))
         return WRONG;
     enum exit_code code = diff(&set, &manifest, err);
     return code == EXIT_CODE_FAILED && err->code != ERROR_NONE ? WRONG : code;

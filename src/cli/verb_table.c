@@ -17,10 +17,15 @@ const struct verb VERBS[] = {
     {"apply", SECTION_DEPLOY, "-f FILE… --node N", "make a node want what files say",
      "  davit apply -f hello.yaml --node press-7 --wait\n"
      "  kubectl get pod web -o yaml | davit apply -f - --group presses\n"
-     "  davit apply -f line3/ --bundle --prune --node press-7 --dry-run",
-     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT | FLAG_STRICT | FLAG_BUNDLE | FLAG_DRY_RUN |
-         FLAG_OUTPUT,
+     "  davit apply -f line3/ --bundle --prune --nodes 'press-*' --dry-run",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT |
+         FLAG_STRICT | FLAG_BUNDLE | FLAG_DRY_RUN | FLAG_OUTPUT,
      verb_apply},
+    {"run", SECTION_DEPLOY, "IMAGE|NAME --image IMAGE [-- ARG…] --node N", "make a node run an image, in one line",
+     "  davit run influxdb:2.7 -p 8086:8086 -v hist:/var/lib/influxdb2 --node press-7\n"
+     "  davit run blink --image busybox -e A=1 --dry-run -o yaml -- sleep 60",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_WAIT | FLAG_DRY_RUN | FLAG_OUTPUT | FLAG_RUN,
+     verb_run},
     {"diff", SECTION_DEPLOY, "-f FILE… --node N", "what apply would change, as a diff of YAML",
      "  davit diff -f hello.yaml --node press-7",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_STRICT, verb_diff},
@@ -36,8 +41,8 @@ const struct verb VERBS[] = {
     {"logs", SECTION_LOOK, "POD|vm/NAME", "what a container, or a virtual machine's console, wrote",
      "  davit logs hello -f\n  davit logs vm/hmi -f --tail 50\n  davit logs hello -c web --tail 20 --timestamps\n  davit logs hello --previous --node press-7",
      FLAG_BROKER | FLAG_NODE | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_LOGS, verb_logs},
-    {"ping", SECTION_LOOK, "", "whether a node answers, and how soon", "  davit ping --node press-7",
-     FLAG_BROKER | FLAG_NODE | FLAG_CONTROL, verb_ping},
+    {"ping", SECTION_LOOK, "", "whether a node answers, and how soon", "  davit ping --node press-7\n  davit ping --nodes 'press-*'",
+     FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_GROUP | FLAG_CONTROL, verb_ping},
     {"top", SECTION_LOOK, "[pods|vms|node] [NAME]", "what pods, virtual machines and nodes use now",
      "  davit top\n  davit top vms\n  davit top pods -A --sort-by memory\n  davit top pod hello --containers\n  davit top node",
      FLAG_BROKER | FLAG_NODE | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT | FLAG_TOP, verb_top},

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "core/after.h"
+#include "core/cordon.h"
 #include "core/runtime.h"
 #include "core/vms.h"
 
@@ -142,14 +143,6 @@ static bool began_once(const struct object *object)
     return false;
 }
 
-static bool has_life(const struct run *run)
-{
-    for (size_t i = 0; i < run->count; i++)
-        if (run->instances[i].state != INSTANCE_EXITED)
-            return true;
-    return false;
-}
-
 /* What exists of it. `pod`: what its incarnation is, NULL where that is over; it is counted between two runs, too. A machine
  * that was off is not: what it still has was granted to it.
  */
@@ -162,7 +155,7 @@ static struct pod_wants runs_want(const struct object *object, const struct pod 
         /* Requests change while it runs: that counts from when it fits. */
         if (wanted && (run->wants.memory_bytes == POD_UNSET || pod_wants_within(own, granted)))
             run->wants = *own;
-        if (run->wants.memory_bytes != POD_UNSET && ((wanted && !object_is_vm(object)) || has_life(run)))
+        if (run->wants.memory_bytes != POD_UNSET && ((wanted && !object_is_vm(object)) || run_has_life(run)))
             sum = pod_wants_sum(&sum, &run->wants);
     }
     return sum;
@@ -200,6 +193,8 @@ static const struct pod *taker(struct core *core, struct object *object, bool be
     if (object_is_vm(object) && !begun && !vms_is_to_run(object))
         return NULL;
     struct pod_wants own = pod != NULL ? admission_wants(pod) : nothing;
+    if (!begun && cordon_wait(core, object) != NULL)
+        return NULL;
     if (!pod_wants_nothing(&own) && (is_over(object, pod) || (!begun && known && waits_for_others(core, object))))
         return NULL;
     return pod;
@@ -219,7 +214,7 @@ static struct pod_wants disk_left(const struct object *object)
 static bool has_begun(const struct object *object)
 {
     const struct run *run = object->uid[0] != '\0' ? object_run(object, object->uid) : NULL;
-    return run != NULL && (!object_is_vm(object) || has_life(run));
+    return run != NULL && (!object_is_vm(object) || run_has_life(run));
 }
 
 /* What it was granted, as far as that is known: in an earlier life of davitd, where it may run, or has just ended. */

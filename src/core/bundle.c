@@ -63,7 +63,7 @@ static bool plan_items(struct core *core, const struct json *items, struct chang
         if (!bundle_read_item(item, index, (size_t)core->config->max_document_bytes, &document, refusal))
             return false;
         const struct object_id id = document.id;
-        if (!policy_takes(core->config, &document, &why) || !plan_item(core, &document, changes, &why)) {
+        if (!policy_takes(core, &document, &why) || !plan_item(core, &document, changes, &why)) {
             refusal_set(refusal, why.reason, "items[%zu] (%s/%s/%.100s): %.400s", index, id.namespace, id.resource, id.name,
                         why.message);
             return false;

@@ -7,6 +7,8 @@
 #include "core/admission.h"
 #include "core/claims.h"
 #include "core/collect.h"
+#include "core/cordon.h"
+#include "core/desired_node.h"
 #include "core/inbox.h"
 #include "core/owners.h"
 #include "core/reconcile.h"
@@ -103,7 +105,8 @@ static bool is_held(const struct change *change, const struct pod *pod)
     const struct pod *wanted = object_wanted(object);
     if (object->hash[0] == '\0' || wanted == NULL || pod == NULL)
         return false;
-    if (pulls_ready(change->core, object, pod) && admission_allows(change->core, object, pod))
+    if (pulls_ready(change->core, object, pod) && cordon_holds(change->core, object, pod) == NULL &&
+        admission_allows(change->core, object, pod))
         return false;
     bool may_run = !runtime_seen(change->core, object)->listed; /* what runs is not known yet */
     return may_run || object_has_begun(object) || (object->runs != NULL && pulls_ready(change->core, object, wanted));
@@ -152,9 +155,18 @@ void change_free(struct change *change)
     free(change);
 }
 
+/* The groups may have another order by now. */
+static void fit_rank(struct change *change)
+{
+    struct slot_key key;
+    if (change->source == SOURCE_GROUP && desired_node_group(change->core, change->group, &key))
+        change->rank = key.rank;
+}
+
 static void apply_slot(struct change *change)
 {
     struct object *object = change->object;
+    fit_rank(change);
     struct slot_key key = change_key(change);
     struct slot *slot = object_slot(object, &key);
     if (change->remove) {
@@ -257,6 +269,8 @@ void change_settled(struct change *change)
     inbox_taken(core, change->seq);
     if (change->restart)
         restart_done(core, change->restart_serial);
+    if (change->source == SOURCE_GROUP && !change->remove)
+        desired_node_fit(core, object);
     change_free(change);
     whole_object_free(core, object);
     inbox_next(core, object);

@@ -14,6 +14,7 @@
 #include "core/requests.h"
 #include "core/services.h"
 #include "model/admission.h"
+#include "protocol/desired_node.h"
 
 /* The world outside. Heads are taken. */
 struct core_env {
@@ -67,11 +68,13 @@ struct link_state {
     bool connected;
     size_t packet_limit;  /* the broker's; 0: none */
     bool flood_over;      /* the nonce came back */
+    bool told;            /* all objects were told, behind the first flood of this connection */
     bool truncated;       /* it did not: nothing is judged missing */
     uint64_t sync_due_ms; /* boot; 0: not waiting */
     char nonce[POD_UID_BYTES];
     char session[POD_UID_BYTES]; /* of this davitd */
     char problem[256];    /* why it is not connected; "" */
+    char left[LIMIT_NAME_BYTES + 1]; /* group that was unsubscribed from last, since the connection */
     bool presence_owed;        /* the broker holds another one than ours */
     uint64_t presence_said_ms; /* boot */
     size_t arrivals;      /* waiting behind commits */
@@ -127,7 +130,9 @@ struct core {
     struct store *store;
     struct outbox *outbox;
     struct objects objects;
-    struct object bundle; /* of the node as a whole: in no table (core/whole) */
+    struct object bundle, desired_node; /* documents of the node as a whole: in no table (core/whole) */
+    struct desired_node node; /* what holds: the configuration's, and over it the document's */
+    uint64_t tainted_boot_ms; /* its taints hold since, in this life of davitd */
     struct whole_change *whole_changes; /* on their way to the disk */
     uint64_t bundle_serial;
     struct images images;

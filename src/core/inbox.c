@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "core/change.h"
 #include "core/claims.h"
+#include "core/desired_node.h"
 #include "core/policy.h"
 #include "core/verify.h"
 #include "core/whole.h"
@@ -36,23 +37,13 @@ void inbox_taken(struct core *core, int64_t seq)
     core->env->to_link(core->env->ctx, head, NULL, 0);
 }
 
-bool inbox_group(const struct config *config, const char *group, struct slot_key *key)
-{
-    for (size_t i = 0; i < config->groups.count; i++)
-        if (strcmp(config->groups.items[i], group) == 0) {
-            *key = (struct slot_key){ .source = SOURCE_GROUP, .group = config->groups.items[i], .rank = i };
-            return true;
-        }
-    return false;
-}
-
 static bool key_of_topic(const struct core *core, const struct topic *topic, struct slot_key *key)
 {
     *key = (struct slot_key){ .source = SOURCE_NODE, .group = "" };
     if (topic->group[0] == '\0')
         return true;
     key->source = SOURCE_ALL;
-    return strcmp(topic->group, "all") == 0 || inbox_group(core->config, topic->group, key);
+    return strcmp(topic->group, "all") == 0 || desired_node_group(core, topic->group, key);
 }
 
 static void refuse(struct core *core, struct object *object, const struct slot_key *key, const struct refusal *refusal)
@@ -200,7 +191,7 @@ static void take(struct core *core, struct object *object, const struct slot_key
         good = whole_read(core, object, verified.payload, verified.len, &document, &refusal);
     else if (good)
         good = document_read(&object->id, verified.payload, verified.len, &document, &refusal) &&
-               policy_takes(core->config, &document, &refusal) && claims_takes(object, key, &document, &refusal);
+               policy_takes(core, &document, &refusal) && claims_takes(object, key, &document, &refusal);
     if (!good)
         inbox_taken(core, seq);
     else
@@ -254,8 +245,11 @@ void inbox_next(struct core *core, struct object *object)
         struct arrival *arrival = object->arrivals;
         DL_DELETE(object->arrivals, arrival);
         core->link.arrivals--;
+        bool of_group = arrival->key.source == SOURCE_GROUP;
         if (arrival->leave)
             inbox_empty_slot(core, object, &arrival->key);
+        else if (of_group && !desired_node_group(core, arrival->group, &arrival->key))
+            inbox_taken(core, arrival->seq); /* it was left meanwhile */
         else
             take(core, object, &arrival->key, arrival->data, arrival->len, arrival->live, arrival->seq);
         arrival_free(arrival);
@@ -287,6 +281,7 @@ static void desired_object(struct core *core, const struct topic *topic, const c
     struct slot_key key;
     if (!key_of_topic(core, topic, &key)) {
         inbox_taken(core, seq);
+        desired_node_unsubscribe(core, topic->group);
         return;
     }
     struct object *object =
@@ -319,10 +314,8 @@ void inbox_message(struct core *core, const char *text, const char *data, size_t
         arrive(core, &core->bundle, &whole_key, data, len, live, seq);
         return;
     case TOPIC_DESIRED_NODE:
-        if (len > 0)
-            core_event(core, NULL, true, "UnsupportedDocument",
-                       "%.200s: this version of Davit takes single objects; nothing was changed", text);
-        break;
+        arrive(core, &core->desired_node, &whole_key, data, len, live, seq);
+        return;
     case TOPIC_OTHER:
     case TOPIC_SYNC:
     case TOPIC_PRESENCE:
@@ -336,7 +329,7 @@ bool inbox_manifest(struct core *core, const struct json *json, struct object_id
 {
     static const struct slot_key key = { .source = SOURCE_MANIFESTS, .group = "" };
     struct document document;
-    if (!document_read_json(NULL, json, &document, refusal) || !policy_takes(core->config, &document, refusal))
+    if (!document_read_json(NULL, json, &document, refusal) || !policy_takes(core, &document, refusal))
         return false;
     *id = document.id;
     struct object *object = objects_get(&core->objects, id);
@@ -366,7 +359,7 @@ void inbox_owned(struct core *core, struct object *object, const char *owner, co
     const struct slot_key key = { .source = SOURCE_OWNER, .group = owner };
     struct document document;
     struct refusal refusal;
-    if (!document_read_json(&object->id, json, &document, &refusal) || !policy_takes(core->config, &document, &refusal) ||
+    if (!document_read_json(&object->id, json, &document, &refusal) || !policy_takes(core, &document, &refusal) ||
         !claims_takes(object, &key, &document, &refusal) ||
         !take_document(core, object, &key, &document, true, -1, &refusal))
         refuse(core, object, &key, &refusal);
@@ -395,6 +388,7 @@ void inbox_flood_over(struct core *core)
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
         judge_missing(core, object);
     judge_missing(core, &core->bundle);
+    judge_missing(core, &core->desired_node);
 }
 
 void inbox_flood_begins(struct core *core)
@@ -402,6 +396,7 @@ void inbox_flood_begins(struct core *core)
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
         object_retained_unknown(object);
     object_retained_unknown(&core->bundle);
+    object_retained_unknown(&core->desired_node);
 }
 
 /* Nothing but tombstones that are old enough. */

@@ -23,8 +23,6 @@ void inbox_flood_over(struct core *core);
 void inbox_flood_begins(struct core *core);
 /* Old tombstones that mask nothing. */
 void inbox_purge(struct core *core);
-/* The rank and the copy of a configured group; false: this node is not in it. */
-bool inbox_group(const struct config *config, const char *group, struct slot_key *key);
 /* Takes what waited behind a commit of this object. */
 void inbox_next(struct core *core, struct object *object);
 /* Forgets what waits: the end of the process. */

@@ -47,8 +47,10 @@ static void add_subscription(struct json *list, char *topic_taken)
     json_set_integer(one, "qos", 1);
 }
 
-static void add_subscriptions(const struct config *config, struct json *head)
+static void add_subscriptions(const struct core *core, struct json *head)
 {
+    const struct config *config = core->config;
+    const struct text_list *groups = &core->node.groups;
     struct json *list = json_set_array(head, "subscribe");
     /* The nonce's topic first: it must be there before the flood ends. */
     add_subscription(list, topic_node(config->root, config->node, "sync", NULL));
@@ -56,8 +58,8 @@ static void add_subscriptions(const struct config *config, struct json *head)
     add_subscription(list, mem_printf("%s/nodes/%s/desired/#", config->root, config->node));
     add_subscription(list, mem_printf("%s/nodes/%s/request/+/+", config->root, config->node));
     add_subscription(list, mem_printf("%s/groups/all/desired/#", config->root));
-    for (size_t i = 0; i < config->groups.count; i++)
-        add_subscription(list, mem_printf("%s/groups/%s/desired/#", config->root, config->groups.items[i]));
+    for (size_t i = 0; i < groups->count; i++)
+        add_subscription(list, mem_printf("%s/groups/%s/desired/#", config->root, groups->items[i]));
 }
 
 static struct json *connect_head(const struct daemon *daemon)
@@ -84,7 +86,7 @@ static struct json *connect_head(const struct daemon *daemon)
     json_set_integer(will, "qos", 1);
     json_set_boolean(will, "retain", true);
     json_set_integer(will, "delay", WILL_DELAY_S);
-    add_subscriptions(config, head);
+    add_subscriptions(daemon->core, head);
     return head;
 }
 

@@ -10,24 +10,40 @@
 #include "core/report.h"
 #include "protocol/topic.h"
 
+/* Behind all that the broker holds comes what is published now. */
+static void await_end_of_flood(struct core *core)
+{
+    struct link_state *link = &core->link;
+    link->flood_over = false;
+    link->truncated = false;
+    core_new_uid(core, link->nonce);
+    link->sync_due_ms = core_boot_ms(core) + LIMIT_SYNC_MS;
+    AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, "sync", NULL);
+    outbox_first(core->outbox, topic, link->nonce);
+}
+
+/* To other topics, or once more to all: objects were told already. */
+static void link_subscribed(struct core *core)
+{
+    core->link.told = core->link.told || core->link.flood_over;
+    await_end_of_flood(core);
+}
+
 static void link_connected(struct core *core, const struct json *head)
 {
     struct link_state *link = &core->link;
     link->connected = true;
     link->packet_limit = (size_t)json_get_integer(head, "maximumPacketSize", 0);
-    link->flood_over = false;
-    link->truncated = false;
+    link->told = false;
+    link->left[0] = '\0';
     link->problem[0] = '\0';
-    core_new_uid(core, link->nonce);
-    link->sync_due_ms = core_boot_ms(core) + LIMIT_SYNC_MS;
     log_info("connected to the broker (MQTT %s)", json_get_integer(head, "version", 5) == 5 ? "5" : "3.1.1");
-    AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, "sync", NULL);
     /* Objects are told again when the flood is over, and it is known what the broker holds: once, not twice. */
     report_presence(core, true);
     core->told_node_state[0] = '\0';
     core->told_node_status[0] = '\0';
     core->node_dirty = true;
-    outbox_first(core->outbox, topic, link->nonce);
+    await_end_of_flood(core);
     outbox_connected(core->outbox, json_get_integer(head, "receiveMaximum", 0));
     requests_connected(core);
 }
@@ -53,7 +69,9 @@ static void link_sync(struct core *core, const struct frame_view *frame)
     link->sync_due_ms = 0;
     link->truncated = false;
     inbox_flood_over(core);
-    report_again(core);
+    if (!link->told)
+        report_again(core);
+    link->told = true;
 }
 
 /* Our own presence, said by the broker: a late will of an earlier connection, or another node with our name. */
@@ -135,6 +153,8 @@ void core_link_frame(struct core *core, const struct frame_view *frame)
         link_published(core, frame->head);
     } else if (strcmp(op, "connected") == 0) {
         link_connected(core, frame->head);
+    } else if (strcmp(op, "subscribed") == 0) {
+        link_subscribed(core);
     } else if (strcmp(op, "disconnected") == 0) {
         const char *why = json_get_text(frame->head, "reason");
         link_disconnected(core, why != NULL ? why : "the link did not say why");

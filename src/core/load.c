@@ -8,6 +8,7 @@
 #include "core/change.h"
 #include "core/claims.h"
 #include "core/core.h"
+#include "core/desired_node.h"
 #include "core/handler.h"
 #include "core/inbox.h"
 #include "core/restart.h"
@@ -80,7 +81,7 @@ static void load_slot(void *ctx, const struct slot_row *row)
         return;
     }
     struct slot_key group;
-    bool member = key.source != SOURCE_GROUP || inbox_group(core->config, row->group, &group);
+    bool member = key.source != SOURCE_GROUP || desired_node_group(core, row->group, &group);
     if (member && key.source == SOURCE_GROUP)
         key.rank = group.rank;
     struct slot *slot = object_slot_make(object, &key);
@@ -295,7 +296,6 @@ void core_free(struct core *core)
     if (core == NULL)
         return;
     change_free_all(core);
-    whole_free_all(core);
     requests_free(core);
     runtime_lost(core, &core->runtime);
     runtime_lost(core, &core->vms);
@@ -305,8 +305,7 @@ void core_free(struct core *core)
     services_free(&core->services);
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
         inbox_drop(object);
-    inbox_drop(&core->bundle);
-    object_clear(&core->bundle);
+    whole_free(core);
     objects_free(&core->objects);
     images_free(&core->images);
     pulls_free(&core->pulls);

@@ -5,21 +5,13 @@
 #include "base/memory.h"
 #include "davit/limits.h"
 
-static void text_list_clear(struct text_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->items[i]);
-    free(list->items);
-    memset(list, 0, sizeof(*list));
-}
-
 static void slot_clear(struct slot *slot)
 {
     free(slot->group);
     pod_free(slot->pod);
     json_free(slot->data);
     ignored_free(&slot->ignored);
-    text_list_clear(&slot->superseded);
+    text_list_free(&slot->superseded);
 }
 
 static void memory_clear(struct object *object)

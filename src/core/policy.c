@@ -67,10 +67,10 @@ struct json *policy_users(const struct config *config, const struct pod *pod)
 }
 
 /* Kubernetes would send it to another node; there is none here. */
-static bool labels_match(const struct config *config, const struct pod *pod, struct refusal *refusal)
+static bool labels_match(const struct core *core, const struct pod *pod, struct refusal *refusal)
 {
     JSON_EACH(wanted, pod->node_selector) {
-        const char *has = json_get_text(config->labels, json_key(wanted));
+        const char *has = json_get_text(core->node.labels, json_key(wanted));
         if (has != NULL && strcmp(has, json_text(wanted)) == 0)
             continue;
         refusal_set(refusal, "NodeSelectorMismatch", "nodeSelector wants %.100s=%.100s, and this node's label is %.100s",
@@ -91,7 +91,7 @@ static bool has_zone(const struct document *document, struct refusal *refusal)
     return zone != NULL;
 }
 
-bool policy_takes(const struct config *config, struct document *document, struct refusal *refusal)
+bool policy_takes(const struct core *core, struct document *document, struct refusal *refusal)
 {
     struct error err;
     if (strcmp(document->id.resource, "cronjobs") == 0 && !document->tombstone && !has_zone(document, refusal)) {
@@ -100,10 +100,10 @@ bool policy_takes(const struct config *config, struct document *document, struct
     }
     if (document->pod == NULL)
         return true;
-    bool good = security_allows(config->profile, document->pod, &err);
+    bool good = security_allows(core->config->profile, document->pod, &err);
     if (!good)
         refusal_set(refusal, "Forbidden", "%s", err.message);
-    if (good && labels_match(config, document->pod, refusal))
+    if (good && labels_match(core, document->pod, refusal))
         return true;
     document_free(document);
     return false;

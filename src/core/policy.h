@@ -5,7 +5,7 @@
 #include "core/core.h"
 
 /* Whether the profile and the labels of this device let a document in; a document that is not is freed. */
-MUST_CHECK bool policy_takes(const struct config *config, struct document *document, struct refusal *refusal);
+MUST_CHECK bool policy_takes(const struct core *core, struct document *document, struct refusal *refusal);
 /* hostPath is the one door to the host's files: the operator of the device says which, and never into Davit's own. */
 bool policy_host_path_allowed(const struct config *config, const char *path);
 /* The same for the runtime, which sees where links lead: `within` (absent: anywhere) and `without` are added to a hostPath. */

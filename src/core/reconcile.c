@@ -7,6 +7,7 @@
 #include "core/admission.h"
 #include "core/after.h"
 #include "core/collect.h"
+#include "core/cordon.h"
 #include "core/eviction.h"
 #include "core/handler.h"
 #include "core/network.h"
@@ -47,7 +48,9 @@ void reconcile_view(const struct core *core, const struct object *object, struct
     view->images = images;
     view->network = network_view(core, object, view->pod);
     view->waits_for = object->waits_for;
-    view->wait = admission_wait(object, false);
+    view->wait = cordon_wait(core, object);
+    if (view->wait == NULL)
+        view->wait = admission_wait(object, false);
     view->end = &object->end;
     view->verdict = &object->verdict;
     view->age_ms = age_ms(core, object);
@@ -344,7 +347,7 @@ static bool update_waits(struct core *core, struct object *object, const struct 
     if (object->held == NULL)
         return false;
     if (pulls_ready(core, object, ruling->pod))
-        return !admission_allows(core, object, ruling->pod);
+        return cordon_holds(core, object, ruling->pod) != NULL || !admission_allows(core, object, ruling->pod);
     pull_missing(core, object, ruling->pod, NULL);
     return true;
 }
@@ -460,6 +463,8 @@ void reconcile_object(struct core *core, struct object *object)
         return;
     object->pulling = false;
     after_look(core, object);
+    if (cordon_drain(core, object))
+        return;
     if (!renew_if_needed(core, object, object_ruling(object)))
         step(core, object, now);
     if (was_pulling)

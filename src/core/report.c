@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "core/admission.h"
 #include "core/claims.h"
+#include "core/cordon.h"
 #include "core/create_vm.h"
 #include "core/owners.h"
 #include "core/reconcile.h"
@@ -20,13 +21,6 @@ static const struct text_list *shadows_of(const struct object *object, const str
         if (&object->slots[i] != ruling && !object->slots[i].tombstone)
             list->items[list->count++] = slot_name(&object->slots[i]);
     return list;
-}
-
-static void list_free(struct text_list *list)
-{
-    for (size_t i = 0; i < list->count; i++)
-        free(list->items[i]);
-    free(list->items);
 }
 
 bool report_tell(struct core *core, const char *word, const struct object_id *id, struct json *json, bool with_ts,
@@ -176,7 +170,9 @@ static void tell_update(const struct core *core, const struct object *object, st
                         struct pod_report *report)
 {
     const struct slot *ruling = object_ruling(object);
-    const struct pod_wait *wait = admission_wait(object, true);
+    const struct pod_wait *wait = cordon_update(core, object);
+    if (wait == NULL)
+        wait = admission_wait(object, true);
     if (wait != NULL) {
         report->update = wait->reason;
         report->update_message = wait->message;
@@ -302,7 +298,7 @@ static void report_containers(struct core *core, struct object *object, struct j
     report_pod(core, object, &report, described);
     for (size_t i = 0; i < telling.containers; i++)
         free(telling.image_ids[i]);
-    list_free(&shadows);
+    text_list_free(&shadows);
 }
 
 void report_object(struct core *core, struct object *object)

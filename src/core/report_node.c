@@ -5,6 +5,7 @@
 #include <config.h>
 #include "core/admission.h"
 #include "core/bundle.h"
+#include "core/cordon.h"
 #include "core/report.h"
 #include "core/verify.h"
 #include "core/whole.h"
@@ -80,8 +81,8 @@ void report_node(struct core *core)
         .runtime = core->runtime.version,
         .boot_id = core->env->boot_id,
         .verify = verify_mode(),
-        .labels = core->config->labels,
-        .groups = &core->config->groups,
+        .labels = core->node.labels,
+        .groups = &core->node.groups,
         .ready = core->runtime.listed,
         .cpus = sysconf(_SC_NPROCESSORS_ONLN),
         .memory_bytes = core->env->memory_bytes,
@@ -95,6 +96,12 @@ void report_node(struct core *core)
         .started_ms = core->started_ms,
     };
     tell_document(&core->bundle, &report.bundle);
+    tell_document(&core->desired_node, &report.desired);
+    const struct slot *said = whole_slot(&core->desired_node);
+    report.ignored = said != NULL ? &said->ignored : NULL;
+    report.taints = core->node.taints;
+    report.unschedulable = core->node.unschedulable;
+    report.drained = cordon_is_drained(core);
     report.bundle_objects = bundle_objects(core);
     count_pods(core, &report);
     AUTO_JSON struct json *state = node_state_write(&report);

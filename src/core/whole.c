@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "core/bundle.h"
+#include "core/desired_node.h"
 #include "core/inbox.h"
 #include "protocol/bundle.h"
 
@@ -26,15 +27,25 @@ struct whole_change {
 const struct slot_key whole_key = { .source = SOURCE_NODE, .group = "" };
 
 #define BUNDLE_NAME "bundle"
+#define NODE_NAME "node"
 
 void whole_init(struct core *core)
 {
     snprintf(core->bundle.id.name, sizeof(core->bundle.id.name), BUNDLE_NAME);
+    snprintf(core->desired_node.id.name, sizeof(core->desired_node.id.name), NODE_NAME);
+    desired_node_derive(core);
 }
 
 struct object *whole_named(struct core *core, const char *name)
 {
-    return strcmp(name, BUNDLE_NAME) == 0 ? &core->bundle : NULL;
+    if (strcmp(name, BUNDLE_NAME) == 0)
+        return &core->bundle;
+    return strcmp(name, NODE_NAME) == 0 ? &core->desired_node : NULL;
+}
+
+static bool is_bundle(const struct object *object)
+{
+    return strcmp(object->id.name, BUNDLE_NAME) == 0;
 }
 
 const struct slot *whole_slot(const struct object *object)
@@ -44,7 +55,9 @@ const struct slot *whole_slot(const struct object *object)
 
 const char *whole_words(const struct object *object)
 {
-    return object_is_whole(object) ? "the bundle: " : "";
+    if (!object_is_whole(object))
+        return "";
+    return is_bundle(object) ? "the bundle: " : "the desired Node: ";
 }
 
 void whole_load(struct core *core, const struct slot_row *row)
@@ -57,39 +70,39 @@ void whole_load(struct core *core, const struct slot_row *row)
     slot->tombstone = row->tombstone;
     slot->accepted_ms = row->accepted_ms;
     snprintf(slot->content, sizeof(slot->content), "%s", row->content);
+    struct error ignored; /* our own; without it the configuration rules */
+    if (!is_bundle(object) && !slot->tombstone)
+        slot->data = json_parse(row->text, strlen(row->text), &ignored);
+    desired_node_derive(core); /* before the slots of groups, whose rows come behind */
 }
 
 int64_t whole_max_bytes(const struct core *core, const struct object *object)
 {
-    (void)core;
-    (void)object;
-    return LIMIT_BUNDLE_BYTES;
+    return is_bundle(object) ? LIMIT_BUNDLE_BYTES : core->config->max_document_bytes;
 }
 
 bool whole_read(const struct core *core, const struct object *object, const char *data, size_t len,
                 struct document *document, struct refusal *refusal)
 {
-    (void)core;
-    (void)object;
-    return bundle_read(data, len, document, refusal);
+    return is_bundle(object) ? bundle_read(data, len, document, refusal)
+                             : desired_node_read(core->config->node, data, len, document, refusal);
 }
 
 bool whole_plan(struct core *core, const struct object *object, const struct document *document, struct change **changes,
                 struct refusal *refusal)
 {
-    (void)object;
-    return bundle_plan(core, document, changes, refusal);
+    return !is_bundle(object) || bundle_plan(core, document, changes, refusal);
 }
 
 void whole_retained(struct core *core, const struct object *object)
 {
-    if (object == &core->bundle)
+    if (is_bundle(object))
         bundle_retained(core, whole_slot(object)->retained);
 }
 
 /* ---- the commit */
 
-static void whole_free(struct whole_change *whole)
+static void free_change(struct whole_change *whole)
 {
     struct change *change, *next;
     LL_FOREACH_SAFE(whole->changes, change, next)
@@ -109,6 +122,11 @@ static void apply(struct whole_change *whole)
     slot->generation = whole->generation;
     slot->accepted_ms = whole->accepted_ms;
     slot->retained = RETAINED_YES;
+    ignored_free(&slot->ignored);
+    slot->ignored = whole->document.ignored;
+    memset(&whole->document.ignored, 0, sizeof(whole->document.ignored));
+    json_free(slot->data);
+    slot->data = is_bundle(whole->object) ? NULL : mem_steal(&whole->document.data);
     whole->object->refused = false;
 }
 
@@ -133,11 +151,14 @@ static void committed(void *ctx, const struct error *err)
         next = change->next;
         change_settled(change);
     }
-    bundle_settled(core, whole->generation);
+    if (is_bundle(object))
+        bundle_settled(core, whole->generation);
+    else
+        desired_node_settled(core);
     object->committing = false;
     inbox_taken(core, whole->seq);
     core_touch(core, object);
-    whole_free(whole);
+    free_change(whole);
     inbox_next(core, object);
 }
 
@@ -215,10 +236,15 @@ uint64_t whole_retry(struct core *core)
     return soonest;
 }
 
-void whole_free_all(struct core *core)
+void whole_free(struct core *core)
 {
+    struct object *const objects[] = { &core->bundle, &core->desired_node };
     struct whole_change *whole, *next;
     LL_FOREACH_SAFE(core->whole_changes, whole, next)
-        whole_free(whole);
-    core->whole_changes = NULL;
+        free_change(whole);
+    for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+        inbox_drop(objects[i]);
+        object_clear(objects[i]);
+    }
+    desired_node_free(&core->node);
 }

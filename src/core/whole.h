@@ -1,4 +1,4 @@
-/* Documents of the node as a whole: its bundle. Each is an object that is in no table, with one slot: order, replays, refusals
+/* Documents of the node as a whole: its bundle, and what it is (core/desired_node). Each is an object that is in no table, with one slot: order, replays, refusals
  * and waiting are those of any document (core/inbox). It is committed together with what follows from it for other objects.
  * Deciding thread only.
  */
@@ -31,6 +31,6 @@ void whole_object_free(struct core *core, struct object *object);
 void whole_retained(struct core *core, const struct object *object);
 /* Tries those again whose commit failed, and whose time has come; the next time (boot ms), 0: none. */
 uint64_t whole_retry(struct core *core);
-void whole_free_all(struct core *core);
+void whole_free(struct core *core);
 
 #endif

@@ -155,18 +155,25 @@ bool client_connect(struct client *client, struct error *err)
     return rc == MQTTASYNC_SUCCESS || paho_failed(err, "MQTT connect", rc);
 }
 
-bool client_subscribe(struct client *client, struct error *err)
+void client_unsubscribe(struct client *client, char *const *topics, size_t count)
+{
+    if (count > 0)
+        (void)MQTTAsync_unsubscribeMany(client->handle, (int)count, (char **)(uintptr_t)topics, NULL);
+}
+
+bool client_subscribe(struct client *client, size_t from, struct error *err)
 {
     MQTTAsync_responseOptions response = MQTTAsync_responseOptions_initializer;
     const struct link_options *options = client->options;
-    size_t count = options->subscription_count;
+    size_t count = options->subscription_count - from;
     AUTO_FREE char **topics = mem_array(count, sizeof(*topics));
     AUTO_FREE int *qos = mem_array(count, sizeof(*qos));
 
     for (size_t i = 0; i < count; i++) {
-        topics[i] = options->subscriptions[i].topic;
-        qos[i] = options->subscriptions[i].qos;
+        topics[i] = options->subscriptions[from + i].topic;
+        qos[i] = options->subscriptions[from + i].qos;
     }
+    client->asked = count;
     response.context = client;
     if (client->version == CLIENT_VERSION_5) {
         response.onSuccess5 = client_on_subscribed5;

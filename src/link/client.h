@@ -55,7 +55,10 @@ struct client_publish {
 MUST_CHECK struct client *client_new(const struct link_options *options, int version,
                                      const struct client_events *events, void *ctx, struct error *err);
 MUST_CHECK bool client_connect(struct client *client, struct error *err);
-MUST_CHECK bool client_subscribe(struct client *client, struct error *err);
+/* To those of the options from place `from` on. */
+MUST_CHECK bool client_subscribe(struct client *client, size_t from, struct error *err);
+/* No answer is waited for: what still comes is of no harm. */
+void client_unsubscribe(struct client *client, char *const *topics, size_t count);
 /* `token` comes back with on_published. The payload is copied. */
 MUST_CHECK bool client_publish(struct client *client, const struct client_publish *publish, void *token,
                                struct error *err);

@@ -119,7 +119,7 @@ static void subscribed(struct client *client, const int *codes, size_t count)
 void client_on_subscribed(void *context, MQTTAsync_successData *data)
 {
     struct client *client = context;
-    size_t count = client->options->subscription_count;
+    size_t count = client->asked;
 
     subscribed(client, count == 1 ? &data->alt.qos : data->alt.qosList, count);
 }
@@ -140,7 +140,7 @@ static void subscribe_failed(struct client *client, int code, const char *messag
 {
     struct client_end end = {0};
 
-    if (code >= 128 && client->options->subscription_count == 1) {
+    if (code >= 128 && client->asked == 1) {
         subscribed(client, &code, 1);
         return;
     }

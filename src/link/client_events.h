@@ -10,6 +10,7 @@ struct client {
     MQTTAsync handle;
     int version;
     const struct link_options *options;
+    size_t asked; /* subscriptions, by the client_subscribe that was last */
     struct client_events events;
     void *ctx;
     char tls_text[128]; /* written and read by Paho's threads, under Paho's lock: the first line of a TLS failure */

@@ -54,6 +54,15 @@ static bool do_publish(struct link *link, struct frame *frame)
     return true;
 }
 
+static bool do_subscribe(struct link *link, struct frame *frame)
+{
+    struct subscription_change *change = subscription_change_read(frame->head);
+
+    if (change != NULL)
+        session_change(link->session, change);
+    return change != NULL;
+}
+
 static bool do_taken(struct link *link, struct frame *frame)
 {
     return up_taken(link->up, json_get_integer(frame->head, "seq", 0));
@@ -71,6 +80,7 @@ static const struct {
     bool (*run)(struct link *link, struct frame *frame);
 } ops[] = {
     {"publish", do_publish},
+    {"subscribe", do_subscribe},
     {"taken", do_taken},
     {"disconnect", do_disconnect},
 };

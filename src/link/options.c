@@ -62,7 +62,7 @@ static bool will_read(const struct json *head, struct link_will *will, struct er
     return true;
 }
 
-static bool subscriptions_read(const struct json *head, struct link_options *options, struct error *err)
+bool link_subscriptions_read(const struct json *head, struct link_subscription **out, size_t *count, struct error *err)
 {
     const struct json *list = json_get(head, "subscribe");
 
@@ -70,12 +70,12 @@ static bool subscriptions_read(const struct json *head, struct link_options *opt
         return true;
     if (json_type(list) != JSON_ARRAY)
         return error_set(err, ERROR_INVALID, "subscribe must be an array");
-    options->subscriptions = mem_array(json_size(list) + 1, sizeof(*options->subscriptions));
+    *out = mem_array(json_size(list) + 1, sizeof(**out));
     JSON_EACH(item, list) {
-        struct link_subscription *to = &options->subscriptions[options->subscription_count];
+        struct link_subscription *to = &(*out)[*count];
         if (!topic_read(item, "subscribe", &to->topic, &to->qos, err))
             return false;
-        options->subscription_count++;
+        ++*count;
     }
     return true;
 }
@@ -153,7 +153,7 @@ bool link_options_parse(struct frame *frame, struct link_options *options, struc
     if (url == NULL || client_id == NULL || client_id[0] == '\0')
         return error_set(err, ERROR_INVALID, "connect: url and clientId must be texts");
     if (!link_url_parse(url, options, err) || !numbers_read(head, options, err) ||
-        !will_read(head, &options->will, err) || !subscriptions_read(head, options, err) ||
+        !will_read(head, &options->will, err) || !link_subscriptions_read(head, &options->subscriptions, &options->subscription_count, err) ||
         !fds_read(frame, options, err))
         return error_wrap(err, "connect");
     options->client_id = mem_strdup(client_id);

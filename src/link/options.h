@@ -44,6 +44,9 @@ struct link_options {
     uint64_t max_delay_ms;
 };
 
+/* The array `subscribe` of a frame; the caller frees, whatever comes back. */
+MUST_CHECK bool link_subscriptions_read(const struct json *head, struct link_subscription **out, size_t *count,
+                                        struct error *err);
 /* Takes the frame's descriptors. The message names the field that is wrong. */
 MUST_CHECK bool link_options_parse(struct frame *frame, struct link_options *options, struct error *err);
 /* After the privileges are gone: can the TLS files still be read? */

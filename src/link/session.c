@@ -180,23 +180,63 @@ static void report_connected(struct session *session)
              session->now.version == CLIENT_VERSION_5 ? "5" : "3.1.1");
 }
 
-/* False: the connection ended first. */
-static bool session_subscribe(struct session *session)
+/* To what the options have from place `from` on. False: the connection ended first. */
+static bool session_subscribe(struct session *session, size_t from)
 {
     struct error err = {0};
-    bool started = session->options->subscription_count == 0 || client_subscribe(session->client, &err);
+    size_t count = session->options->subscription_count - from;
+    bool started = count == 0 || client_subscribe(session->client, from, &err);
 
     pthread_mutex_lock(&session->lock);
     if (!started)
         end_set(session, err.message);
-    else if (session->options->subscription_count > 0 && !wait_for(session, subscribed_or_ended, SUBSCRIBE_MS))
+    else if (count > 0 && !wait_for(session, subscribed_or_ended, SUBSCRIBE_MS))
         end_set(session, "the broker did not answer the subscription");
     bool ok = !session->now.ended;
     pthread_mutex_unlock(&session->lock);
-    for (size_t i = 0; ok && i < session->now.code_count && i < session->options->subscription_count; i++)
+    for (size_t i = 0; ok && i < session->now.code_count && i < count; i++)
         if (session->now.codes[i] >= 128)
-            report_refused(session, session->options->subscriptions[i].topic, session->now.codes[i]);
+            report_refused(session, session->options->subscriptions[from + i].topic, session->now.codes[i]);
     return ok;
+}
+
+/* The next one that the parent asked for, in what each new connection subscribes to; NULL: there is none. */
+static struct subscription_change *take_change(struct session *session)
+{
+    pthread_mutex_lock(&session->lock);
+    struct subscription_change *change = session->changes;
+    if (change != NULL)
+        session->changes = change->next;
+    pthread_mutex_unlock(&session->lock);
+    if (change != NULL)
+        subscription_change_apply(change, session->options);
+    return change;
+}
+
+static void apply_changes(struct session *session)
+{
+    for (struct subscription_change *change; (change = take_change(session)) != NULL;)
+        subscription_change_free(change);
+}
+
+/* While connected. False: the connection ended. */
+static bool session_resubscribe(struct session *session)
+{
+    bool good = true;
+
+    for (struct subscription_change *change; good && (change = take_change(session)) != NULL;) {
+        pthread_mutex_lock(&session->lock);
+        session->now.subscribed = false;
+        free(mem_steal(&session->now.codes));
+        session->now.code_count = 0;
+        pthread_mutex_unlock(&session->lock);
+        client_unsubscribe(session->client, change->unsubscribe, change->unsubscribe_count);
+        good = session_subscribe(session, session->options->subscription_count - change->subscribe_count);
+        if (good && change->subscribe_count > 0)
+            up_send(session->up, json_new_texts("op", "subscribed", NULL));
+        subscription_change_free(change);
+    }
+    return good;
 }
 
 static void session_send(struct session *session, struct publication *publication)
@@ -232,7 +272,16 @@ static void session_serve(struct session *session)
 {
     pthread_mutex_lock(&session->lock);
     while (!session->now.ended) {
-        struct publication *publication = publications_take_first(&session->asked);
+        bool changed = session->changes != NULL;
+        struct publication *publication = changed ? NULL : publications_take_first(&session->asked);
+        if (changed) {
+            pthread_mutex_unlock(&session->lock);
+            bool good = session_resubscribe(session);
+            pthread_mutex_lock(&session->lock);
+            if (!good)
+                break;
+            continue;
+        }
         if (publication == NULL && session->stop)
             break;
         if (publication == NULL) {
@@ -308,7 +357,8 @@ static uint64_t session_once(struct session *session)
 {
     uint64_t since;
 
-    if (!session_open_any(session) || !session_subscribe(session))
+    apply_changes(session);
+    if (!session_open_any(session) || !session_subscribe(session, 0))
         return 0;
     since = clock_boot_ms();
     report_connected(session);
@@ -357,7 +407,7 @@ static void *session_run(void *arg)
     return NULL;
 }
 
-struct session *session_new(const struct link_options *options, struct up *up)
+struct session *session_new(struct link_options *options, struct up *up)
 {
     struct session *session = mem_alloc(sizeof(*session));
     pthread_t thread;

@@ -6,15 +6,18 @@
 
 #include "link/options.h"
 #include "link/publication.h"
+#include "link/subscription.h"
 #include "link/up.h"
 
 struct session;
 
-/* Both must outlive the process. Starts its thread. */
-struct session *session_new(const struct link_options *options, struct up *up);
+/* Both must outlive the process; the subscriptions are the session's from now on. Starts its thread. */
+struct session *session_new(struct link_options *options, struct up *up);
 
 /* Loop. Answered by a `published` frame, whatever happens. */
 void session_publish(struct session *session, struct publication *taken);
+/* Loop. Takes `change`. Answered by a `subscribed` frame, or by `connected`. */
+void session_change(struct session *session, struct subscription_change *change);
 /* Loop. DISCONNECT after what was asked before; then session_is_over. */
 void session_disconnect(struct session *session);
 bool session_is_over(struct session *session);

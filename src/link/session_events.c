@@ -97,6 +97,17 @@ void session_publish(struct session *session, struct publication *taken)
     }
 }
 
+void session_change(struct session *session, struct subscription_change *change)
+{
+    pthread_mutex_lock(&session->lock);
+    struct subscription_change **last = &session->changes;
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = change;
+    pthread_cond_signal(&session->changed);
+    pthread_mutex_unlock(&session->lock);
+}
+
 void session_disconnect(struct session *session)
 {
     pthread_mutex_lock(&session->lock);

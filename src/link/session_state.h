@@ -23,12 +23,13 @@ struct session_try {
 };
 
 struct session {
-    const struct link_options *options;
+    struct link_options *options;
     struct up *up;
     pthread_mutex_t lock; /* never held across a call into client.h */
     pthread_cond_t changed;
     struct publications asked; /* by the parent, not yet handed to Paho */
     struct publications sent;  /* Paho has a pointer to each */
+    struct subscription_change *changes; /* of the subscriptions, asked by the parent, oldest first */
     struct session_try now;
     atomic_bool stop;
     bool over;

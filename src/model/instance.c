@@ -41,6 +41,14 @@ struct instance *run_find(const struct run *run, const char *container, int64_t 
     return NULL;
 }
 
+bool run_has_life(const struct run *run)
+{
+    for (size_t i = 0; i < run->count; i++)
+        if (run->instances[i].state != INSTANCE_EXITED)
+            return true;
+    return false;
+}
+
 struct instance *run_newest(const struct run *run, const char *container)
 {
     struct instance *newest = NULL;

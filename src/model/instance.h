@@ -115,6 +115,7 @@ struct pod_end {
 struct run *run_new(const char *uid);
 void run_free(struct run *run);
 struct instance *run_find(const struct run *run, const char *container, int64_t attempt); /* NULL */
+bool run_has_life(const struct run *run); /* something of it has not ended */
 struct instance *run_newest(const struct run *run, const char *container);               /* NULL */
 struct instance *run_add(struct run *run, const char *container, int64_t attempt);
 void run_remove(struct run *run, const char *container, int64_t attempt);

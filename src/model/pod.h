@@ -353,6 +353,7 @@ struct pod {
     struct dns_config *dns;
     struct pod_security *security;
     struct json *node_selector; /* label -> value */
+    struct json *tolerations;   /* as Kubernetes has them (model/taint) */
     struct pod_os *os;
     /* Of the document's metadata: for the downward API. Not part of the hash. */
     struct json *labels;

@@ -264,6 +264,7 @@ struct vm_spec { /* of a VirtualMachineInstance */
     int64_t grace_seconds;
     char *hostname, *subdomain;
     struct json *node_selector; /* label -> value */
+    struct json *tolerations;
 };
 
 struct vm_template {

@@ -34,7 +34,7 @@ void ignored_add_others(const struct json *object, const char *prefix, const cha
     }
 }
 
-static void text_list_free(struct text_list *list)
+void text_list_free(struct text_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         free(list->items[i]);

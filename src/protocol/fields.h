@@ -57,6 +57,7 @@ struct ignored_fields {
     size_t count;
 };
 
+void text_list_free(struct text_list *list); /* what it holds */
 void ignored_add(struct ignored_fields *ignored, const char *path);
 /* Every key of `object` that is not in `known`, which ends with NULL, as PREFIX and the key. */
 void ignored_add_others(const struct json *object, const char *prefix, const char *const *known,

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "protocol/container_status.h"
 
 #define TS_BYTES 24        /* what the caller adds: ,"ts":1795410958123 */
 #define ESCAPE_BYTES_MAX 6 /* of one byte: \u0001 */
@@ -38,6 +39,10 @@ struct json *node_state_write(const struct node_report *report)
     json_set_integer(flat, "vmsReady", report->vms_ready);
     json_set_integer(flat, "waiting", report->waiting);
     json_set_integer(flat, "problems", (int64_t)report->problem_count);
+    if (report->unschedulable)
+        json_set_integer(flat, "unschedulable", 1);
+    if (report->drained)
+        json_set_integer(flat, "drained", 1);
     json_set_text(flat, "agent", report->agent);
     json_set_text(flat, "message", "");
     if (report->problem_count > 0)
@@ -86,6 +91,16 @@ static void write_bundle(const struct node_report *report, struct json *conditio
     json_set_integer(bundle, "objects", (int64_t)report->bundle_objects);
 }
 
+static void write_desired(const struct node_report *report, struct json *conditions, struct json *status)
+{
+    write_document(&report->desired, "NodeAccepted", "NodeRetained",
+                   "the broker does not hold the desired Node any more; what it said holds, and only a tombstone takes it back",
+                   conditions);
+    ignored_write(report->ignored, conditions);
+    if (report->desired.generation >= 0)
+        json_set_integer(status, "observedGeneration", report->desired.generation);
+}
+
 static void write_capacity(const struct node_report *report, int64_t memory_bytes, struct json *capacity)
 {
     AUTO_FREE char *cpus = mem_printf("%" PRId64, report->cpus);
@@ -119,10 +134,14 @@ struct json *node_status_write(const struct node_report *report)
     json_set_text(metadata, "name", report->name);
     json_set(metadata, "labels", json_copy(report->labels));
     struct json *spec = json_set_object(node, "spec");
-    struct json *groups = json_set_array(spec, "groups");
+    if (report->unschedulable)
+        json_set_boolean(spec, "unschedulable", true);
+    if (json_size(report->taints) > 0)
+        json_set(spec, "taints", json_copy(report->taints));
+    struct json *status = json_set_object(node, "status");
+    struct json *groups = json_set_array(status, "groups");
     for (size_t i = 0; i < report->groups->count; i++)
         json_add_text(groups, report->groups->items[i]);
-    struct json *status = json_set_object(node, "status");
     struct json *conditions = json_set_array(status, "conditions");
     char time[CLOCK_RFC3339_BYTES];
     json_set_text(add_condition(conditions, "Ready", report->ready, report->ready ? "DavitReady" : "RuntimeNotReady",
@@ -135,6 +154,7 @@ struct json *node_status_write(const struct node_report *report)
     for (size_t i = 0; i < report->problem_count; i++)
         add_condition(conditions, report->problems[i].type, true, report->problems[i].reason,
                       report->problems[i].message);
+    write_desired(report, conditions, status);
     write_bundle(report, conditions, status);
     write_info(report, status);
     return node;

@@ -15,7 +15,7 @@ struct node_problem {
     const char *message;
 };
 
-/* One of the node as a whole: its bundle. */
+/* One of the node as a whole: its bundle, what it is. */
 struct node_document {
     int64_t generation; /* that was accepted; -1: none was */
     const struct refusal *refusal; /* NULL: the newest was accepted */
@@ -40,7 +40,10 @@ struct node_report {
     const struct node_problem *problems;
     size_t problem_count;
     uint64_t started_ms; /* davitd's start */
-    struct node_document bundle;
+    struct node_document bundle, desired;
+    const struct ignored_fields *ignored; /* of the desired Node; NULL: nothing */
+    const struct json *taints;
+    bool unschedulable, drained;
     size_t bundle_objects; /* that it brought */
 };
 

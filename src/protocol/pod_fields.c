@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/taint.h"
 #include "protocol/container_fields.h"
 #include "protocol/names.h"
 #include "protocol/pod_check.h"
@@ -118,6 +119,7 @@ const struct field_table pod_table = { sizeof(struct pod), (const struct field[]
     { FIELD("securityContext", FIELD_OBJECT, struct pod, security), .nested = &pod_security_table },
     { FIELD("os", FIELD_OBJECT, struct pod, os), .nested = &os_table, .unhashed = true },
     { FIELD("nodeSelector", FIELD_JSON, struct pod, node_selector), .check_json = check_labels, .unhashed = true },
+    { FIELD("tolerations", FIELD_JSON, struct pod, tolerations), .check_json = tolerations_check, .unhashed = true },
     { 0 } } };
 
 struct pod *pod_read(const struct json *spec, struct ignored_fields *ignored, struct error *err)

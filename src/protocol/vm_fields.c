@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/ifname.h"
 #include "base/memory.h"
+#include "model/taint.h"
 #include "protocol/container_fields.h"
 #include "protocol/names.h"
 #include "protocol/volume_fields.h"
@@ -351,6 +352,7 @@ const struct field_table vm_spec_table = { sizeof(struct vm_spec), (const struct
     { FIELD("hostname", FIELD_TEXT, struct vm_spec, hostname), .check = name_is_label, .expected = "DNS label" },
     { FIELD("subdomain", FIELD_TEXT, struct vm_spec, subdomain), .check = name_is_label, .expected = "DNS label" },
     { FIELD("nodeSelector", FIELD_JSON, struct vm_spec, node_selector), .check_json = check_selector, .unhashed = true },
+    { FIELD("tolerations", FIELD_JSON, struct vm_spec, tolerations), .check_json = tolerations_check, .unhashed = true },
     { 0 } } };
 
 static const struct field_table template_table = { sizeof(struct vm_template), (const struct field[]){

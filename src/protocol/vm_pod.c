@@ -151,6 +151,8 @@ static struct json *write_spec(const struct vm *vm)
     json_set_text(out, "subdomain", spec->subdomain);
     if (spec->node_selector != NULL)
         json_set(out, "nodeSelector", json_copy(spec->node_selector));
+    if (spec->tolerations != NULL)
+        json_set(out, "tolerations", json_copy(spec->tolerations));
     return out;
 }
 

@@ -156,3 +156,39 @@ shape() { # FILE: as recorded, with a number to sleep
     [ "$(grep -c 'the node refuses it' <<< "$output")" = 1 ]
     [ $((SECONDS - begin)) -lt 10 ]
 }
+
+# --- many nodes
+
+@test "apply to many nodes tells by object, and --wait sums up by reason" {
+    local node
+    for node in press-1 press-2 press-3 mill-1; do
+        online $node
+    done
+    say "$DAVIT_ROOT/nodes/press-3/presence" '{"v":1,"online":false,"ts":1}'
+    manifest hello | davit apply -f - --node press-2
+    run -0 davit apply -f - --nodes 'press-*' < <(manifest hello)
+    [ "$output" = "pod/hello created on 2 nodes, unchanged on 1 node" ]
+    [ -n "$(held "$DAVIT_ROOT/nodes/press-3/desired/default/pods/hello")" ]
+    [ -z "$(held "$DAVIT_ROOT/nodes/mill-1/desired/default/pods/hello")" ]
+    (sleep 0.5; pod_status press-1 default hello 9000000000000000 True
+     pod_status press-2 default hello 1 True ",{\"type\":\"Accepted\",\"status\":\"False\",\"reason\":\"Stale\",\"message\":\"old\",\"refusedGeneration\":$(generation "$DAVIT_ROOT/nodes/press-2/desired/default/pods/hello")}") 3>&- &
+    TASKS+=($!)
+    run -1 davit apply -f - --nodes 'press-*' --wait=3 < <(manifest hello demo:2)
+    contains "pod/hello configured on 3 nodes"
+    contains "done on 1 of 3 nodes; not on:"
+    contains "Stale: 1 (press-2)"
+    contains "Offline: 1 (press-3)"
+    run -4 davit apply -f - --nodes 'lathe-*' < <(manifest hello)
+}
+
+@test "--wait for a group waits for the nodes that say that they are in it" {
+    online press-1
+    online mill-1
+    say "$DAVIT_ROOT/nodes/press-1/status" '{"kind":"Node","metadata":{"name":"press-1"},"status":{"groups":["presses"]}}'
+    say "$DAVIT_ROOT/nodes/mill-1/status" '{"kind":"Node","metadata":{"name":"mill-1"},"status":{"groups":["mills"]}}'
+    (sleep 0.5; pod_status press-1 default hello 9000000000000000 True) 3>&- &
+    TASKS+=($!)
+    run -0 davit apply -f - --group presses --wait=20 < <(manifest hello)
+    contains "pod/hello created"
+    contains "pod/hello: done"
+}

@@ -75,6 +75,11 @@ static void to_link(void *ctx, struct json *head, const void *body, size_t len)
         kit->taken = json_get_integer(head, "seq", 0);
         return;
     }
+    if (strcmp(json_get_text(head, "op"), "subscribe") == 0) {
+        json_free(kit->subscribed);
+        kit->subscribed = mem_steal(&mine);
+        return;
+    }
     assert_string_equal(json_get_text(head, "op"), "publish");
     json_add(kit->unacked, json_new_integer(json_get_integer(head, "id", 0)));
     if (strcmp(topic, NODE_TOPIC "/events") == 0)
@@ -310,6 +315,7 @@ void kit_start(struct corekit *kit)
     if (kit->core == NULL)
         fail_msg("%s", err.message);
     json_free(kit->unacked);
+    json_free(mem_steal(&kit->subscribed));
     kit->unacked = json_new_array();
     json_free(kit->calls);
     kit->calls = json_new_array();
@@ -397,7 +403,7 @@ int kit_teardown(void **state)
     if (kit->core != NULL)
         kit_stop(kit);
     struct json *all[] = { kit->broker, kit->unacked, kit->events, kit->calls, kit->instances, kit->told,
-                           kit->pulls, kit->cancelled, kit->dropped, kit->purged, kit->fd_names };
+                           kit->pulls, kit->cancelled, kit->dropped, kit->purged, kit->fd_names, kit->subscribed };
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         json_free(all[i]);
     config_free(kit->config);

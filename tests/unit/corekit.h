@@ -29,6 +29,7 @@ struct corekit {
     unsigned char random;
     struct json *broker;    /* topic: payload, as published last */
     struct json *unacked;   /* ids that wait for `published` */
+    struct json *subscribed; /* the newest change of the subscriptions; NULL: there was none */
     struct json *events;    /* payloads on the events topic, parsed */
     struct json *calls;     /* to the runtime, not answered: {"id","call","document"} */
     struct json *instances; /* what the runtime has: "UID/CONTAINER/ATTEMPT": instance */

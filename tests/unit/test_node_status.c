@@ -18,7 +18,7 @@ static struct node_report report_of(const struct json *labels)
                                  .memory_allocatable_bytes = 1945ll * 1024 * 1024,
                                  .disk_bytes = 1 << 20, .pods_most = 10000,
                                  .kernel = "6.1.0", .architecture = "x86_64", .started_ms = 1795410958000,
-                                 .bundle = { .generation = -1 } };
+                                 .bundle = { .generation = -1 }, .desired = { .generation = -1 } };
 }
 
 static void the_state_is_flat(void **state)
@@ -77,7 +77,7 @@ static void the_status_is_a_node(void **state)
     AUTO_FREE char *text = json_print(node);
     assert_string_equal(
         text, "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"press-7\",\"labels\":{\"site\":\"plant-1\"}},"
-              "\"spec\":{\"groups\":[\"line-3\"]},\"status\":{\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\","
+              "\"spec\":{},\"status\":{\"groups\":[\"line-3\"],\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\","
               "\"reason\":\"DavitReady\",\"message\":\"davitd takes documents and the runtime answers\","
               "\"lastTransitionTime\":\"2026-11-23T05:15:58Z\"},{\"type\":\"OpenMode\",\"status\":\"True\",\"reason\":"
               "\"NoRootDocument\",\"message\":\"documents are taken in open mode: from whoever the broker lets publish "

@@ -1,0 +1,187 @@
+#include "core/desired_node.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "core/inbox.h"
+#include "core/whole.h"
+#include "model/taint.h"
+#include "protocol/desired_node.h"
+
+static bool same_texts(const struct text_list *a, const struct text_list *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++)
+        same = strcmp(a->items[i], b->items[i]) == 0;
+    return same;
+}
+
+static bool same_json(const struct json *a, const struct json *b)
+{
+    AUTO_FREE char *first = json_print_canonical(a);
+    AUTO_FREE char *second = json_print_canonical(b);
+    return strcmp(first, second) == 0;
+}
+
+static size_t place_of(const struct text_list *list, const char *text)
+{
+    size_t i = 0;
+    while (i < list->count && strcmp(list->items[i], text) != 0)
+        i++;
+    return i;
+}
+
+bool desired_node_group(const struct core *core, const char *group, struct slot_key *key)
+{
+    size_t rank = place_of(&core->node.groups, group);
+    if (rank == core->node.groups.count)
+        return false;
+    *key = (struct slot_key){ .source = SOURCE_GROUP, .group = core->node.groups.items[rank], .rank = rank };
+    return true;
+}
+
+/* ---- what holds */
+
+void desired_node_derive(struct core *core)
+{
+    const struct slot *slot = whole_slot(&core->desired_node);
+    struct desired_node *node = &core->node;
+    struct desired_node said;
+    desired_node_take(slot != NULL ? slot->data : NULL, &said);
+    desired_node_free(node);
+    node->labels = json_copy(core->config->labels);
+    JSON_EACH(label, said.labels)
+        json_set_text(node->labels, json_key(label), json_text(label));
+    const struct text_list *groups = said.has_groups ? &said.groups : &core->config->groups;
+    node->groups.items = mem_array(groups->count + 1, sizeof(char *));
+    for (size_t i = 0; i < groups->count; i++)
+        node->groups.items[node->groups.count++] = mem_strdup(groups->items[i]);
+    node->has_groups = said.has_groups;
+    node->unschedulable = said.unschedulable;
+    node->taints = mem_steal(&said.taints);
+    desired_node_free(&said);
+    if (node->unschedulable) {
+        struct json *taint = json_add_object(node->taints);
+        json_set_text(taint, "key", TAINT_UNSCHEDULABLE);
+        json_set_text(taint, "effect", "NoSchedule");
+    }
+}
+
+/* ---- groups */
+
+static int compare_slots(const void *a, const void *b)
+{
+    const struct slot *x = a, *y = b;
+    if (x->source != y->source)
+        return x->source < y->source ? -1 : 1;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
+    return strcmp(x->group, y->group);
+}
+
+void desired_node_fit(struct core *core, struct object *object)
+{
+    for (size_t i = 0; i < object->slot_count; i++) {
+        struct slot *slot = &object->slots[i];
+        struct slot_key key = { .source = slot->source, .group = slot->group };
+        if (slot->source != SOURCE_GROUP || slot->left)
+            continue;
+        if (desired_node_group(core, slot->group, &key)) {
+            slot->rank = key.rank;
+            continue;
+        }
+        log_info("%s/%s/%s: this node has left group %s", object->id.namespace, object->id.resource, object->id.name, slot->group);
+        slot->left = true;
+        inbox_empty_slot(core, object, &key);
+    }
+    if (object->slot_count > 1)
+        qsort(object->slots, object->slot_count, sizeof(*object->slots), compare_slots);
+}
+
+/* A refusal of a group's document, which is known by the group's old rank. */
+static void fit_refusal(struct core *core, const struct text_list *before, struct object *object)
+{
+    if (!object->refused || object->refused_source != SOURCE_GROUP)
+        return;
+    size_t rank = object->refused_rank < before->count ? place_of(&core->node.groups, before->items[object->refused_rank])
+                                                       : core->node.groups.count;
+    object->refused_rank = rank;
+    object->refused = rank < core->node.groups.count;
+}
+
+static void add_topic(const struct core *core, struct json *list, const char *group)
+{
+    AUTO_FREE char *topic = mem_printf("%s/groups/%s/desired/#", core->config->root, group);
+    struct json *one = json_add_object(list);
+    json_set_text(one, "topic", topic);
+    json_set_integer(one, "qos", 1);
+}
+
+static void add_left(const struct core *core, struct json *head, const char *group)
+{
+    AUTO_FREE char *topic = mem_printf("%s/groups/%s/desired/#", core->config->root, group);
+    json_add_text(json_get_mutable(head, "unsubscribe"), topic);
+}
+
+static struct json *subscribe_head(void)
+{
+    struct json *head = json_new_texts("op", "subscribe", NULL);
+    json_set_array(head, "subscribe");
+    json_set_array(head, "unsubscribe");
+    return head;
+}
+
+void desired_node_unsubscribe(struct core *core, const char *group)
+{
+    char *left = core->link.left;
+    if (strcmp(left, group) == 0)
+        return;
+    snprintf(left, sizeof(core->link.left), "%s", group);
+    struct json *head = subscribe_head();
+    add_left(core, head, group);
+    core->env->to_link(core->env->ctx, head, NULL, 0);
+}
+
+/* Other labels may let in what was refused: all documents are asked for once more. */
+static void subscribe(struct core *core, const struct text_list *before, bool all)
+{
+    struct json *head = subscribe_head();
+    struct json *list = json_get_mutable(head, "subscribe");
+    const struct text_list *now = &core->node.groups;
+    if (all) {
+        AUTO_FREE char *own = mem_printf("%s/nodes/%s/desired/#", core->config->root, core->config->node);
+        struct json *one = json_add_object(list);
+        json_set_text(one, "topic", own);
+        json_set_integer(one, "qos", 1);
+        add_topic(core, list, "all");
+    }
+    for (size_t i = 0; i < now->count; i++)
+        if (all || place_of(before, now->items[i]) == before->count)
+            add_topic(core, list, now->items[i]);
+    for (size_t i = 0; i < before->count; i++)
+        if (place_of(now, before->items[i]) == now->count)
+            add_left(core, head, before->items[i]);
+    core->env->to_link(core->env->ctx, head, NULL, 0);
+}
+
+void desired_node_settled(struct core *core)
+{
+    struct desired_node before = core->node;
+    memset(&core->node, 0, sizeof(core->node));
+    desired_node_derive(core);
+    bool regrouped = !same_texts(&before.groups, &core->node.groups);
+    bool relabelled = !same_json(before.labels, core->node.labels);
+    if (!same_json(before.taints, core->node.taints))
+        core->tainted_boot_ms = core_boot_ms(core);
+    for (struct object *object = core->objects.table; regrouped && object != NULL; object = object->hh.next) {
+        fit_refusal(core, &before.groups, object);
+        desired_node_fit(core, object);
+    }
+    if (regrouped || relabelled)
+        subscribe(core, &before.groups, relabelled);
+    desired_node_free(&before);
+    core_touch_all(core);
+}

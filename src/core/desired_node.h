@@ -1,0 +1,18 @@
+/* What this node is: the configuration, and over it the desired Node. Deciding thread only. */
+#ifndef CORE_DESIRED_NODE_H
+#define CORE_DESIRED_NODE_H
+
+#include "core/core.h"
+
+/* core->node anew, from the configuration and the accepted document. Nothing else follows: at start. */
+void desired_node_derive(struct core *core);
+/* Its document is on the disk: groups are joined and left, labels and taints hold. */
+void desired_node_settled(struct core *core);
+/* The rank and the copy of a group; false: this node is not in it. */
+bool desired_node_group(const struct core *core, const char *group, struct slot_key *key);
+/* The ranks of an object's slots of groups; those of groups that were left are emptied. */
+void desired_node_fit(struct core *core, struct object *object);
+/* Topics of groups that this node is not in come: the broker's session has an old subscription. */
+void desired_node_unsubscribe(struct core *core, const char *group);
+
+#endif
