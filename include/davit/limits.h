@@ -176,6 +176,9 @@
 #define LIMIT_VM_SEED_BYTES (8 * 1024 * 1024) /* of the files of one seed, ConfigMap or Secret, together */
 #define LIMIT_DOMAIN_BYTES (256 * 1024)       /* of a domain's XML */
 
+/* What the operator's tool writes by a JSONPath template; the rest is cut, and said. */
+#define LIMIT_JSONPATH_BYTES (256 * 1024 * 1024)
+
 /* Files that are read whole. Over a cap: refused, with the cap named. */
 #define LIMIT_CONFIG_BYTES (256 * 1024)
 #define LIMIT_MANIFEST_BYTES (16 * 1024 * 1024) /* one file of davit -f */

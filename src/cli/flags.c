@@ -61,6 +61,8 @@ const struct flag FLAGS[] = {
     {"config", 0, FLAG_KIND_TEXT, FLAG_CONFIG, AT(config), "FILE", "davitd.conf; else that of this device", NULL, NULL},
     {"control", 0, FLAG_KIND_TEXT, FLAG_CONTROL, AT(control), "SOCKET", "davitd's control socket", "DAVIT_CONTROL",
      "/run/davit/control.sock"},
+    {"context", 0, FLAG_KIND_TEXT, FLAG_BROKER | FLAG_CONTROL, AT(context), "NAME", "of `davit config`, in place of the current one",
+     "DAVIT_CONTEXT", NULL},
     {"broker", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(broker), "URL", "mqtt, mqtts, ws or wss", "DAVIT_BROKER",
      "mqtt://127.0.0.1:1883"},
     {"root", 0, FLAG_KIND_TEXT, FLAG_BROKER, AT(root), "R", "the first part of every topic", "DAVIT_ROOT", "davit"},

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "cli/context.h"
 #include "cli/flags.h"
 
 /* -f is a file here and following there: what the verb takes comes first. */
@@ -119,9 +120,30 @@ static void read_environment(struct options *options)
         const char **at = (const char **)(void *)((char *)options + flag->offset);
         if (*at == NULL && flag->environment != NULL)
             *at = getenv(flag->environment);
-        if (*at == NULL || **at == '\0')
-            *at = flag->fallback;
+        if (*at != NULL && **at == '\0')
+            *at = NULL;
     }
+}
+
+static void read_fallbacks(struct options *options)
+{
+    for (size_t i = 0; i < FLAG_COUNT; i++) {
+        const char **at = (const char **)(void *)((char *)options + FLAGS[i].offset);
+        if (FLAGS[i].kind == FLAG_KIND_TEXT && *at == NULL)
+            *at = FLAGS[i].fallback;
+    }
+}
+
+/* A flag that names nodes is nearer than DAVIT_NODE. */
+static bool read_surroundings(struct options *options, struct error *err)
+{
+    bool is_nearer = options->group != NULL || options->nodes.count > 0 || options->node_selector != NULL;
+    read_environment(options);
+    if (is_nearer)
+        options->node = NULL;
+    bool read = context_apply(options, err);
+    read_fallbacks(options);
+    return read;
 }
 
 bool options_parse(int argc, char **argv, uint64_t groups, struct options *options, struct error *err)
@@ -140,14 +162,9 @@ bool options_parse(int argc, char **argv, uint64_t groups, struct options *optio
         return error_set(err, ERROR_INVALID, "--node and --group exclude each other");
     if (options->namespace_given && options->all_namespaces)
         return error_set(err, ERROR_INVALID, "--namespace and --all-namespaces exclude each other");
-    bool many = options->nodes.count > 0 || options->node_selector != NULL;
-    if (options->node_given && many)
+    if (options->node_given && (options->nodes.count > 0 || options->node_selector != NULL))
         return error_set(err, ERROR_INVALID, "--node is one node: it excludes --nodes and selectors of nodes");
-    bool is_nearer = many || options->group != NULL; /* the flag, than DAVIT_NODE */
-    read_environment(options);
-    if (is_nearer)
-        options->node = NULL;
-    return true;
+    return (groups & FLAG_BARE) != 0 || options->help || read_surroundings(options, err);
 }
 
 void options_free(struct options *options)
@@ -158,8 +175,11 @@ void options_free(struct options *options)
             free(words->list); /* two flags may fill the same */
             words->list = NULL;
         }
+    if (options->contexts != NULL)
+        contexts_free(options->contexts);
+    free(options->contexts);
     free(options->words);
-    options->words = NULL;
+    *options = (struct options){0};
 }
 
 void options_print_help(uint64_t groups)

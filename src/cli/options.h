@@ -50,7 +50,8 @@ enum flag_group {
     FLAG_RECURSIVE = 1ull << 44,
     FLAG_CONFIG = 1ull << 45,
     FLAG_REVISION = 1ull << 46, /* --revision, --to-revision */
-    FLAG_RUN = 1ull << 37 /* --image, -p, -v, -e, --name … */
+    FLAG_RUN = 1ull << 37, /* --image, -p, -v, -e, --name … */
+    FLAG_BARE = 1ull << 27         /* no flag: what is absent stays absent, whatever environment and context say */
 };
 
 /* What a flag that may be given again had, in order. The array is the options'. */
@@ -59,8 +60,12 @@ struct words {
     size_t count;
 };
 
-/* Texts belong to argv and the environment; NULL and false where absent. */
+struct contexts;
+
+/* Texts belong to argv, the environment and the context; NULL and false where absent. */
 struct options {
+    const char *context;
+    struct contexts *contexts; /* the file's, whose texts stand here; NULL: not read */
     const char *broker;
     const char *root;
     const char *node;
@@ -116,7 +121,7 @@ struct options {
     bool client;
     bool help;
     bool node_given, control_given; /* by flag */
-    bool control_set;     /* by flag or environment: not the default */
+    bool control_set;     /* by flag, environment or context: not the default */
     bool namespace_given; /* by flag: a document of another namespace is refused */
     const char **words;   /* what is no flag, in order; the array is the caller's to free */
     size_t word_count;
@@ -124,7 +129,7 @@ struct options {
     bool dashes;
 };
 
-/* Reads argv[0 … argc-1] (behind the verb), then the environment for what is absent, then the defaults. `groups` is
+/* Reads argv[0 … argc-1] (behind the verb), then for what is absent the environment, the context, the defaults. `groups` is
  * what the verb takes. The error names the flag and, where one is near, what was probably meant.
  */
 MUST_CHECK bool options_parse(int argc, char **argv, uint64_t groups, struct options *options, struct error *err);

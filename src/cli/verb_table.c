@@ -85,6 +85,10 @@ const struct verb VERBS[] = {
      FLAG_CONTROL | FLAG_NAME | FLAG_OUTPUT, verb_image},
     {"vm", SECTION_DEVICE, "import FILE", "disks of virtual machines on this device",
      "  davit vm import winxp.vmdk --name line3/winxp:1\n  davit vm import debian.qcow2", FLAG_CONTROL | FLAG_NAME, verb_vm},
+    {"config", SECTION_DEVICE, "get-contexts|use-context NAME|set-context NAME|…", "named brokers, and which one is meant",
+     "  davit config set-context plant --broker mqtts://broker:8883 --username anna\n  davit config use-context plant\n"
+     "  davit config get-contexts\n  davit config delete-context plant",
+     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_CONTROL | FLAG_OUTPUT | FLAG_BARE, verb_config},
     {"version", SECTION_DEVICE, "", "of this program, and of the nodes' agents", "  davit version --client",
      FLAG_BROKER | FLAG_NODE | FLAG_CLIENT, verb_version},
 };

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 
 enum exit_code verb_apply(const struct options *options, struct error *err);
+enum exit_code verb_config(const struct options *options, struct error *err);
 enum exit_code verb_cp(const struct options *options, struct error *err);
 enum exit_code verb_delete(const struct options *options, struct error *err);
 enum exit_code verb_diff(const struct options *options, struct error *err);

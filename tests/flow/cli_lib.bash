@@ -28,7 +28,8 @@ print(*[x.getsockname()[1] for x in s])')
         sleep 0.05
     done
     export DAVIT_BROKER="mqtt://127.0.0.1:$PORT" DAVIT_CONTROL="$DIR/control.sock"
-    unset DAVIT_NODE DAVIT_NAMESPACE DAVIT_USERNAME DAVIT_PASSWORD_FILE DAVIT_CA_FILE DAVIT_CERT_FILE DAVIT_KEY_FILE
+    export XDG_CONFIG_HOME="$DIR/config" # the contexts of whoever runs this are not meant
+    unset DAVIT_CONTEXT DAVIT_NODE DAVIT_NAMESPACE DAVIT_USERNAME DAVIT_PASSWORD_FILE DAVIT_CA_FILE DAVIT_CERT_FILE DAVIT_KEY_FILE
 }
 
 teardown_file() {
