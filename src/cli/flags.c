@@ -55,6 +55,7 @@ const struct flag FLAGS[] = {
     {"list", 0, FLAG_KIND_SWITCH, FLAG_SNAPSHOT, AT(list), NULL, "what snapshots there are", NULL, NULL},
     {"delete", 0, FLAG_KIND_TEXT, FLAG_SNAPSHOT, AT(delete_name), "SNAP", "remove this snapshot", NULL, NULL},
     {"port", 0, FLAG_KIND_TEXT, FLAG_PORT, AT(port), "N", "the local port; else one that is free", NULL, NULL},
+    {"yes", 'y', FLAG_KIND_SWITCH, FLAG_YES, AT(yes), NULL, "do not ask", NULL, NULL},
     {"recursive", 0, FLAG_KIND_SWITCH, FLAG_RECURSIVE, AT(recursive), NULL, "all fields below, by their names", NULL, NULL},
     {"revision", 0, FLAG_KIND_TEXT, FLAG_REVISION, AT(revision), "N", "history: what this one says", NULL, NULL},
     {"to-revision", 0, FLAG_KIND_TEXT, FLAG_REVISION, AT(to_revision), "N", "undo: this one; else the one before", NULL, NULL},

@@ -47,6 +47,7 @@ enum flag_group {
     FLAG_STRICT = 1ull << 34,
     FLAG_BUNDLE = 1ull << 35, /* --bundle, --prune */
     FLAG_DRY_RUN = 1ull << 36,
+    FLAG_YES = 1ull << 40,
     FLAG_RECURSIVE = 1ull << 44,
     FLAG_CONFIG = 1ull << 45,
     FLAG_REVISION = 1ull << 46, /* --revision, --to-revision */
@@ -109,6 +110,7 @@ struct options {
     bool list;
     const char *delete_name;
     const char *port;
+    bool yes;
     bool recursive;
     const char *config;
     const char *revision;

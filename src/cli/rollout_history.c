@@ -133,7 +133,8 @@ static enum exit_code publish(const struct rollout *rollout, int64_t number, str
     bool changed = false;
     if (rollout->options->wait != NULL && !options_wait_ms(rollout->options, 60000, &wait_ms, err))
         return EXIT_CODE_USAGE;
-    target_place_one(&set);
+    if (!target_places(&set, err))
+        return exit_code_of(err);
     target_add(&set, &rollout->id, rollout->resource);
     AUTO_SESSION struct session *session = target_session(&set, err);
     if (session == NULL || !edit_publish(session, &set.targets[0], replace, document, &changed, err))

@@ -115,11 +115,12 @@ enum exit_code rollout_status(const struct rollout *rollout, struct error *err)
 {
     uint64_t wait_ms = 0;
     AUTO_TARGETS struct target_set set = {.options = rollout->options};
-    if (rollout->options->node == NULL)
-        return usage_error(err, "which node? Give --node N, or set DAVIT_NODE");
+    if (rollout->options->node == NULL || target_means_nodes(rollout->options))
+        return usage_error(err, "which one node? Give --node N, or set DAVIT_NODE");
     if (!options_wait_ms(rollout->options, FOREVER_MS, &wait_ms, err))
         return EXIT_CODE_USAGE;
-    target_place_one(&set);
+    if (!target_places(&set, err))
+        return exit_code_of(err);
     target_add(&set, &rollout->id, rollout->resource);
     AUTO_SESSION struct session *session = target_session(&set, err);
     if (session == NULL)
@@ -150,20 +151,21 @@ static bool set_paused(void *ctx, struct json *document, struct error *err)
 static enum exit_code pause_or_resume(const struct rollout *rollout, bool paused, struct error *err)
 {
     AUTO_TARGETS struct target_set set = {.options = rollout->options};
-    bool changed = false;
-    if (!address_check_target(rollout->options, err))
+    const char *word = paused ? "paused" : "resumed";
+    if (!target_means_nodes(rollout->options) && !address_check_target(rollout->options, err))
         return EXIT_CODE_USAGE;
-    target_place_one(&set);
+    if (!target_places(&set, err))
+        return exit_code_of(err);
     target_add(&set, &rollout->id, rollout->resource);
     AUTO_SESSION struct session *session = target_session(&set, err);
-    if (session == NULL || !edit_publish(session, &set.targets[0], set_paused, &paused, &changed, err))
-        return exit_code_of(err);
-    const char *word = paused ? "paused" : "resumed";
-    if (changed)
-        printf("%s/%s %s\n", rollout->resource->singular, rollout->id.name, word);
-    else
-        printf("%s/%s is %s already\n", rollout->resource->singular, rollout->id.name, word);
-    return EXIT_CODE_OK;
+    for (size_t i = 0; session != NULL && i < set.count; i++) {
+        bool changed = false;
+        AUTO_FREE char *where = set.count > 1 ? mem_printf(" on %s", set.targets[i].place->node) : mem_strdup("");
+        if (!edit_publish(session, &set.targets[i], set_paused, &paused, &changed, err))
+            return exit_code_of(err);
+        printf("%s/%s %s%s%s\n", rollout->resource->singular, rollout->id.name, changed ? "" : "is already ", word, where);
+    }
+    return session != NULL ? EXIT_CODE_OK : exit_code_of(err);
 }
 
 enum exit_code rollout_pause(const struct rollout *rollout, struct error *err)

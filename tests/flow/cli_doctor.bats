@@ -31,7 +31,8 @@ line() { # CHECK: what is said of it, with its remedy
 
 apart() { # SCRIPT: in mounts of its own, with the doctor behind it
     . "$N/env"
-    OUT=$OUT unshare -m --propagation private sh -c "$1
+    export OUT
+    unshare -m --propagation private sh -c "$1
         exec davit doctor --config '$OUT/davitd.conf'"
 }
 

@@ -64,7 +64,7 @@ apply() {
     run -0 davit rollout pause "deploy/$NAME"
     [ "$output" = "deployment/$NAME paused" ]
     run -0 davit rollout pause "deploy/$NAME"
-    [ "$output" = "deployment/$NAME is paused already" ]
+    [ "$output" = "deployment/$NAME is already paused" ]
     [ "$(held "$T/desired/default/deployments/$NAME" | jq .spec.paused)" = true ]
     apply 1002 '.spec.paused = true'
     run -5 davit rollout status "deploy/$NAME" --wait=1
@@ -97,4 +97,18 @@ apply() {
 changed() {
     [ "$(held "$T/status/default/pods/$NAME-0" | jq -r '.metadata.uid // .status.containerStatuses[0].containerID')" != "$1" ] ||
         [ "$(held "$T/state/default/pods/$NAME-0" | jq .restarts)" -gt 0 ]
+}
+
+@test "restart on many nodes: asked first, one summary, and those that are away are said" {
+    apply 1001
+    davit rollout status "deploy/$NAME" --wait=20
+    run -0 --separate-stderr davit restart "deploy/$NAME" --nodes 'n*'
+    [ "$stderr" = "restarted on 1 node" ]
+    mosquitto_pub -V 5 -p "$(port)" -q 1 -r -t davit/nodes/n2/presence -m '{"v":1,"online":false,"ts":1}'
+    run -2 davit restart "deploy/$NAME" --nodes 'n*' </dev/null
+    contains "to restart deploy/$NAME on 2 nodes needs --yes"
+    run --separate-stderr davit restart "deploy/$NAME" --nodes 'n*' --yes
+    [ "$status" -ne 0 ]
+    [[ "$stderr" == *"restarted on 1 of 2 nodes"*"n2"* ]]
+    mosquitto_pub -V 5 -p "$(port)" -q 1 -r -n -t davit/nodes/n2/presence
 }
