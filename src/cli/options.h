@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/json.h"
 
 /* Stable: scripts rely on them. man/davit.1.scd lists them. */
 enum exit_code {
@@ -123,6 +124,9 @@ struct options {
     bool client;
     bool help;
     bool node_given, control_given; /* by flag */
+    bool broker_set;      /* by flag, environment or context: not the default */
+    struct json *device;  /* what davitd said of itself; NULL: it was not asked */
+    bool by_control;      /* sessions go to davitd's control socket, and no broker is asked */
     bool control_set;     /* by flag, environment or context: not the default */
     bool namespace_given; /* by flag: a document of another namespace is refused */
     const char **words;   /* what is no flag, in order; the array is the caller's to free */

@@ -18,26 +18,26 @@ const struct verb VERBS[] = {
      "  davit apply -f hello.yaml --node press-7 --wait\n"
      "  kubectl get pod web -o yaml | davit apply -f - --group presses\n"
      "  davit apply -f line3/ --bundle --prune --nodes 'press-*' --dry-run",
-     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT |
+     FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT |
          FLAG_STRICT | FLAG_BUNDLE | FLAG_DRY_RUN | FLAG_OUTPUT,
      verb_apply},
     {"run", SECTION_DEPLOY, "IMAGE|NAME --image IMAGE [-- ARG…] --node N", "make a node run an image, in one line",
      "  davit run influxdb:2.7 -p 8086:8086 -v hist:/var/lib/influxdb2 --node press-7\n"
      "  davit run blink --image busybox -e A=1 --dry-run -o yaml -- sleep 60",
-     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_WAIT | FLAG_DRY_RUN | FLAG_OUTPUT | FLAG_RUN,
+     FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_WAIT | FLAG_DRY_RUN | FLAG_OUTPUT | FLAG_RUN,
      verb_run},
     {"diff", SECTION_DEPLOY, "-f FILE… --node N", "what apply would change, as a diff of YAML",
      "  davit diff -f hello.yaml --node press-7",
-     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_STRICT, verb_diff},
+     FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_STRICT, verb_diff},
     {"delete", SECTION_DEPLOY, "TYPE NAME…|-f FILE --node N", "make a node remove an object",
      "  davit delete pod hello --node press-7\n  davit delete -f hello.yaml --node press-7 --wait=false\n"
      "  davit delete pvc hist --node press-7 --purge",
-     FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT | FLAG_PURGE, verb_delete},
+     FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_FILE | FLAG_WAIT | FLAG_PURGE, verb_delete},
     {"get", SECTION_LOOK, "TYPE [NAME]", "list what the nodes say they have",
      "  davit get pods -A\n  davit get vms -o wide\n  davit get jobs --node press-7 -w\n  davit get app historian -o yaml\n  davit get nodes -o wide",
-     FLAG_BROKER | FLAG_NODE | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT | FLAG_WATCH, verb_get},
+     FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT | FLAG_WATCH, verb_get},
     {"describe", SECTION_LOOK, "TYPE NAME", "everything a node says about one object", "  davit describe pod hello --node press-7\n  davit describe vm hmi",
-     FLAG_BROKER | FLAG_NODE | FLAG_NAMESPACE, verb_describe},
+     FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_NAMESPACE, verb_describe},
     {"logs", SECTION_LOOK, "POD|vm/NAME", "what a container, or a virtual machine's console, wrote",
      "  davit logs hello -f\n  davit logs vm/hmi -f --tail 50\n  davit logs hello -c web --tail 20 --timestamps\n  davit logs hello --previous --node press-7",
      FLAG_BROKER | FLAG_NODE | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_LOGS, verb_logs},
@@ -90,7 +90,7 @@ const struct verb VERBS[] = {
      "  davit config get-contexts\n  davit config delete-context plant",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_NAMESPACE | FLAG_CONTROL | FLAG_OUTPUT | FLAG_BARE, verb_config},
     {"version", SECTION_DEVICE, "", "of this program, and of the nodes' agents", "  davit version --client",
-     FLAG_BROKER | FLAG_NODE | FLAG_CLIENT, verb_version},
+     FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_CLIENT, verb_version},
 };
 
 const size_t VERB_COUNT = sizeof(VERBS) / sizeof(VERBS[0]);
