@@ -48,6 +48,9 @@
 #define LIMIT_CRON_SPANS 16
 /* Contents remembered per slot, so that a replayed one is known. The oldest is forgotten. */
 #define LIMIT_SUPERSEDED 64
+/* Documents of an object that ruled before; the oldest is forgotten. revisionHistoryLimit lowers it. */
+#define LIMIT_REVISIONS 10
+#define LIMIT_REVISIONS_BYTES (256 * 1024) /* of them together; the newest one is kept in any case */
 /* A tombstone is remembered so long, and longer while it masks something. */
 #define LIMIT_TOMBSTONE_DAYS 90
 /* Messages waiting for a commit of the same object. One more: the link is paused until it is done. */

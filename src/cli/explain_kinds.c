@@ -44,6 +44,7 @@ const struct explain_word EXPLAIN_KINDS[] = {
     {"spec.minReadySeconds", "So long a new pod must be ready until it counts."},
     {"spec.progressDeadlineSeconds", "Without progress for so long the condition Progressing is False."},
     {"spec.paused", "Nothing is made and nothing updated until it is false again."},
+    {"spec.revisionHistoryLimit", "How many accepted documents are kept for `davit rollout undo`."},
     {"spec.serviceName", "The Service that names its pods: their subdomain."},
     {"spec.podManagementPolicy", "OrderedReady starts one when the one before is ready, Parallel all at once."},
     {"spec.ordinals", "How its pods are numbered."},

@@ -18,7 +18,6 @@ static const struct explain_word NOT_HONOURED[] = {
     {"pods:valueFrom", "fileKeyRef"},
     {"pods:securityContext", "seLinuxOptions windowsOptions"},
     {"pods:sources", "serviceAccountToken clusterTrustBundle podCertificate"},
-    {"daemonsets:spec", "revisionHistoryLimit"},
     {"daemonsets:rollingUpdate", "maxSurge"},
     {"deployments:rollingUpdate", "maxSurge"},
     {"jobs:spec", "podFailurePolicy successPolicy backoffLimitPerIndex maxFailedIndexes podReplacementPolicy selector "

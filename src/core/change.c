@@ -15,6 +15,7 @@
 #include "core/restart.h"
 #include "core/runtime.h"
 #include "core/whole.h"
+#include "protocol/revision.h"
 
 struct change *change_new(struct core *core, struct object *object, const struct slot_key *key, struct document *document,
                           int64_t generation)
@@ -52,6 +53,8 @@ static bool is_before(const struct slot *slot, const struct change *change)
 struct ruling {
     const char *hash; /* NULL: nothing is wanted */
     const struct pod *pod;
+    const char *content;
+    const struct json *data;
 };
 
 /* Whether a filled place decides what rules. */
@@ -72,13 +75,13 @@ static struct ruling ruling_after(const struct change *change)
         bool same = slot != NULL && slot->source == change->source && strcmp(slot->group, change->group) == 0;
         if (!placed && (slot == NULL || same || !is_before(slot, change))) {
             placed = true;
-            struct ruling said = { .hash = change->document.hash, .pod = change->document.pod };
+            struct ruling said = { change->document.hash, change->document.pod, change->document.content, change->document.data };
             if (decides(change->source, change->document.tombstone, said, &ruling))
                 return ruling;
         }
         if (slot == NULL || same || slot->left)
             continue;
-        struct ruling said = { .hash = slot->hash, .pod = slot->pod };
+        struct ruling said = { slot->hash, slot->pod, slot->content, slot->data };
         if (decides(slot->source, slot->tombstone, said, &ruling))
             return ruling;
     }
@@ -283,6 +286,24 @@ void change_settled(struct change *change)
     core_touch(core, object);
 }
 
+/* What ruled before can be gone back to. */
+static void write_revision(const struct change *change, struct store_txn *txn)
+{
+    const struct object *object = change->object;
+    const struct slot *before = object_ruling(object);
+    struct ruling after = ruling_after(change);
+    if (before == NULL || before->source == SOURCE_OWNER || !revision_is_kept(object->id.resource))
+        return;
+    if (after.content == NULL) {
+        store_delete_revisions(txn, &object->id);
+        return;
+    }
+    struct slot_row key = { .id = object->id, .source = slot_source_word(before->source), .group = before->group,
+                            .generation = before->generation };
+    if (strcmp(before->content, after.content) != 0)
+        store_put_revision(txn, &key, json_get_integer(after.data, "revisionHistoryLimit", LIMIT_REVISIONS));
+}
+
 static void write_slot(const struct change *change, struct store_txn *txn)
 {
     const struct object *object = change->object;
@@ -364,8 +385,10 @@ void change_write(struct change *change, struct store_txn *txn)
     plan(change);
     object->committing = true;
     object->replacing = change->uid[0] != '\0' || change->ends;
-    if (!change->restart)
+    if (!change->restart) {
+        write_revision(change, txn); /* before its row takes another */
         write_slot(change, txn);
+    }
     if (change->forgets)
         store_delete_owner(txn, &object->id);
     write_incarnation(change, txn);

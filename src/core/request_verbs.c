@@ -75,6 +75,7 @@ static void run_outside(struct core *core, struct request_call *call)
 static const struct request_verb verbs[] = {
     { .name = "ping", .run = run_ping },
     { .name = "describe", .of_object = true, .run = run_describe },
+    { .name = "revisions", .of_object = true, .run = request_revisions },
     { .name = "restart", .once = true, .of_object = true, .run = request_restart },
     { .name = "start", .once = true, .of_object = true, .run = request_start },
     { .name = "stop", .once = true, .of_object = true, .run = request_stop },

@@ -22,6 +22,9 @@ void request_stop(struct core *core, struct request_call *call);
 /* Whether a restart may be: else it was answered. */
 bool request_may_restart_vm(struct core *core, const struct request_call *call);
 
+/* revisions.c: what an object was before. */
+void request_revisions(struct core *core, struct request_call *call);
+
 /* restart.c: another incarnation of a pod, or of all pods of an owner. */
 void request_restart(struct core *core, struct request_call *call);
 /* Its pod may be free by now. */

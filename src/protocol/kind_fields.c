@@ -46,6 +46,7 @@ static const struct field_table selector_table = NAMES(
 #define TEMPLATE { .name = "template", .type = FIELD_OBJECT, .required = true, .nested = &template_table }
 #define SELECTOR { .name = "selector", .type = FIELD_OBJECT, .nested = &selector_table }
 #define REPLICAS { .name = "replicas", .type = FIELD_INTEGER, .fallback = 1, .max = LIMIT_REPLICAS }
+#define HISTORY { .name = "revisionHistoryLimit", .type = FIELD_INTEGER, .fallback = 10, .max = SECONDS_MAX }
 #define MIN_READY { .name = "minReadySeconds", .type = FIELD_INTEGER, .max = SECONDS_MAX }
 
 /* ---- Deployment, DaemonSet */
@@ -61,14 +62,14 @@ static const struct field_table update_table = NAMES(
     { .name = "rollingUpdate", .type = FIELD_OBJECT, .nested = &unavailable_table });
 
 const struct field_table deployment_spec_table = NAMES(
-    REPLICAS, SELECTOR, TEMPLATE,
+    REPLICAS, SELECTOR, TEMPLATE, HISTORY,
     { .name = "strategy", .type = FIELD_OBJECT, .nested = &strategy_table },
     MIN_READY,
     { .name = "progressDeadlineSeconds", .type = FIELD_INTEGER, .fallback = 600, .max = SECONDS_MAX },
     { .name = "paused", .type = FIELD_BOOL });
 
 const struct field_table daemon_set_spec_table = NAMES(
-    SELECTOR, TEMPLATE, MIN_READY,
+    SELECTOR, TEMPLATE, HISTORY, MIN_READY,
     { .name = "updateStrategy", .type = FIELD_OBJECT, .nested = &update_table });
 
 /* ---- StatefulSet */
@@ -106,7 +107,7 @@ static const struct field_table claim_template_table = NAMES(
     { .name = "spec", .type = FIELD_OBJECT, .required = true, .nested = &claim_spec_table });
 
 const struct field_table stateful_set_spec_table = NAMES(
-    REPLICAS, SELECTOR, TEMPLATE,
+    REPLICAS, SELECTOR, TEMPLATE, HISTORY,
     { .name = "serviceName", .type = FIELD_TEXT },
     { .name = "podManagementPolicy", .type = FIELD_WORD, .words = management_words },
     { .name = "updateStrategy", .type = FIELD_OBJECT, .nested = &set_update_table },

@@ -40,6 +40,7 @@ static bool read_unavailable(const struct json *rolling, int64_t replicas, int64
 
 struct numbers {
     int64_t replicas, min_ready_s, deadline_s;
+    int64_t history; /* documents to go back to */
     bool paused;
 };
 
@@ -48,6 +49,7 @@ static bool read_numbers(const struct json *spec, struct numbers *numbers, struc
     return owner_read_integer(spec, "spec.", "replicas", LIMIT_REPLICAS, &numbers->replicas, err) &&
            owner_read_integer(spec, "spec.", "minReadySeconds", SECONDS_MAX, &numbers->min_ready_s, err) &&
            owner_read_integer(spec, "spec.", "progressDeadlineSeconds", SECONDS_MAX, &numbers->deadline_s, err) &&
+           owner_read_integer(spec, "spec.", "revisionHistoryLimit", INT32_MAX, &numbers->history, err) &&
            owner_read_flag(spec, "spec.", "paused", &numbers->paused, err);
 }
 
@@ -57,6 +59,8 @@ static struct json *write_numbers(const struct numbers *numbers, const struct js
     json_set_integer(owner, "replicas", numbers->replicas);
     json_set_integer(owner, "minReadySeconds", numbers->min_ready_s);
     json_set_integer(owner, "progressDeadlineSeconds", numbers->deadline_s);
+    if (numbers->history < LIMIT_REVISIONS)
+        json_set_integer(owner, "revisionHistoryLimit", numbers->history);
     json_set_boolean(owner, "paused", numbers->paused);
     json_set(owner, "template", json_copy(json_get(spec, "template")));
     return owner;
@@ -69,7 +73,7 @@ struct json *deployment_read(const char *resource, const struct json *document, 
     const struct json *spec = json_get(document, "spec");
     const char *key = is_deployment ? "strategy" : "updateStrategy";
     const struct json *strategy = json_get(spec, key), *rolling = json_get(strategy, "rollingUpdate");
-    struct numbers numbers = { .replicas = 1, .deadline_s = is_deployment ? 600 : 0 };
+    struct numbers numbers = { .replicas = 1, .history = LIMIT_REVISIONS, .deadline_s = is_deployment ? 600 : 0 };
     int64_t unavailable = 1;
     size_t type = 0;
     AUTO_FREE char *prefix = mem_printf("spec.%s.", key);
@@ -233,7 +237,7 @@ struct json *stateful_set_read(const char *resource, const struct json *document
     const struct json *spec = json_get(document, "spec");
     const char *name = json_get_text(json_get(document, "metadata"), "name");
     const char *service = json_get_text(spec, "serviceName");
-    struct numbers numbers = { .replicas = 1 };
+    struct numbers numbers = { .replicas = 1, .history = LIMIT_REVISIONS };
     struct set_words words = { 0 };
     if (!read_claims(spec, err) || !read_set_template(spec, ignored, err) || !owner_check_selector(spec, err) ||
         !read_numbers(spec, &numbers, err) || !read_set(spec, &words, err))

@@ -254,3 +254,24 @@ void store_delete_layer(struct store_txn *txn, const char *diff_id)
 {
     txn_text(txn_add(txn, DELETE_LAYER), diff_id);
 }
+
+void store_put_revision(struct store_txn *txn, const struct slot_row *key, int64_t most)
+{
+    txn_integer(add_slot(txn, PUT_REVISION, key), key->generation);
+    struct txn_step *step = add_object(txn, PRUNE_REVISIONS, &key->id);
+    txn_integer(step, most);
+    txn_integer(step, LIMIT_REVISIONS_BYTES);
+}
+
+void store_delete_revisions(struct store_txn *txn, const struct object_id *id)
+{
+    add_object(txn, DELETE_REVISIONS, id);
+}
+
+void store_ask_revisions(struct store *store, const struct slot_row *key, store_told told, void *ctx)
+{
+    struct store_txn *txn = store_begin(store);
+    txn_integer(add_slot(txn, READ_REVISIONS, key), key->generation);
+    txn->told = told;
+    store_commit(txn, NULL, ctx);
+}

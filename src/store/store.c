@@ -59,13 +59,13 @@ static bool run_sql(sqlite3 *db, const char *sql, const char *what, struct error
 }
 
 /* One disk transaction for a chain of ours. */
-static bool write_group(struct store *store, const struct store_txn *first, const struct store_txn *end,
+static bool write_group(struct store *store, struct store_txn *first, const struct store_txn *end,
                         struct error *err)
 {
     if (!run_sql(store->db, "BEGIN IMMEDIATE", "cannot begin a transaction", err))
         return false;
     bool good = true;
-    for (const struct store_txn *txn = first; good && txn != end; txn = txn->next)
+    for (struct store_txn *txn = first; good && txn != end; txn = txn->next)
         good = txn_run(txn, store->db, store->prepared, err);
     if (good && run_sql(store->db, "COMMIT", "cannot commit", err))
         return true;
@@ -214,6 +214,8 @@ static void answer_all(struct store_txn *all, const struct error *why)
         const struct error *err = why != NULL ? why : all->result.code != ERROR_NONE ? &all->result : NULL;
         if (all->done != NULL && why == NULL)
             all->done(all->ctx, err);
+        if (all->told != NULL && why == NULL)
+            all->told(all->ctx, err == NULL ? all->answer : NULL, err);
         txn_free(all);
     }
 }

@@ -34,6 +34,8 @@ struct store_txn *store_begin(struct store *store);
 /* err NULL: it is on the disk. */
 typedef void (*store_done)(void *ctx, const struct error *err);
 void store_commit(struct store_txn *txn, store_done done, void *ctx); /* takes txn; done may be NULL */
+/* The same for one that reads: `text` is what it read, NULL: nothing, or err says why. */
+typedef void (*store_told)(void *ctx, const char *text, const struct error *err);
 void store_abandon(struct store_txn *txn); /* it was not handed over, and will not be */
 
 /* Slots: what each source says of an object. The key is (id, source, group). */
@@ -150,6 +152,16 @@ void store_delete_owner(struct store_txn *txn, const struct object_id *id);
 MUST_CHECK bool store_each_owner(struct store *store,
                                  void (*each)(void *ctx, const struct object_id *id, const char *memo), void *ctx,
                                  struct error *err);
+
+/* Documents that ruled an object before, with rising numbers. What the slot `key` holds becomes one, before it takes another; of
+ * them the newest `most` are kept, and of those the newest one and what else is within LIMIT_REVISIONS_BYTES.
+ */
+void store_put_revision(struct store_txn *txn, const struct slot_row *key, int64_t most);
+void store_delete_revisions(struct store_txn *txn, const struct object_id *id);
+/* On the writer thread. A JSON array, oldest first, the last one is what the slot holds: {"revision","generation","acceptedMs",
+ * "source","group","text"}.
+ */
+void store_ask_revisions(struct store *store, const struct slot_row *key, store_told told, void *ctx);
 
 /* What a person said of a virtual machine beside its document: on or off. */
 struct power_row {

@@ -6,6 +6,7 @@
 
 #define SLOT_KEY "namespace = ?1 AND resource = ?2 AND name = ?3 AND source = ?4 AND grp = ?5"
 #define OBJECT_KEY "namespace = ?1 AND resource = ?2 AND name = ?3"
+#define NEXT_REVISION "1 + coalesce((SELECT max(revision) FROM revisions WHERE " OBJECT_KEY "), 0)"
 
 const char *const statement_sql[STATEMENT_COUNT] = {
     [PUT_SLOT] = "INSERT OR REPLACE INTO slots VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
@@ -38,6 +39,17 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [DELETE_POWER] = "DELETE FROM powers WHERE " OBJECT_KEY,
     [PUT_ROLLBACK] = "INSERT OR REPLACE INTO rollbacks VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [DELETE_ROLLBACK] = "DELETE FROM rollbacks WHERE " OBJECT_KEY,
+    [PUT_REVISION] = "INSERT INTO revisions SELECT ?1, ?2, ?3, " NEXT_REVISION ", ?6, accepted_ms, source, grp, text FROM slots "
+                     "WHERE " SLOT_KEY,
+    [PRUNE_REVISIONS] = "DELETE FROM revisions WHERE " OBJECT_KEY " AND revision IN (SELECT revision FROM (SELECT revision, "
+                        "row_number() OVER newest AS place, sum(length(CAST(text AS BLOB))) OVER newest AS bytes FROM revisions "
+                        "WHERE " OBJECT_KEY " WINDOW newest AS (ORDER BY revision DESC)) "
+                        "WHERE place > ?4 OR (place > 1 AND bytes > ?5))",
+    [DELETE_REVISIONS] = "DELETE FROM revisions WHERE " OBJECT_KEY,
+    [READ_REVISIONS] = "SELECT json_group_array(json_object('revision', revision, 'generation', generation, 'acceptedMs', "
+                       "accepted_ms, 'source', source, 'group', grp, 'text', text)) FROM (SELECT revision, generation, accepted_ms, "
+                       "source, grp, text FROM revisions WHERE " OBJECT_KEY " UNION ALL SELECT " NEXT_REVISION ", ?6, accepted_ms, "
+                       "source, grp, text FROM slots WHERE " SLOT_KEY " ORDER BY revision)",
     [DELETE_ADDRESS] = "DELETE FROM addresses WHERE uid = ?1",
     [PUT_REQUEST] = "INSERT OR REPLACE INTO requests VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     [DELETE_REQUEST] = "DELETE FROM requests WHERE key = ?1",
@@ -73,6 +85,7 @@ void txn_free(struct store_txn *txn)
         for (size_t j = 0; j < txn->steps[i].count; j++)
             free(txn->steps[i].values[j].text);
     free(txn->steps);
+    free(txn->answer);
     free(txn);
 }
 
@@ -87,7 +100,8 @@ bool store_error(struct error *err, sqlite3 *db, const char *what)
     return error_set(err, kind, "%s: %s", what, sqlite3_errmsg(db));
 }
 
-static bool step_run(const struct txn_step *step, sqlite3 *db, sqlite3_stmt **prepared, struct error *err)
+/* *answer: the first column of the row that it reads, if it reads. */
+static bool step_run(const struct txn_step *step, sqlite3 *db, sqlite3_stmt **prepared, char **answer, struct error *err)
 {
     sqlite3_stmt **stmt = &prepared[step->statement];
     if (*stmt == NULL &&
@@ -100,7 +114,12 @@ static bool step_run(const struct txn_step *step, sqlite3 *db, sqlite3_stmt **pr
         if (bound != SQLITE_OK)
             return store_error(err, db, "cannot bind a value");
     }
-    bool done = sqlite3_step(*stmt) == SQLITE_DONE;
+    int code = sqlite3_step(*stmt);
+    if (code == SQLITE_ROW) {
+        free(*answer);
+        *answer = mem_strdup((const char *)sqlite3_column_text(*stmt, 0));
+    }
+    bool done = code == SQLITE_DONE || code == SQLITE_ROW;
     if (!done)
         store_error(err, db, "cannot write to the database");
     sqlite3_reset(*stmt);
@@ -108,10 +127,10 @@ static bool step_run(const struct txn_step *step, sqlite3 *db, sqlite3_stmt **pr
     return done;
 }
 
-bool txn_run(const struct store_txn *txn, sqlite3 *db, sqlite3_stmt **prepared, struct error *err)
+bool txn_run(struct store_txn *txn, sqlite3 *db, sqlite3_stmt **prepared, struct error *err)
 {
     for (size_t i = 0; i < txn->count; i++)
-        if (!step_run(&txn->steps[i], db, prepared, err))
+        if (!step_run(&txn->steps[i], db, prepared, &txn->answer, err))
             return false;
     return true;
 }

@@ -24,6 +24,7 @@ enum statement {
     PUT_OWNER, DELETE_OWNER,
     PUT_POWER, DELETE_POWER,
     PUT_ROLLBACK, DELETE_ROLLBACK,
+    PUT_REVISION, PRUNE_REVISIONS, DELETE_REVISIONS, READ_REVISIONS,
     STATEMENT_COUNT
 };
 
@@ -47,6 +48,8 @@ struct store_txn {
     struct txn_step *steps;
     size_t count;
     store_done done;
+    store_told told; /* of one that reads */
+    char *answer;    /* what it read; NULL: nothing */
     void *ctx;
     struct error result;
     struct store_txn *next;
@@ -57,7 +60,7 @@ void txn_text(struct txn_step *step, const char *text); /* NULL is stored as "" 
 void txn_integer(struct txn_step *step, int64_t value);
 void txn_free(struct store_txn *txn);
 /* Runs the steps within an open transaction. */
-MUST_CHECK bool txn_run(const struct store_txn *txn, sqlite3 *db, sqlite3_stmt **prepared, struct error *err);
+MUST_CHECK bool txn_run(struct store_txn *txn, sqlite3 *db, sqlite3_stmt **prepared, struct error *err);
 /* Fills err from what SQLite says; false. */
 bool store_error(struct error *err, sqlite3 *db, const char *what);
 sqlite3 *store_reader(struct store *store);

@@ -181,6 +181,16 @@ static void publish(struct sim *sim, const struct json *head, const char *body)
     event->text = mem_strdup(body);
 }
 
+/* A message of a group that was left was still on its way: the broker's session knows it no more. */
+static void unsubscribe(struct sim *sim, const struct json *head)
+{
+    if (json_size(json_get(head, "subscribe")) > 0)
+        sim_fail(sim, "orders", "the link is told to subscribe to what it has");
+    JSON_EACH(topic, json_get(head, "unsubscribe"))
+        if (broker_subscribed(sim, json_text(topic)))
+            sim_fail(sim, "orders", "the link is told to leave %s", json_text(topic));
+}
+
 void link_frame(struct sim *sim, struct json *head_taken, const char *body, size_t len)
 {
     AUTO_JSON struct json *head = head_taken;
@@ -191,6 +201,8 @@ void link_frame(struct sim *sim, struct json *head_taken, const char *body, size
         publish(sim, head, body);
     else if (op != NULL && strcmp(op, "taken") == 0)
         taken(sim, json_get_integer(head, "seq", -1));
+    else if (op != NULL && strcmp(op, "subscribe") == 0)
+        unsubscribe(sim, head);
     else
         sim_fail(sim, "orders", "the link is told \"%s\"", op != NULL ? op : "nothing");
 }

@@ -45,7 +45,7 @@ static void each_verb_answers_and_others_are_unsupported(void **state)
     assert_true(answered(kit, "e", "\"ok\":false,\"reason\":\"NotFound\""));
     ask(kit, "explode", "{\"id\":2}", NO_SEQ);
     assert_true(answered(kit, "2", "\"reason\":\"Unsupported\""));
-    assert_true(answered(kit, "2", "ping describe restart"));
+    assert_true(answered(kit, "2", "ping describe revisions restart"));
     ask(kit, "restart", "{\"id\":3}", NO_SEQ);
     assert_true(answered(kit, "3", "\"reason\":\"InvalidRequest\""));
     ask(kit, "ping", "{\"id\":4,\"stream\":true}", NO_SEQ);

@@ -36,9 +36,9 @@ static void a_deployment_means_its_replicas(void **state)
     assert_true(rule.paused);
     assert_false(rule.recreate);
     assert_int_equal(replicas_deadline_ms(owner), 600000);
-    assert_int_equal(ignored.count, 2);
-    assert_string_equal(ignored.paths.items[0], "spec.revisionHistoryLimit");
-    assert_string_equal(ignored.paths.items[1], "spec.strategy.rollingUpdate.maxSurge");
+    assert_int_equal(json_get_integer(owner, "revisionHistoryLimit", 0), 2);
+    assert_int_equal(ignored.count, 1);
+    assert_string_equal(ignored.paths.items[0], "spec.strategy.rollingUpdate.maxSurge");
     ignored_free(&ignored);
     replicas_child_id(&id, owner, 2, &child);
     assert_string_equal(child.name, "web-2");
@@ -257,7 +257,7 @@ static void what_the_documentation_calls_ignored_is_ignored(void **state)
             at += strlen(path) + 2;
         }
     }
-    assert_true(seen >= 12);
+    assert_true(seen >= 10);
 }
 
 int main(void)
