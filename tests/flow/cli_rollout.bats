@@ -112,3 +112,27 @@ changed() {
     [[ "$stderr" == *"restarted on 1 of 2 nodes"*"n2"* ]]
     mosquitto_pub -V 5 -p "$(port)" -q 1 -r -n -t davit/nodes/n2/presence
 }
+
+@test "history tells what was accepted, and undo publishes the one before under a new generation" {
+    apply 1001
+    davit rollout status "deploy/$NAME" --wait=20
+    run -4 davit rollout undo "deploy/$NAME"
+    contains "there is nothing to go back to"
+    apply 1002
+    davit rollout status "deploy/$NAME" --wait=20
+    generation=$(held "$T/desired/default/deployments/$NAME" | jq -r '.metadata.annotations["davit/generation"]')
+    run -0 davit rollout history "deploy/$NAME"
+    [ "${lines[0]}" = "deployment/$NAME" ]
+    [[ "${lines[1]}" =~ ^REVISION\ +AGE\ +SOURCE\ +IMAGES$ && "${#lines[@]}" -eq 4 ]]
+    run -0 davit rollout history "deploy/$NAME" --revision 1 -o json
+    [ "$(jq -r '.spec.template.spec.containers[0].command[1]' <<<"$output")" = 1001 ]
+    run -0 davit rollout undo "deploy/$NAME" --wait=20
+    [ "${lines[0]}" = "deployment/$NAME rolled back to revision 1" ]
+    [ "${lines[-1]}" = "deployment \"$NAME\" successfully rolled out" ]
+    held "$T/desired/default/deployments/$NAME" >"$OUT/now"
+    [ "$(jq -r '.spec.template.spec.containers[0].command[1]' "$OUT/now")" = 1001 ]
+    [ "$(jq -r '.metadata.annotations["davit/generation"]' "$OUT/now")" -gt "$generation" ]
+    run -4 davit rollout undo "deploy/$NAME" --to-revision 77
+    contains "has no revision 77"
+    run -2 davit rollout history "deploy/$NAME" --revision x
+}
