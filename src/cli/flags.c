@@ -57,6 +57,7 @@ const struct flag FLAGS[] = {
     {"port", 0, FLAG_KIND_TEXT, FLAG_PORT, AT(port), "N", "the local port; else one that is free", NULL, NULL},
     {"yes", 'y', FLAG_KIND_SWITCH, FLAG_YES, AT(yes), NULL, "do not ask", NULL, NULL},
     {"recursive", 0, FLAG_KIND_SWITCH, FLAG_RECURSIVE, AT(recursive), NULL, "all fields below, by their names", NULL, NULL},
+    {"address", 0, FLAG_KIND_TEXT, FLAG_ADDRESS, AT(address), "IP", "where to listen", NULL, "127.0.0.1"},
     {"revision", 0, FLAG_KIND_TEXT, FLAG_REVISION, AT(revision), "N", "history: what this one says", NULL, NULL},
     {"to-revision", 0, FLAG_KIND_TEXT, FLAG_REVISION, AT(to_revision), "N", "undo: this one; else the one before", NULL, NULL},
     {"config", 0, FLAG_KIND_TEXT, FLAG_CONFIG, AT(config), "FILE", "davitd.conf; else that of this device", NULL, NULL},

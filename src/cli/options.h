@@ -52,6 +52,7 @@ enum flag_group {
     FLAG_RECURSIVE = 1ull << 44,
     FLAG_CONFIG = 1ull << 45,
     FLAG_REVISION = 1ull << 46, /* --revision, --to-revision */
+    FLAG_ADDRESS = 1ull << 48,
     FLAG_RUN = 1ull << 37, /* --image, -p, -v, -e, --name … */
     FLAG_BARE = 1ull << 27         /* no flag: what is absent stays absent, whatever environment and context say */
 };
@@ -115,6 +116,7 @@ struct options {
     bool recursive;
     const char *config;
     const char *revision;
+    const char *address;
     const char *to_revision;
     bool follow;
     bool previous;

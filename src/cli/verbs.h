@@ -23,6 +23,7 @@ enum exit_code verb_logs(const struct options *options, struct error *err);
 enum exit_code verb_top(const struct options *options, struct error *err);
 enum exit_code verb_ping(const struct options *options, struct error *err);
 enum exit_code verb_restart(const struct options *options, struct error *err);
+enum exit_code verb_port_forward(const struct options *options, struct error *err);
 enum exit_code verb_rollout(const struct options *options, struct error *err);
 enum exit_code verb_run(const struct options *options, struct error *err);
 enum exit_code verb_start(const struct options *options, struct error *err);
