@@ -95,6 +95,7 @@
 #define LIMIT_RUNTIME_CALLS 4096  /* calls that wait for a thread; one more is answered as unavailable */
 #define LIMIT_EXECS 64            /* commands that people run in containers at a time; one more is refused */
 #define LIMIT_RUNTIME_BESIDES (LIMIT_EXECS + 64) /* and those of probes and hooks; one more is answered as unavailable */
+#define LIMIT_FORWARDS 32      /* connections to workloads for people at a time; one more is refused */
 #define LIMIT_EXEC_MS (365 * 24 * 3600 * 1000LL) /* a terminal stays open as long as somebody holds it */
 #define LIMIT_CALL_MS 120000      /* deadline of a runtime call, unless it names its own */
 #define LIMIT_SNAPSHOT_MS (15 * 60 * 1000) /* to take, remove or restore a snapshot of a virtual machine's disks */

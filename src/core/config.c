@@ -39,6 +39,7 @@ struct key {
 
 static const struct key keys[] = {
     KEY("node", "name", KEY_TEXT, node),
+    KEY("node", "site", KEY_TEXT, site),
     KEY("node", "labels", KEY_LABELS, labels),
     KEY("node", "groups", KEY_LIST, groups),
     KEY("node", "reserved_memory", KEY_BYTES, reserved_memory_bytes),

@@ -48,6 +48,7 @@ struct config {
     struct network_config network;
     enum security_level profile;
     char *node;
+    char *site; /* whose broker stands between; NULL: none */
     struct json *labels; /* an object of strings */
     struct text_list groups;
     int64_t reserved_memory_bytes; /* promised to no pod; POD_UNSET: 64 MiB, or a twentieth where that is more */

@@ -85,6 +85,8 @@ bool config_finish(struct config *config, struct error *err)
         return false;
     if (!name_is_node(config->node))
         return error_set(err, ERROR_INVALID, "[node] name=%.80s is no DNS subdomain", config->node);
+    if (config->site != NULL && !name_is_node(config->site))
+        return error_set(err, ERROR_INVALID, "[node] site=%.80s is no DNS subdomain", config->site);
     if (!name_is_root(config->root))
         return error_set(err, ERROR_INVALID, "[broker] root=%.80s must be one to four topic levels of A-Z a-z 0-9 - _ .",
                          config->root);

@@ -16,6 +16,7 @@
 #include "core/control_logs.h"
 #include "core/control_watch.h"
 #include "core/exec.h"
+#include "core/forward.h"
 #include "core/importer.h"
 #include "core/manifests.h"
 #include "core/placing.h"
@@ -207,8 +208,10 @@ static void run_command(struct client *client, struct frame *frame)
 {
     struct json *said = NULL;
     int fds[EXEC_FDS];
+    bool forwards = strcmp(json_get_text(frame->head, "op"), "port-forward") == 0;
     take_streams(frame, fds);
-    client->exec = exec_begin(client->control->daemon->core, frame->head, fds, on_command_ended, client, &said);
+    client->exec = (forwards ? forward_begin : exec_begin)(client->control->daemon->core, frame->head, fds, on_command_ended, client,
+                                                           &said);
     json_set_text(said, "op", client->exec != 0 ? "begun" : "result");
     conn_send(client->conn, said, NULL, 0);
 }
@@ -261,6 +264,7 @@ static const struct {
     { "log", open_log },
     { "request", ask_request },
     { "exec", run_command },
+    { "port-forward", run_command },
     { "stats", ask_stats },
     { "connect", begin_watch },
 };

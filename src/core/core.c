@@ -12,6 +12,7 @@
 #include "core/change.h"
 #include "core/claims.h"
 #include "core/eviction.h"
+#include "core/forward.h"
 #include "core/handler.h"
 #include "core/inbox.h"
 #include "core/owners.h"
@@ -360,12 +361,20 @@ void core_vms_frame(struct core *core, const struct frame_view *frame)
 
 void core_probe_frame(struct core *core, const struct frame_view *frame)
 {
-    handler_probe_answered(core, frame);
+    if (!forward_answered(core, frame))
+        handler_probe_answered(core, frame);
+}
+
+void core_probe_up(struct core *core)
+{
+    handler_lost(core, NULL); /* what was said to one that was not there is said again */
+    forward_probe_up(core);
 }
 
 void core_probe_down(struct core *core)
 {
     handler_lost(core, NULL);
+    forward_probe_down(core);
 }
 
 void core_net_up(struct core *core)

@@ -32,6 +32,10 @@ struct core_env {
     void (*to_vms)(void *ctx, struct json *head, const void *body, size_t len);
     void (*to_vms_fds)(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count);
     void (*to_probe)(void *ctx, struct json *head);
+    /* With descriptors; all stays the caller's. It is started where it is not there; false: it is not yet, and nothing was sent:
+     * core_probe_up follows, or core_probe_down. NULL: it cannot be done.
+     */
+    bool (*to_probe_fds)(void *ctx, const struct json *head, const int *fds, size_t fd_count);
     void (*to_net)(void *ctx, struct json *head); /* NULL: pods have no network but the loopback */
     int64_t cpu_m, memory_bytes, disk_bytes; /* of this machine; the disk: of the state folder's file system */
     /* What all of it uses now. NULL: not known. */
@@ -141,7 +145,8 @@ struct core {
     struct requests requests;
     struct services services;
     struct asking *askings; /* hooks and probes that are being asked */
-    struct exec *execs;     /* commands that people run in containers */
+    struct exec *execs;     /* commands that people run in containers, and connections to them */
+    struct forward *forwards; /* connections that wait for davit-probe */
     struct eviction eviction;
     struct admission admission;
     struct claims claims;
@@ -182,6 +187,7 @@ void core_vms_up(struct core *core);
 void core_vms_frame(struct core *core, const struct frame_view *frame);
 void core_vms_down(struct core *core, const char *why);
 void core_probe_frame(struct core *core, const struct frame_view *frame);
+void core_probe_up(struct core *core);
 void core_probe_down(struct core *core);
 void core_net_up(struct core *core);
 void core_net_frame(struct core *core, const struct frame_view *frame);

@@ -337,6 +337,7 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .to_vms = daemon_to_vms,
                                      .to_vms_fds = daemon_to_vms_fds,
                                      .to_probe = daemon_to_probe,
+                                     .to_probe_fds = daemon_to_probe_fds,
                                      .to_net = daemon_to_net,
                                      .cpu_m = sysconf(_SC_NPROCESSORS_ONLN) * 1000,
                                      .memory_bytes = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE),

@@ -51,6 +51,7 @@ void daemon_vms_start(void *ctx);
 void daemon_to_vms(void *ctx, struct json *head, const void *body, size_t len);
 void daemon_to_vms_fds(void *ctx, struct json *head, const void *body, size_t len, const int *fds, size_t fd_count);
 void daemon_to_probe(void *ctx, struct json *head);
+bool daemon_to_probe_fds(void *ctx, const struct json *head, const int *fds, size_t fd_count);
 void daemon_to_net(void *ctx, struct json *head);
 
 /* notify.c: systemd's notification socket; nothing without one. */

@@ -64,31 +64,47 @@ static void on_probe_frame(void *ctx, struct frame *frame)
     daemon_settle(daemon);
 }
 
-/* What was said to one that was not there is said again. */
 static void on_probe_up(void *ctx)
 {
     struct daemon *daemon = ctx;
-    core_probe_down(daemon->core);
+    core_probe_up(daemon->core);
     daemon_settle(daemon);
 }
 
 static void on_probe_down(void *ctx, const struct error *why)
 {
+    struct daemon *daemon = ctx;
     (void)why;
-    on_probe_up(ctx);
+    core_probe_down(daemon->core);
+    daemon_settle(daemon);
+}
+
+static void probe_start(struct daemon *daemon)
+{
+    if (daemon->probe != NULL)
+        return;
+    AUTO_FREE char *program = mem_printf("%s/davit-probe", daemon->config->libexec_dir);
+    const char *const argv[] = { program, NULL };
+    struct peer_options options = { .name = "davit-probe", .argv = argv, .stdin_fd = -1, .on_up = on_probe_up,
+                                    .on_frame = on_probe_frame, .on_down = on_probe_down };
+    daemon->probe = peer_new(daemon->loop, &options, daemon);
 }
 
 void daemon_to_probe(void *ctx, struct json *head)
 {
     struct daemon *daemon = ctx;
-    if (daemon->probe == NULL) {
-        AUTO_FREE char *program = mem_printf("%s/davit-probe", daemon->config->libexec_dir);
-        const char *const argv[] = { program, NULL };
-        struct peer_options options = { .name = "davit-probe", .argv = argv, .stdin_fd = -1, .on_up = on_probe_up,
-                                        .on_frame = on_probe_frame, .on_down = on_probe_down };
-        daemon->probe = peer_new(daemon->loop, &options, daemon);
-    }
+    probe_start(daemon);
     peer_send(daemon->probe, head, NULL, 0);
+}
+
+bool daemon_to_probe_fds(void *ctx, const struct json *head, const int *fds, size_t fd_count)
+{
+    struct daemon *daemon = ctx;
+    probe_start(daemon);
+    if (!peer_is_up(daemon->probe))
+        return false;
+    peer_send_fds(daemon->probe, json_copy(head), NULL, 0, fds, fd_count);
+    return true;
 }
 
 static void on_net_frame(void *ctx, struct frame *frame)

@@ -12,7 +12,7 @@
 /* A command whose end is waited for. */
 struct exec {
     int64_t id;
-    const struct runtime_state *runtime;
+    const struct runtime_state *runtime; /* NULL: davit-probe, of a connection (core/forward) */
     char console[8]; /* "serial", "vnc"; "": a command */
     char uid[POD_UID_BYTES];
     bool left; /* by its asker */
@@ -52,11 +52,11 @@ static bool command_is_usable(const struct json *command)
     return true;
 }
 
-static size_t count(const struct core *core)
+static size_t count(const struct core *core, bool forwards)
 {
-    const struct exec *exec;
     size_t number = 0;
-    LL_COUNT(core->execs, exec, number);
+    for (const struct exec *exec = core->execs; exec != NULL; exec = exec->next)
+        number += (exec->runtime == NULL) == forwards;
     return number;
 }
 
@@ -100,7 +100,7 @@ static struct json *refuse(const struct core *core, const struct json *request, 
     const struct runtime_state *runtime = runtime_seen(core, choice->object);
     if (!runtime->up || !runtime->listed)
         return choice_refuse("Unavailable", mem_strdup("the runtime host is not there yet: try again in a moment"));
-    if (count(core) >= LIMIT_EXECS)
+    if (count(core, false) >= LIMIT_EXECS)
         return choice_refuse("TooManyCommands", mem_printf("%d commands run in containers of this device already: end one of "
                                                            "them first", LIMIT_EXECS));
     return NULL;
@@ -209,5 +209,35 @@ void exec_end_all(struct core *core, const struct runtime_state *runtime, const 
     struct exec *exec, *following;
     LL_FOREACH_SAFE(core->execs, exec, following)
         if (runtime == NULL || exec->runtime == runtime)
+            finish(core, exec, result);
+}
+
+int64_t exec_add_forward(struct core *core, exec_done done, void *ctx)
+{
+    struct exec *exec = mem_alloc(sizeof(*exec));
+    *exec = (struct exec){ .id = ++core->last_call, .done = done, .ctx = ctx };
+    LL_PREPEND(core->execs, exec);
+    return exec->id;
+}
+
+size_t exec_forwards(const struct core *core)
+{
+    return count(core, true);
+}
+
+void exec_finish(struct core *core, int64_t id, const struct json *result)
+{
+    struct exec *exec;
+    LL_SEARCH_SCALAR(core->execs, exec, id, id);
+    if (exec != NULL && exec->runtime == NULL)
+        finish(core, exec, result);
+}
+
+void exec_end_forwards(struct core *core, const char *reason, const char *message)
+{
+    AUTO_JSON struct json *result = choice_refuse(reason, mem_strdup(message));
+    struct exec *exec, *following;
+    LL_FOREACH_SAFE(core->execs, exec, following)
+        if (exec->runtime == NULL)
             finish(core, exec, result);
 }

@@ -41,4 +41,11 @@ bool exec_answered(struct core *core, const struct frame_view *frame);
 /* Nobody will answer any more, of this runtime (NULL: of any): each is done, with this reason and message. */
 void exec_end_all(struct core *core, const struct runtime_state *runtime, const char *reason, const char *message);
 
+/* ---- for core/forward: connections that davit-probe makes are begun, left and ended as commands are */
+
+int64_t exec_add_forward(struct core *core, exec_done done, void *ctx);
+size_t exec_forwards(const struct core *core);
+void exec_finish(struct core *core, int64_t id, const struct json *result); /* nothing, if it is not waited for any more */
+void exec_end_forwards(struct core *core, const char *reason, const char *message);
+
 #endif

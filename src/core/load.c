@@ -9,6 +9,7 @@
 #include "core/claims.h"
 #include "core/core.h"
 #include "core/desired_node.h"
+#include "core/forward.h"
 #include "core/handler.h"
 #include "core/inbox.h"
 #include "core/restart.h"
@@ -297,6 +298,7 @@ void core_free(struct core *core)
         return;
     change_free_all(core);
     requests_free(core);
+    forward_free_all(core);
     runtime_lost(core, &core->runtime);
     runtime_lost(core, &core->vms);
     stats_free(core);

@@ -354,6 +354,7 @@ char *report_presence_text(const struct core *core, bool online)
     json_set_boolean(json, "online", online);
     json_set_text(json, "bootId", core->env->boot_id);
     json_set_text(json, "session", core->link.session);
+    json_set_text(json, "site", core->config->site);
     json_set_integer(json, "ts", (int64_t)core_wall_ms(core));
     return json_print(json);
 }

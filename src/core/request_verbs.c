@@ -85,6 +85,7 @@ static const struct request_verb verbs[] = {
     { .name = "exec", .once = true, .streams = true, .of_object = true, .run = run_outside },
     { .name = "console", .once = true, .streams = true, .of_object = true, .run = run_outside },
     { .name = "vnc", .once = true, .streams = true, .of_object = true, .run = run_outside },
+    { .name = "port-forward", .once = true, .streams = true, .of_object = true, .run = run_outside },
     { .name = "logs", .streams = true, .of_object = true, .run = run_outside },
 };
 

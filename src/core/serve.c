@@ -181,7 +181,7 @@ static void on_look(uv_timer_t *timer)
 
 static const struct served_kind *kind_of(const struct request_call *call)
 {
-    static const struct served_kind *const kinds[] = { &serve_logs, &serve_exec, &serve_console, &serve_vnc };
+    static const struct served_kind *const kinds[] = { &serve_logs, &serve_exec, &serve_console, &serve_vnc, &serve_forward };
     for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strcmp(kinds[i]->verb, call->verb->name) == 0)
             return kinds[i];

@@ -62,5 +62,6 @@ extern const struct served_kind serve_logs;
 extern const struct served_kind serve_exec;
 extern const struct served_kind serve_console;
 extern const struct served_kind serve_vnc;
+extern const struct served_kind serve_forward;
 
 #endif

@@ -1,4 +1,4 @@
-/* The verb exec: the command's streams are pipes, read only as fast as the requester takes them. */
+/* The verbs exec, console, vnc and port-forward: the command's streams are pipes, read only as fast as the requester takes them. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "base/base64.h"
 #include "base/memory.h"
 #include "core/exec.h"
+#include "core/forward.h"
 #include "core/serve.h"
 #include "davit/limits.h"
 
@@ -314,14 +315,14 @@ static bool make_ends(struct running *running, bool with_input, bool tty, int fd
 
 static struct json *command_of(const struct served *served, bool with_input, bool tty)
 {
-    static const char *const copied[] = { "command", "columns", "rows" };
+    static const char *const copied[] = { "command", "columns", "rows", "object", "port" };
     struct json *request = served_choice(served);
     for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
         if (json_get(served->args, copied[i]) != NULL)
             json_set(request, copied[i], json_copy(json_get(served->args, copied[i])));
     json_set_boolean(request, "stdin", with_input);
     json_set_boolean(request, "tty", tty);
-    if (served->kind != &serve_exec)
+    if (served->kind == &serve_console || served->kind == &serve_vnc)
         json_set_text(request, "console", served->kind == &serve_vnc ? "vnc" : "serial");
     return request;
 }
@@ -358,15 +359,15 @@ static struct running *running_new(void)
 static bool begin(struct served *served)
 {
     struct running *running = served->state = running_new();
-    bool console = served->kind != &serve_exec; /* bytes in both directions, and nothing else */
-    bool tty = served->stream && (console || json_get_boolean(served->args, "tty", false));
+    bool raw = served->kind != &serve_exec; /* bytes in both directions, and nothing else */
+    bool tty = served->stream && (raw || json_get_boolean(served->args, "tty", false));
     const struct json *given = json_get(served->args, "stdin");
-    bool with_input = served->stream ? console || json_get_boolean(served->args, "stdin", false) : json_text(given) != NULL;
+    bool with_input = served->stream ? raw || json_get_boolean(served->args, "stdin", false) : json_text(given) != NULL;
     int fds[EXEC_FDS];
     struct error err;
     AUTO_JSON struct json *said = NULL;
-    if (console && !served->stream) {
-        served_fail(served, "InvalidRequest", "a console is a stream: ask with \"stream\":true");
+    if (raw && !served->stream) {
+        served_fail(served, "InvalidRequest", "its bytes are a stream: ask with \"stream\":true");
         return false;
     }
     if (!make_ends(running, with_input, tty, fds, &err)) {
@@ -376,7 +377,8 @@ static bool begin(struct served *served)
         return false;
     }
     AUTO_JSON struct json *request = command_of(served, with_input, tty);
-    running->id = exec_begin(served->daemon->core, request, fds, on_done, served, &said);
+    running->id = (served->kind == &serve_forward ? forward_begin : exec_begin)(served->daemon->core, request, fds, on_done, served,
+                                                                               &said);
     if (running->id == 0) {
         served_fail(served, json_get_text(said, "reason"), json_get_text(said, "message"));
         return false;
@@ -426,4 +428,7 @@ const struct served_kind serve_console = {
 };
 const struct served_kind serve_vnc = {
     .verb = "vnc", .begin = begin, .pump = pump, .input = input, .stop = stop, .drop = drop
+};
+const struct served_kind serve_forward = {
+    .verb = "port-forward", .begin = begin, .pump = pump, .input = input, .stop = stop, .drop = drop
 };

@@ -21,6 +21,12 @@ static struct service_entry *find(const struct core *core, const struct object_i
     return entry;
 }
 
+const struct json *services_endpoints(const struct core *core, const struct object_id *id)
+{
+    const struct service_entry *entry = find(core, id);
+    return entry != NULL ? json_get(entry->endpoints, "endpoints") : NULL;
+}
+
 static struct service_entry *make(struct core *core, const struct object_id *id)
 {
     struct service_entry *entry = find(core, id);

@@ -41,6 +41,9 @@ void services_lost(struct core *core);
 /* False: the answer was to another question. */
 bool services_answered(struct core *core, int64_t id, bool good, const char *message);
 
+/* As service_endpoints has them (protocol/service.h); NULL: not known. */
+const struct json *services_endpoints(const struct core *core, const struct object_id *id);
+
 /* For the names that are answered for. */
 bool services_has_name(const struct core *core, const char *namespace, const char *name);
 void services_add_records(const struct core *core, struct json *out);

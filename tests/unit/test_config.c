@@ -84,13 +84,14 @@ static void every_key_is_read(void **state)
 {
     (void)state;
     struct config *config = good(
-        "# a comment\n; another\n\n[node]\nname = press-7\nlabels = site=plant-1, rack=4, kubernetes.io/arch=z80\ngroups = line-3,presses plant\n"
+        "# a comment\n; another\n\n[node]\nname = press-7\nsite=hamburg\nlabels = site=plant-1, rack=4, kubernetes.io/arch=z80\ngroups = line-3,presses plant\n"
         "[broker]\nurl=mqtts://broker:8883\nroot=acme/davit\nmax_document=2048\nusername=u\npassword_file=/p\n"
         "ca_file=/ca\ncert_file=/c\nkey_file=/k\nkeepalive=30\n"
         "[paths]\nstate_dir=/s\nrun_dir=/r\nmanifests_dir=/m\nlibexec_dir=/l\nplugin_dir=/pl\n"
         "[runtime.crun]\nenabled=no\ncgroup_manager=cgroupfs\n[runtime.fake]\nenabled=yes\ndelay_ms=5\n"
         "[protocol]\nempty_deletes=yes\n[security]\nhost_paths=/srv /mnt/data\nuser_range=1000000:131072\n");
     assert_string_equal(config->node, "press-7");
+    assert_string_equal(config->site, "hamburg");
     assert_string_equal(json_get_text(config->labels, "site"), "plant-1");
     assert_string_equal(json_get_text(config->labels, "rack"), "4");
     /* those that every node has, where nobody says otherwise */
@@ -191,6 +192,7 @@ static void what_must_fit_together_is_checked_at_the_end(void **state)
     } rows[] = {
         { "[node]\nname=Press\n", "[node] name=Press is no DNS subdomain" },
         { "[node]\nname=nodes\n", "[node] name=nodes is no DNS subdomain" },
+        { "[node]\nname=a\nsite=a/b\n", "[node] site=a/b is no DNS subdomain" },
         { "[node]\nname=a\n[broker]\nroot=a//b\n", "[broker] root=a//b must be one to four topic levels" },
         { "[node]\nname=a\n[broker]\nurl=http://x\n", "[broker] url=http://x must begin with mqtt://" },
         { "[node]\nname=a\n[broker]\ncert_file=/c\n", "cert_file= and key_file= go together" },

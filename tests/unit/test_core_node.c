@@ -74,6 +74,17 @@ static void labels_and_groups_are_told_and_survive_a_restart(void **state)
     assert_true(node_says(kit, "\"site\":\"plant-1\""));
 }
 
+static void the_presence_names_the_site(void **state)
+{
+    struct corekit *kit = *state;
+    assert_null(strstr(kit_held(kit, NODE_TOPIC "/presence"), "site"));
+    kit_stop(kit);
+    kit_set(kit, "node.site=hamburg");
+    kit_start(kit);
+    kit_connect(kit);
+    assert_non_null(strstr(kit_held(kit, NODE_TOPIC "/presence"), "\"site\":\"hamburg\""));
+}
+
 static void what_is_no_node_is_refused_and_told(void **state)
 {
     struct corekit *kit = *state;
@@ -259,6 +270,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
     const struct CMUnitTest tests[] = {
         CASE(labels_and_groups_are_told_and_survive_a_restart),
+        CASE(the_presence_names_the_site),
         CASE(what_is_no_node_is_refused_and_told),
         CASE(a_group_is_joined_and_left_while_the_connection_lasts),
         CASE(a_group_that_is_left_during_a_commit_is_left),
