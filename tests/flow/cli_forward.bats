@@ -10,7 +10,7 @@ setup_file() {
     flow_node
     pod web '.spec.containers[0].command = ["sh", "-c", "mkdir /www; echo hello-from-web >/www/index.html;
         dd if=/dev/urandom of=/www/large bs=1024 count=2048 2>/dev/null; exec httpd -f -p 8080 -h /www"]' >"$DIR/web.json"
-    pod echo '.spec.containers[0].command = ["nc", "-lk", "-p", "7000", "-e", "sh", "-c", "sort"]' >"$DIR/echo.json"
+    pod echo '.spec.containers[0].command = ["nc", "-ll", "-p", "7000", "-e", "sort"]' >"$DIR/echo.json"
     for one in web echo; do
         node "$STAGE/usr/bin/davit" apply -f "$DIR/$one.json" --wait=60
     done
