@@ -17,7 +17,7 @@ _davit()
     esac
     local words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='apply get describe delete logs exec cp restart rollout start stop console vnc snapshot rollback ping top doctor explain api-resources image vm version --help'
+        words='apply get describe delete logs exec cp port-forward restart rollout start stop console vnc snapshot rollback ping top doctor explain api-resources image vm version --help'
     elif [[ $word == -* ]]; then
         case $verb in
             delete) words="-f --file --node --group -n --namespace --purge --wait --wait=false $broker --help" ;;
@@ -33,6 +33,7 @@ _davit()
             vnc) words="--port -n --namespace --node --control $broker --help" ;;
             snapshot) words="--list --delete -o --output -n --namespace --node --control $broker --help" ;;
             ping) words="--node --control $broker --help" ;;
+            port-forward) words="--address -n --namespace --node --control $broker --help" ;;
             rollout) words="--wait --wait=false --revision --to-revision -o --output -n --namespace --node --group --control $broker --help" ;;
             doctor) words='--config --control -o --output --help' ;;
             explain) words='--recursive --help' ;;
