@@ -29,6 +29,7 @@ const struct explain_word EXPLAIN_PODS[] = {
     {"dnsConfig.options", "Options of the resolver."},
     {"options.name", "As ndots."},
     {"options.value", "As 2. Some have none."},
+    {"spec.tolerations", "Taints of the node that it stands: with none for davit/drain it is ended while the node is drained."},
     {"spec.os", "The operating system the pod is for: linux. Another one is refused."},
     {"os.name", "linux, or the pod is refused."},
     {"spec.nodeSelector", "Labels the node must have, or the pod is refused with NodeSelectorMismatch."},

@@ -10,7 +10,7 @@ static const struct explain_word *const LISTS[] = {EXPLAIN_PODS, EXPLAIN_KINDS, 
 
 /* Of docs/kubernetes.md: what a node lists in the condition IgnoredFields. A parent may stand for several kinds. */
 static const struct explain_word NOT_HONOURED[] = {
-    {"pods:spec", "affinity tolerations schedulerName schedulingGates topologySpreadConstraints nodeName priority "
+    {"pods:spec", "affinity schedulerName schedulingGates topologySpreadConstraints nodeName priority "
                   "priorityClassName preemptionPolicy serviceAccount serviceAccountName automountServiceAccountToken "
                   "enableServiceLinks ephemeralContainers overhead readinessGates runtimeClassName resourceClaims"},
     {"pods:containers", "resizePolicy"},
