@@ -17,11 +17,19 @@ _davit()
     esac
     local words=
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words='apply get describe delete logs exec cp port-forward restart rollout start stop console vnc snapshot rollback ping top doctor explain api-resources image vm version --help'
+        words='apply run diff set scale label annotate cordon uncordon drain prune get describe delete logs exec cp port-forward restart rollout start stop console vnc snapshot rollback ping top doctor explain api-resources image vm version --help'
     elif [[ $word == -* ]]; then
         case $verb in
-            delete) words="-f --file --node --group -n --namespace --purge --wait --wait=false $broker --help" ;;
-            apply) words="-f --file --node --group -n --namespace --wait --wait=false $broker --help" ;;
+            delete) words="-f --filename -l --all -A --node --nodes --group -n --namespace --purge --dry-run --wait --wait=false --yes --force $broker --help" ;;
+            apply) words="-f --filename --bundle --prune --strict --dry-run -o --node --nodes -l --group -n --namespace --wait --wait=false $broker --help" ;;
+            run) words="--image --name -p -v -e --memory --cpu --restart --health --dry-run -o --node --nodes -l --group -n --namespace --wait --wait=false $broker --help" ;;
+            diff) words="-f --filename --strict --node --group -n --namespace $broker --help" ;;
+            set) words="--node --nodes -l --group -n --namespace --yes $broker --help" ;;
+            scale) words="--replicas --node --nodes -l --group -n --namespace $broker --help" ;;
+            label|annotate) words="--overwrite --node --nodes -l --group -n --namespace --yes $broker --help" ;;
+            cordon|uncordon) words="--nodes -l --group --yes $broker --help" ;;
+            drain) words="--nodes -l --group --yes --wait --wait=false $broker --help" ;;
+            prune) words="--older --yes --dry-run $broker --help" ;;
             get) words="--node -n --namespace -A --all-namespaces -o --output -w --watch $broker --help" ;;
             describe) words="--node -n --namespace $broker --help" ;;
             top) words="pods vms node -n --namespace -A --all-namespaces --containers --sort-by -o --output --node --control $broker --help" ;;

@@ -64,6 +64,8 @@ static bool apply_item(struct apply *apply, struct session *session, struct mani
         if (change != CHANGE_NONE && !apply->dry.is_dry && !change_publish(session, target, item->object, err))
             return false;
     }
+    if (!session_flush(session, err))
+        return false;
     tell(apply, item, counts);
     return true;
 }
@@ -108,7 +110,8 @@ static bool apply_bundle(struct apply *apply, struct session *session, struct er
     if (!change_check_size(&apply->set.targets[0], list, "the bundle", session_packet_limit(session), err))
         return false;
     for (size_t i = 0; i < places; i++)
-        if (!bundle_tell_leaving(&apply->set.targets[i], apply->manifest, apply->options->prune, apply->dry.note, err))
+        if (!bundle_tell_leaving(&apply->set.targets[i], apply->manifest, apply->options->prune,
+                                 apply->output == OUTPUT_TABLE ? stdout : stderr, apply->dry.note, err))
             return false;
     tell_bundle(apply);
     for (size_t i = 0; i < places; i++) {
@@ -119,7 +122,7 @@ static bool apply_bundle(struct apply *apply, struct session *session, struct er
         for (size_t item = i + places; item < apply->set.count; item += places)
             apply->set.targets[item].generation = bundle->generation;
     }
-    return true;
+    return session_flush(session, err);
 }
 
 /* What a group was given, on the nodes that say that they are in it. */

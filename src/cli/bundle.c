@@ -53,8 +53,8 @@ static bool has(const struct manifest *manifest, const struct object_id *id)
     return false;
 }
 
-bool bundle_tell_leaving(const struct target *bundle, const struct manifest *manifest, bool may_prune, const char *note,
-                         struct error *err)
+bool bundle_tell_leaving(const struct target *bundle, const struct manifest *manifest, bool may_prune, FILE *out,
+                         const char *note, struct error *err)
 {
     size_t count = 0;
     if (!target_is_wanted(bundle))
@@ -65,7 +65,7 @@ bool bundle_tell_leaving(const struct target *bundle, const struct manifest *man
             continue;
         count++;
         if (may_prune)
-            printf("%s/%s pruned%s\n", resource_by_plural(id.resource)->singular, id.name, note);
+            (void)fprintf(out, "%s/%s pruned%s\n", resource_by_plural(id.resource)->singular, id.name, note);
         else
             (void)fprintf(stderr, "davit: %s/%s of namespace %s is in the bundle of %s, and not in what is applied\n",
                           resource_by_plural(id.resource)->singular, id.name, id.namespace, bundle->place->node);

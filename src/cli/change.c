@@ -59,7 +59,7 @@ bool change_publish(struct session *session, struct target *target, struct json 
     target->generation = target_next_generation(target);
     target_set_generation(wanted, target->generation);
     AUTO_FREE char *payload = json_print(wanted);
-    return session_publish(session, target->desired_topic, payload, strlen(payload), err);
+    return session_publish_soon(session, target->desired_topic, payload, strlen(payload), err);
 }
 
 /* kubectl's words: a bare --dry-run is the client's. The decoder of the nodes is here too, so both find the same. */

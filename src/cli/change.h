@@ -14,7 +14,7 @@ bool change_is_same(const struct json *a, const struct json *b);
 /* Whether a node and this broker take an object of this size. `origin` is for the message. */
 MUST_CHECK bool change_check_size(const struct target *target, const struct json *wanted, const char *origin,
                                   size_t packet_limit, struct error *err);
-/* Publishes `wanted` under the next generation, which is then the target's. */
+/* Publishes `wanted` under the next generation, which is then the target's; session_flush is the caller's. */
 MUST_CHECK bool change_publish(struct session *session, struct target *target, struct json *wanted, struct error *err);
 
 /* --dry-run: what is to be said behind each line, and whether anything is published. */

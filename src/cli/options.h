@@ -48,13 +48,18 @@ enum flag_group {
     FLAG_STRICT = 1ull << 34,
     FLAG_BUNDLE = 1ull << 35, /* --bundle, --prune */
     FLAG_DRY_RUN = 1ull << 36,
+    FLAG_RUN = 1ull << 37, /* --image, -p, -v, -e, --name … */
+    FLAG_REPLICAS = 1ull << 38,
+    FLAG_OVERWRITE = 1ull << 39,
     FLAG_YES = 1ull << 40,
+    FLAG_ALL = 1ull << 41,
+    FLAG_OLDER = 1ull << 42,
+    FLAG_FORGET = 1ull << 43, /* --force, of a node */
     FLAG_RECURSIVE = 1ull << 44,
     FLAG_CONFIG = 1ull << 45,
     FLAG_REVISION = 1ull << 46, /* --revision, --to-revision */
     FLAG_ADDRESS = 1ull << 48,
-    FLAG_RUN = 1ull << 37, /* --image, -p, -v, -e, --name … */
-    FLAG_BARE = 1ull << 27         /* no flag: what is absent stays absent, whatever environment and context say */
+    FLAG_BARE = 1ull << 27 /* no flag: what is absent stays absent, whatever environment and context say */
 };
 
 /* What a flag that may be given again had, in order. The array is the options'. */
@@ -85,6 +90,10 @@ struct options {
     const char *control;
     struct words files;
     const char *dry_run; /* "" for a bare --dry-run */
+    const char *replicas;
+    const char *older;
+    bool overwrite;
+    bool all;
     bool strict;
     const char *image;
     struct words publish;

@@ -37,6 +37,14 @@ struct session {
     char id[SESSION_ID_BYTES];
     char *sync_topic;
     int64_t last_id; /* of a publication */
+    struct {
+        int64_t id;
+        char *topic; /* NULL: answered */
+    } under_way[LIMIT_INFLIGHT]; /* what session_publish_soon published */
+    size_t under_way_count;
+    bool has_room;        /* fewer are under way than LIMIT_INFLIGHT */
+    bool is_settled;      /* none is */
+    struct error refused; /* the first of them */
     int64_t answered_id;
     bool answer_ok;
     char answer_reason[ERROR_MESSAGE_BYTES];
@@ -116,6 +124,12 @@ static void on_message(struct session *session, const struct frame *frame)
         session->handler(session->ctx, &message);
 }
 
+static bool refusal_set(const struct session *session, const char *topic, struct error *err)
+{
+    return error_set(err, ERROR_DENIED, "%s refused %s: %s. Has this user the right to write it?", session->broker, topic,
+                     session->answer_reason);
+}
+
 static void on_published(struct session *session, const struct frame *frame)
 {
     const char *reason = json_get_text(frame->head, "reason");
@@ -123,6 +137,17 @@ static void on_published(struct session *session, const struct frame *frame)
     session->answer_ok = json_get_boolean(frame->head, "ok", false);
     session->answered = session->answered_id == session->last_id;
     (void)snprintf(session->answer_reason, sizeof(session->answer_reason), "%s", reason != NULL ? reason : "no reason");
+    for (size_t i = 0; i < LIMIT_INFLIGHT; i++) {
+        if (session->under_way[i].topic == NULL || session->under_way[i].id != session->answered_id)
+            continue;
+        if (!session->answer_ok && session->refused.code == ERROR_NONE)
+            (void)refusal_set(session, session->under_way[i].topic, &session->refused);
+        free(session->under_way[i].topic);
+        session->under_way[i].topic = NULL;
+        session->under_way_count--;
+        session->has_room = true;
+        session->is_settled = session->under_way_count == 0;
+    }
 }
 
 static const struct {
@@ -320,8 +345,32 @@ bool session_publish(struct session *session, const char *topic, const char *pay
         return error_wrap(err, "cannot publish %s", topic);
     if (session->answer_ok)
         return true;
-    return error_set(err, ERROR_DENIED, "%s refused %s: %s. Has this user the right to write it?", session->broker,
-                     topic, session->answer_reason);
+    return refusal_set(session, topic, err);
+}
+
+bool session_publish_soon(struct session *session, const char *topic, const char *payload, size_t len, struct error *err)
+{
+    session->has_room = session->under_way_count < LIMIT_INFLIGHT;
+    if (!session_until(session, &session->has_room, PUBLISH_MS, err))
+        return error_wrap(err, "cannot publish %s", topic);
+    struct json *head = publish_head(session, topic, true);
+    size_t i = 0;
+    while (session->under_way[i].topic != NULL)
+        i++;
+    session->under_way[i].id = session->last_id;
+    session->under_way[i].topic = mem_strdup(topic);
+    session->under_way_count++;
+    return send_head(session, head, payload, len, err);
+}
+
+bool session_flush(struct session *session, struct error *err)
+{
+    session->is_settled = session->under_way_count == 0;
+    if (!session_until(session, &session->is_settled, PUBLISH_MS, err))
+        return error_wrap(err, "what was published is not acknowledged");
+    if (session->refused.code != ERROR_NONE)
+        *err = session->refused;
+    return session->refused.code == ERROR_NONE;
 }
 
 bool session_request(struct session *session, const char *topic, const char *payload, size_t len, int64_t expiry_s,
@@ -386,6 +435,8 @@ void session_close(struct session *session)
     if (session == NULL)
         return;
     session_disconnect(session);
+    for (size_t i = 0; i < LIMIT_INFLIGHT; i++)
+        free(session->under_way[i].topic);
     json_free(session->subscribe);
     free(session->sync_topic);
     free(session);

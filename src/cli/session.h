@@ -34,6 +34,12 @@ MUST_CHECK bool session_sync(struct session *session, struct error *err);
 /* Retained, QoS 1; returns when the broker has acknowledged it. */
 MUST_CHECK bool session_publish(struct session *session, const char *topic, const char *payload, size_t len,
                                 struct error *err);
+/* The same without waiting for the acknowledgement, LIMIT_INFLIGHT at a time. A refusal is session_flush's error, which
+ * must be called at the end.
+ */
+MUST_CHECK bool session_publish_soon(struct session *session, const char *topic, const char *payload, size_t len,
+                                     struct error *err);
+MUST_CHECK bool session_flush(struct session *session, struct error *err);
 /* Receives for as long as there is a broker, then is false; *err says how it ended. */
 bool session_watch(struct session *session, struct error *err);
 /* Receives until *done, or for wait_ms: ERROR_TIMEOUT. */

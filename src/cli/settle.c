@@ -146,13 +146,13 @@ static void sum_up_place(const struct target_set *set, size_t place, struct flee
     fleet_summary_add(summary, set->places[place].node, reason);
 }
 
-static enum exit_code report_nodes(const struct target_set *set)
+enum exit_code settle_report_nodes(const struct target_set *set, const char *done)
 {
     struct fleet_summary summary = {0};
     enum exit_code code = EXIT_CODE_OK;
     for (size_t i = 0; i < set->place_count; i++)
         sum_up_place(set, i, &summary, &code);
-    (void)fleet_summary_print(&summary, "done");
+    (void)fleet_summary_print(&summary, done);
     fleet_summary_free(&summary);
     return code;
 }
@@ -165,5 +165,5 @@ enum exit_code settle_wait(struct target_set *set, struct session *session, targ
     progress_end(&progress);
     if (!ok)
         return exit_code_of(err);
-    return set->place_count > 1 ? report_nodes(set) : report_each(set, wait_ms);
+    return set->place_count > 1 ? settle_report_nodes(set, "done") : report_each(set, wait_ms);
 }

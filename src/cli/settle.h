@@ -8,6 +8,8 @@
 void settle_judge(struct target *target);
 /* It was refused, or the target's generation was accepted, ready or not. */
 void settle_judge_accepted(struct target *target);
+/* On how many of the nodes all was done, and why not on the others. */
+enum exit_code settle_report_nodes(const struct target_set *set, const char *done);
 /* Waits, with progress; then a line on stderr for each that is not what it should be, or of many nodes a summary. */
 enum exit_code settle_wait(struct target_set *set, struct session *session, target_judge *judge, uint64_t wait_ms,
                            struct error *err);

@@ -40,6 +40,17 @@ bool target_place_nodes(struct target_set *set, struct error *err)
     return true;
 }
 
+bool target_place_named(struct target_set *set, const char **names, size_t count, struct error *err)
+{
+    set->places = mem_array(count, sizeof(*set->places));
+    for (size_t i = 0; i < count; i++) {
+        if (!name_is_node(names[i]))
+            return error_set(err, ERROR_INVALID, "\"%s\" is no node's name: a-z, 0-9, - and .", names[i]);
+        set->places[set->place_count++].node = names[i];
+    }
+    return true;
+}
+
 bool target_places(struct target_set *set, struct error *err)
 {
     const struct options *options = set->options;
@@ -176,15 +187,15 @@ static struct json *subscriptions(const struct target_set *set)
         json_add_text(topics, topic->topic);
     for (size_t i = 0; !exact && i < set->count; i += set->place_count) {
         struct target wide = set->targets[i];
-        bool all = set->count / set->place_count > EXACT_TOPICS / 2;
-        wide.id = all ? any : wide.id;
+        bool every = wide.kind == TARGET_OBJECT && set->count / set->place_count > EXACT_TOPICS / 2;
+        wide.id = every ? any : wide.id;
         AUTO_FREE char *desired = desired_topic(set, node, &wide);
         AUTO_FREE char *status = node != NULL ? status_topic(set, node, &wide) : NULL;
         json_add_text(topics, desired);
         if (status != NULL)
             json_add_text(topics, status);
-        if (all)
-            break;
+        if (every)
+            break; /* objects stand last */
     }
     if (!exact && node != NULL) {
         AUTO_FREE char *presence = topic_node(set->options->root, node, "presence", NULL);

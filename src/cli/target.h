@@ -63,6 +63,8 @@ struct target_set {
 bool target_means_nodes(const struct options *options);
 /* The places that the command line means. ERROR_NOT_FOUND where no node fits. */
 MUST_CHECK bool target_places(struct target_set *set, struct error *err);
+/* Nodes by name; the names stay the caller's. */
+MUST_CHECK bool target_place_named(struct target_set *set, const char **names, size_t count, struct error *err);
 /* The nodes of --nodes, a selector and --group, as the broker knows them. */
 MUST_CHECK bool target_place_nodes(struct target_set *set, struct error *err);
 /* The objects of `places`, of each one: an object's targets stand behind each other, in the order of the places. */

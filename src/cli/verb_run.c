@@ -81,6 +81,23 @@ static void tell_next(const struct options *options, const char *name)
                   name, where, name, where, name, where, name, where);
 }
 
+/* The name is said, or the image's. The caller frees. NULL: *err. */
+static char *name_of(const struct options *options, struct error *err)
+{
+    const char *word = options->words[0];
+    if (options->image != NULL && options->name != NULL) {
+        (void)error_set(err, ERROR_INVALID, "the name is \"%s\" or \"%s\"? Give one", word, options->name);
+        return NULL;
+    }
+    AUTO_FREE char *name = options->image != NULL  ? mem_strdup(word)
+                           : options->name != NULL ? mem_strdup(options->name)
+                                                   : name_of_image(word);
+    if (name_is_subdomain(name))
+        return mem_steal(&name);
+    (void)error_set(err, ERROR_INVALID, "\"%s\" is no name: a-z, 0-9, - and . are. Give one by --name", name);
+    return NULL;
+}
+
 enum exit_code verb_run(const struct options *options, struct error *err)
 {
     AUTO_MANIFEST struct manifest manifest = {0};
@@ -91,15 +108,8 @@ enum exit_code verb_run(const struct options *options, struct error *err)
         return usage_error(err, "what does \"%s\" say? A command stands behind --: davit run IMAGE -- COMMAND", options->words[1]);
     if (!address_check_target(options, err) || !options_wait_ms(options, WAIT_MS, &wait_ms, err))
         return EXIT_CODE_USAGE;
-    const char *word = options->words[0], *image = options->image != NULL ? options->image : word;
-    if (options->image != NULL && options->name != NULL)
-        return usage_error(err, "the name is \"%s\" or \"%s\"? Give one", word, options->name);
-    AUTO_FREE char *name = options->image != NULL  ? mem_strdup(word)
-                           : options->name != NULL ? mem_strdup(options->name)
-                                                   : name_of_image(image);
-    if (!name_is_subdomain(name))
-        return usage_error(err, "\"%s\" is no name: a-z, 0-9, - and .. Give one by --name", name);
-    struct json *app = app_of(options, name, image, err);
+    AUTO_FREE char *name = name_of(options, err);
+    struct json *app = name != NULL ? app_of(options, name, options->image != NULL ? options->image : options->words[0], err) : NULL;
     if (app == NULL || !manifest_add(options, &manifest, app, "the App", err) || !manifest_decode(options, &manifest.items[0], err))
         return EXIT_CODE_USAGE;
     enum exit_code code = apply_manifest(options, &manifest, wait_ms, err);

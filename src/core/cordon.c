@@ -6,14 +6,24 @@
 #include "core/restart.h"
 #include "model/taint.h"
 
-enum verdict { VERDICT_FREE, VERDICT_UNSCHEDULABLE, VERDICT_DRAINED };
+enum verdict { VERDICT_FREE, VERDICT_UNSCHEDULABLE, VERDICT_DRAINED, VERDICT_DRAINING };
 
 static const struct pod_wait waits[] = {
     [VERDICT_UNSCHEDULABLE] = { "NodeUnschedulable", "the desired Node says that nothing new starts here (spec.unschedulable, or a "
                                                      "taint NoSchedule): what runs stays. davit uncordon ends it" },
     [VERDICT_DRAINED] = { "NodeDrained", "the desired Node has a taint NoExecute, which this does not tolerate: it starts when that "
                                          "goes. davit uncordon takes it away" },
+    [VERDICT_DRAINING] = { "NodeDraining", "the desired Node has a taint NoExecute, which this does not tolerate: what ran is ending" },
 };
+
+/* What ran before the drain has not ended yet. */
+static bool is_ending(const struct object *object)
+{
+    for (const struct run *run = object->runs; run != NULL; run = run->next)
+        if (strcmp(run->uid, object->uid) != 0 && run_has_life(run))
+            return true;
+    return false;
+}
 
 static bool has_effect(const struct json *taint, const char *effect)
 {
@@ -55,6 +65,8 @@ const struct pod_wait *cordon_wait(const struct core *core, const struct object 
     const struct pod *pod = json_size(core->node.taints) > 0 ? object_wanted(object) : NULL;
     uint64_t due_ms = 0;
     enum verdict verdict = pod != NULL ? judge(core, object, pod, &due_ms) : VERDICT_FREE;
+    if (verdict == VERDICT_DRAINED && is_ending(object))
+        verdict = VERDICT_DRAINING;
     /* What was asked to restart, or came back with the device, is not new. */
     bool here = object_has_begun(object) || object->replaces;
     return verdict == VERDICT_FREE || (verdict == VERDICT_UNSCHEDULABLE && here) ? NULL : &waits[verdict];

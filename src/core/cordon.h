@@ -4,7 +4,9 @@
 
 #include "core/core.h"
 
-/* Why nothing of it is started: NodeUnschedulable for what has not begun yet, NodeDrained. NULL: it may be. */
+/* Why nothing of it is started: NodeUnschedulable for what has not begun yet, NodeDrained, and NodeDraining
+ * until what ran has ended. NULL: it may be.
+ */
 const struct pod_wait *cordon_wait(const struct core *core, const struct object *object);
 /* Why an update to `pod` waits, and what ran before it runs on; NULL: it does not. */
 const struct pod_wait *cordon_holds(const struct core *core, const struct object *object, const struct pod *pod);

@@ -40,7 +40,8 @@ static const char *waiting_word(const struct pod_report *report, const struct co
         const char *reason, *word;
     } words[] = { { "ContainerCreating", "Starting" }, { "InsufficientMemory", "ErrorUnschedulable" },
                   { "InsufficientDisk", "ErrorUnschedulable" }, { "NodeUnschedulable", "ErrorUnschedulable" },
-                  { "NodeDrained", "ErrorUnschedulable" } };
+                  { "NodeDrained", "ErrorUnschedulable" },
+                  { "NodeDraining", "ErrorUnschedulable" } };
     if (report->images != NULL && json_size(report->images) > 0)
         return "Provisioning";
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)

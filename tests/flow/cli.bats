@@ -157,10 +157,10 @@ assert o["kind"]=="List" and len(o["items"])==1, o'
 
 @test "get -o yaml can be applied again" {
     online press-7
-    say "$NODE/status/default/pods/hello" '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"hello","namespace":"default","annotations":{"a":"yes","b":"a: b #c","c":"","d":"1","e":"line\nline","f":"-x","g":"\"q\""}},"status":{"list":[{"a":[1,[2]],"b":{}},[],"t"]}}'
-    davit get pod hello -o yaml > "$DIR/out.yaml"
+    say "$NODE/status/default/configmaps/hello" '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"hello","namespace":"default","annotations":{"a":"yes","b":"a: b #c","c":"","d":"1","e":"line\nline","f":"-x","g":"\"q\""}},"status":{"list":[{"a":[1,[2]],"b":{}},[],"t"]}}'
+    davit get configmap hello -o yaml > "$DIR/out.yaml"
     davit apply -f "$DIR/out.yaml" --node press-7
-    held "$NODE/desired/default/pods/hello" | python3 -c '
+    held "$NODE/desired/default/configmaps/hello" | python3 -c '
 import json,sys
 a=json.load(sys.stdin)["metadata"]["annotations"]
 a.pop("davit/generation")

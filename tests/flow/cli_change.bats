@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # What `davit apply` takes and says before it publishes, against a real Mosquitto.
+# shellcheck disable=SC2153 # cli_lib sets NODE
 
 bats_require_minimum_version 1.5.0
 load cli_lib
@@ -191,4 +192,63 @@ shape() { # FILE: as recorded, with a number to sleep
     run -0 davit apply -f - --group presses --wait=20 < <(manifest hello)
     contains "pod/hello created"
     contains "pod/hello: done"
+}
+
+# --- on a terminal
+
+on_terminal() { # KEYS COMMAND...: with the keys typed; what the terminal shows
+    local keys=$1
+    shift
+    (sleep 0.7; printf '%s' "$keys") | script -qefc "$(printf '%q ' "$@")" /dev/null
+}
+
+@test "on a terminal --wait draws its lines over, with the pull's progress" {
+    command -v script > /dev/null || skip "no script"
+    local generation topic="$NODE/status/default/pods/hello"
+    online press-7
+    (sleep 1; generation=$(generation "$NODE/desired/default/pods/hello")
+     say "$topic" "{\"metadata\":{},\"status\":{\"observedGeneration\":$generation,\"phase\":\"Pending\",\"images\":[{\"image\":\"demo:1\",\"bytes\":12300000,\"total\":40100000,\"bytesPerSecond\":1200000}]}}"
+     sleep 1.5; pod_status press-7 default hello "$generation" True) 3>&- &
+    TASKS+=($!)
+    manifest hello > "$DIR/hello.yaml"
+    run -0 on_terminal '' "$DAVIT" apply -f "$DIR/hello.yaml" --node press-7 --wait=20
+    contains "pod/hello   waiting for node press-7"
+    contains $'\e[1A'
+    contains "pod/hello   pulling demo:1, 12.3MB of 40.1MB at 1.2MB/s"
+    contains "pod/hello   done"
+}
+
+@test "on a terminal a question is asked, and no is no" {
+    command -v script > /dev/null || skip "no script"
+    online press-1
+    online press-2
+    run -2 on_terminal $'n\n' "$DAVIT" cordon --nodes 'press-*'
+    contains "cordon 2 nodes? [y/N]"
+    contains "nothing was done"
+    [ -z "$(held "$DAVIT_ROOT/nodes/press-1/desired/node")" ]
+    run -0 on_terminal $'y\n' "$DAVIT" cordon --nodes 'press-*'
+    [ -n "$(held "$DAVIT_ROOT/nodes/press-1/desired/node")" ]
+}
+
+# --- rights
+
+@test "what the broker does not let this user write is an error with the topic, also among many" {
+    local port node
+    port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
+    printf '%s\n' "topic readwrite $DAVIT_ROOT/clients/#" "topic read #" "topic write $DAVIT_ROOT/nodes/+/presence" \
+        "topic write $DAVIT_ROOT/nodes/press-1/desired/#" > "$DIR/acl"
+    chmod 644 "$DIR/acl"
+    printf '%s\n' "listener $port 127.0.0.1" 'allow_anonymous true' "acl_file $DIR/acl" > "$DIR/acl.conf"
+    mosquitto -c "$DIR/acl.conf" > "$DIR/acl.log" 2>&1 3>&- &
+    TASKS+=($!)
+    export DAVIT_BROKER="mqtt://127.0.0.1:$port" PORT=$port
+    for node in press-1 press-2; do
+        until online $node 2>/dev/null; do sleep 0.05; done
+    done
+    run -0 davit apply -f - --node press-1 < <(manifest hello)
+    run -1 davit apply -f - --node press-2 < <(manifest hello)
+    contains "refused $DAVIT_ROOT/nodes/press-2/desired/default/pods/hello"
+    contains "Has this user the right to write it?"
+    run -1 davit apply -f - --nodes 'press-*' < <(manifest hello demo:2)
+    contains "refused $DAVIT_ROOT/nodes/press-2/desired/default/pods/hello"
 }

@@ -108,3 +108,15 @@ YAML
     [ "$(grep -c unchanged <<< "$output")" = 6 ]
     run -0 node env OUT="$OUT" davit delete -f "$OUT/compose.yaml" --node n
 }
+
+@test "a bundle of a hundred objects is waited for" {
+    local i
+    for i in $(seq 100); do
+        printf '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c%s"},"data":{"a":"b"}}\n' "$i"
+    done | jq -s '{apiVersion: "v1", kind: "List", items: .}' > "$OUT/bundle.json"
+    run -0 node davit apply -f "$OUT/bundle.json" --bundle --prune --node n --wait=30
+    contains "configmap/c100: done"
+    run -0 node davit delete bundle --node n
+    contains "bundle of n deleted"
+    within 10 silent "$T/status/default/configmaps/c100"
+}

@@ -1,0 +1,131 @@
+#include "config.h"
+
+#include "cli/delete.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "cli/change.h"
+#include "cli/settle.h"
+#include "cli/status.h"
+#include "cli/text.h"
+
+#define PURGE "davit/purge" /* docs/protocol.md */
+
+static bool is_purge(const struct json *tombstone)
+{
+    const char *word = json_get_text(json_get(json_get(tombstone, "metadata"), "annotations"), PURGE);
+    return word != NULL && strcmp(word, "true") == 0;
+}
+
+static struct json *tombstone_of(const struct target *target, bool purge)
+{
+    char now[CLOCK_RFC3339_BYTES];
+    struct json *object =
+        json_new_texts("apiVersion", target->resource->api_version, "kind", target->resource->kind, NULL);
+    struct json *metadata = json_set_object(object, "metadata");
+    if (target->kind == TARGET_OBJECT) {
+        json_set_text(metadata, "name", target->id.name);
+        json_set_text(metadata, "namespace", target->id.namespace);
+    }
+    json_set_text(metadata, "deletionTimestamp", clock_rfc3339(clock_wall_ms(), now));
+    if (purge)
+        json_set_text(json_set_object(metadata, "annotations"), PURGE, "true");
+    return object;
+}
+
+/* False where there is nothing to be deleted, or it is on its way already: then done says which. */
+static bool is_to_be_published(struct target *target, const struct options *options)
+{
+    bool purge = options->purge, searched = options->all || options->selector != NULL;
+    target->generation = target_generation_of(target->desired);
+    if (target->kind == TARGET_BUNDLE && !target_is_wanted(target)) {
+        target->done = true;
+        return error_set(&target->failure, ERROR_NOT_FOUND, "node %s has no bundle", target->place->node);
+    }
+    /* What a claim held may be there still, when its object is long gone. */
+    if (searched && !target_is_wanted(target)) {
+        target->done = true; /* another node has it */
+        return false;
+    }
+    if (!target_is_wanted(target) && target->status == NULL && !purge) {
+        (void)snprintf(target->reason, sizeof(target->reason), "NotFound");
+        (void)error_set(&target->failure, ERROR_NOT_FOUND, "%s \"%s\" not found in namespace \"%s\"",
+                        target->resource->plural, target->id.name, target->id.namespace);
+        target->done = true;
+        return false;
+    }
+    return !target_is_tombstone(target->desired) || target_was_out_of_order(target) || (purge && !is_purge(target->desired));
+}
+
+/* Cleared, or refused. */
+static void judge(struct target *target)
+{
+    const struct json *refusal = status_refusal(target->status);
+    if (target->kind == TARGET_BUNDLE) {
+        settle_judge(target);
+    } else if (target->status == NULL) {
+        target->done = true;
+    } else if (refusal != NULL && status_refused_generation(target->status) == target->generation) {
+        const char *reason = json_get_text(refusal, "reason");
+        const char *message = json_get_text(refusal, "message");
+        (void)text_error(&target->failure, ERROR_INVALID, "the node refuses the deletion of %s \"%s\": %s: %s",
+                         target->resource->singular, target->id.name, reason != NULL ? reason : "Refused",
+                         message != NULL ? message : "it gives no message");
+        target->done = true;
+    }
+}
+
+static enum exit_code report(const struct target *target, uint64_t wait_ms, const char *note)
+{
+    AUTO_FREE char *name = target->kind == TARGET_BUNDLE ? mem_printf("bundle of %s", target->place->node)
+                                                         : mem_printf("%s \"%s\"", target->resource->singular, target->id.name);
+    if (target->failure.code != ERROR_NONE) {
+        (void)fprintf(stderr, "davit: %s\n", target->failure.message);
+        return exit_code_of(&target->failure);
+    }
+    if (target->done || wait_ms == 0) {
+        printf("%s deleted%s\n", name, note);
+        return EXIT_CODE_OK;
+    }
+    (void)fprintf(stderr,
+                  "davit: %s: node %s has not confirmed the deletion within %llu s%s. The deletion stands on the broker; the "
+                  "node does it when it reads it.\n",
+                  name, target->place->node, (unsigned long long)(wait_ms / 1000), target_node_note(target));
+    return EXIT_CODE_TIMED_OUT;
+}
+
+static enum exit_code report_all(const struct target_set *set, uint64_t wait_ms, const char *note)
+{
+    enum exit_code worst = EXIT_CODE_OK;
+    if (set->place_count > 1 && wait_ms > 0)
+        return settle_report_nodes(set, "deleted");
+    for (size_t i = 0; i < set->count; i++) {
+        enum exit_code code = report(&set->targets[i], wait_ms, note);
+        worst = worst == EXIT_CODE_OK ? code : worst;
+    }
+    return worst;
+}
+
+enum exit_code delete_targets(struct target_set *set, const struct dry_run *dry, uint64_t wait_ms, struct error *err)
+{
+    AUTO_SESSION struct session *session = target_session(set, err);
+    if (session == NULL)
+        return exit_code_of(err);
+    for (size_t i = 0; i < set->count; i++) {
+        struct target *target = &set->targets[i];
+        if (!is_to_be_published(target, set->options) || dry->is_dry)
+            continue;
+        AUTO_JSON struct json *tombstone = tombstone_of(target, set->options->purge);
+        if (!change_publish(session, target, tombstone, err))
+            return exit_code_of(err);
+    }
+    if (!session_flush(session, err))
+        return exit_code_of(err);
+    wait_ms = dry->is_dry ? 0 : wait_ms;
+    if (wait_ms > 0 && !target_wait(set, session, judge, NULL, NULL, wait_ms, err))
+        return exit_code_of(err);
+    return report_all(set, wait_ms, dry->note);
+}

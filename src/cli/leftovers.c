@@ -1,0 +1,215 @@
+#include "config.h"
+
+#include "cli/leftovers.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "cli/status.h"
+#include "cli/table.h"
+#include "cli/target.h"
+#include "protocol/topic.h"
+
+/* A topic in its parts. */
+struct parts {
+    bool of_group;
+    char name[LIMIT_NAME_BYTES + 1];
+    char word[LIMIT_LABEL_BYTES + 1];
+    char object[3 * LIMIT_NAME_BYTES]; /* NS/RES/NAME; "" */
+};
+
+static bool parts_of(const struct leftovers *leftovers, const char *topic, struct parts *parts)
+{
+    size_t len = strlen(leftovers->root);
+    char kind[8] = "";
+    *parts = (struct parts){0};
+    if (strncmp(topic, leftovers->root, len) != 0 || topic[len] != '/' ||
+        sscanf(topic + len + 1, "%7[^/]/%253[^/]/%63[^/]/%758[^\n]", kind, parts->name, parts->word, parts->object) < 3)
+        return false;
+    parts->of_group = strcmp(kind, "groups") == 0;
+    return true;
+}
+
+void leftovers_take(void *ctx, const struct session_message *message)
+{
+    struct leftovers *leftovers = ctx;
+    struct parts parts;
+    struct error ignored = {0};
+    if (message->len == 0 || !message->retained || !parts_of(leftovers, message->topic, &parts))
+        return;
+    bool is_read = strcmp(parts.word, "presence") == 0 || strcmp(parts.word, "desired") == 0 ||
+                   (strcmp(parts.word, "status") == 0 && parts.object[0] == '\0');
+    struct kept *kept = mem_alloc(sizeof(*kept));
+    kept->topic = mem_strdup(message->topic);
+    kept->content = is_read ? json_parse(message->payload, message->len, &ignored) : NULL;
+    HASH_ADD_KEYPTR(hh, leftovers->kept, kept->topic, strlen(kept->topic), kept);
+}
+
+static const struct kept *find(const struct leftovers *leftovers, const char *topic)
+{
+    struct kept *found = NULL;
+    HASH_FIND(hh, leftovers->kept, topic, strlen(topic), found);
+    return found;
+}
+
+static const struct json *presence_of(const struct leftovers *leftovers, const char *node)
+{
+    AUTO_FREE char *topic = topic_node(leftovers->root, node, "presence", NULL);
+    const struct kept *kept = find(leftovers, topic);
+    return kept != NULL ? kept->content : NULL;
+}
+
+/* Of a node: UINT64_MAX while it is online; 0: it never was. */
+static uint64_t seen_ms(const struct leftovers *leftovers, const char *node)
+{
+    const struct json *presence = presence_of(leftovers, node);
+    int64_t ts = json_get_integer(presence, "ts", 0);
+    return json_get_boolean(presence, "online", false) ? UINT64_MAX : ts > 0 ? (uint64_t)ts : 0;
+}
+
+static void add_line(struct leftovers *leftovers, char *line_taken)
+{
+    json_add_text(leftovers->lines, line_taken);
+    free(line_taken);
+}
+
+/* ---- nodes that are gone: what they said. What they are to run stays, for a device may come back. */
+
+static void find_nodes(struct leftovers *leftovers, uint64_t before_ms, uint64_t now_ms)
+{
+    for (const struct kept *kept = leftovers->kept; kept != NULL; kept = kept->hh.next) {
+        struct parts parts;
+        char age[TABLE_AGE_BYTES];
+        if (!parts_of(leftovers, kept->topic, &parts) || parts.of_group || strcmp(parts.word, "desired") == 0)
+            continue;
+        uint64_t seen = seen_ms(leftovers, parts.name);
+        if (seen == 0 || seen >= before_ms)
+            continue;
+        json_add_text(leftovers->topics, kept->topic);
+        if (strcmp(parts.word, "presence") == 0)
+            add_line(leftovers, mem_printf("node %s: last seen %s ago; all that it said", parts.name, table_age(seen, now_ms, age)));
+    }
+}
+
+/* ---- tombstones */
+
+static bool is_in_group(const struct leftovers *leftovers, const char *node, const char *group)
+{
+    AUTO_FREE char *topic = topic_node(leftovers->root, node, "status", NULL);
+    const struct kept *kept = find(leftovers, topic);
+    JSON_EACH(one, json_get(json_get(kept != NULL ? kept->content : NULL, "status"), "groups"))
+        if (json_text(one) != NULL && strcmp(json_text(one), group) == 0)
+            return true;
+    return strcmp(group, "all") == 0;
+}
+
+/* It was there since, and says nothing of the object any more. */
+static bool is_confirmed_by(const struct leftovers *leftovers, const char *node, const char *object, uint64_t deleted_ms)
+{
+    AUTO_FREE char *topic = mem_printf("%s/nodes/%s/status/%s", leftovers->root, node, object);
+    return seen_ms(leftovers, node) > deleted_ms && find(leftovers, topic) == NULL;
+}
+
+/* Some group has a document for it, which the tombstone keeps from the node. */
+static bool is_masking(const struct leftovers *leftovers, const char *object)
+{
+    JSON_EACH(group, leftovers->groups) {
+        AUTO_FREE char *topic = mem_printf("%s/groups/%s/desired/%s", leftovers->root, json_key(group), object);
+        const struct kept *kept = find(leftovers, topic);
+        if (kept != NULL && !target_is_tombstone(kept->content))
+            return true;
+    }
+    return false;
+}
+
+static bool is_confirmed_by_group(const struct leftovers *leftovers, const struct parts *tombstone, uint64_t deleted_ms)
+{
+    for (const struct kept *kept = leftovers->kept; kept != NULL; kept = kept->hh.next) {
+        struct parts parts;
+        if (parts_of(leftovers, kept->topic, &parts) && strcmp(parts.word, "presence") == 0 &&
+            is_in_group(leftovers, parts.name, tombstone->name) &&
+            !is_confirmed_by(leftovers, parts.name, tombstone->object, deleted_ms))
+            return false;
+    }
+    return true;
+}
+
+static void find_tombstones(struct leftovers *leftovers)
+{
+    for (const struct kept *kept = leftovers->kept; kept != NULL; kept = kept->hh.next) {
+        struct parts parts;
+        if (!target_is_tombstone(kept->content) || !parts_of(leftovers, kept->topic, &parts) || strchr(parts.object, '/') == NULL)
+            continue;
+        uint64_t deleted_ms = status_time_ms(json_get_text(json_get(kept->content, "metadata"), "deletionTimestamp"));
+        bool confirmed = parts.of_group ? is_confirmed_by_group(leftovers, &parts, deleted_ms)
+                                        : is_confirmed_by(leftovers, parts.name, parts.object, deleted_ms) &&
+                                              !is_masking(leftovers, parts.object);
+        if (!confirmed)
+            continue;
+        json_add_text(leftovers->topics, kept->topic);
+        add_line(leftovers, mem_printf("%s %s: the deletion of %s was carried out", parts.of_group ? "group" : "node",
+                                       parts.name, parts.object));
+    }
+}
+
+/* ---- groups */
+
+static bool has_nodes(const struct leftovers *leftovers, const char *group)
+{
+    for (const struct kept *kept = leftovers->kept; kept != NULL; kept = kept->hh.next) {
+        struct parts parts;
+        if (parts_of(leftovers, kept->topic, &parts) && !parts.of_group && strcmp(parts.word, "presence") == 0 &&
+            is_in_group(leftovers, parts.name, group))
+            return true;
+    }
+    return false;
+}
+
+/* Which groups have documents, and whether any node is in them. */
+static void list_groups(struct leftovers *leftovers)
+{
+    leftovers->groups = json_new_object();
+    for (const struct kept *kept = leftovers->kept; kept != NULL; kept = kept->hh.next) {
+        struct parts parts;
+        if (parts_of(leftovers, kept->topic, &parts) && parts.of_group && json_get(leftovers->groups, parts.name) == NULL)
+            json_set_boolean(leftovers->groups, parts.name, has_nodes(leftovers, parts.name));
+    }
+}
+
+static void find_groups(struct leftovers *leftovers)
+{
+    for (const struct kept *kept = leftovers->kept; kept != NULL; kept = kept->hh.next) {
+        struct parts parts;
+        if (!parts_of(leftovers, kept->topic, &parts) || !parts.of_group || target_is_tombstone(kept->content) ||
+            json_get_boolean(leftovers->groups, parts.name, true))
+            continue;
+        json_add_text(leftovers->topics, kept->topic);
+        add_line(leftovers, mem_printf("group %s: no node is in it, and %s is for none", parts.name, parts.object));
+    }
+}
+
+void leftovers_find(struct leftovers *leftovers, uint64_t before_ms, uint64_t now_ms)
+{
+    leftovers->topics = json_new_array();
+    leftovers->lines = json_new_array();
+    list_groups(leftovers);
+    find_nodes(leftovers, before_ms, now_ms);
+    find_tombstones(leftovers);
+    find_groups(leftovers);
+}
+
+void leftovers_free(struct leftovers *leftovers)
+{
+    while (leftovers->kept != NULL) {
+        struct kept *kept = leftovers->kept;
+        HASH_DEL(leftovers->kept, kept);
+        free(kept->topic);
+        json_free(kept->content);
+        free(kept);
+    }
+    json_free(leftovers->topics);
+    json_free(leftovers->lines);
+    json_free(leftovers->groups);
+    *leftovers = (struct leftovers){0};
+}
