@@ -196,4 +196,7 @@
 #define LIMIT_CONFIG_BYTES (256 * 1024)
 #define LIMIT_MANIFEST_BYTES (16 * 1024 * 1024) /* one file of davit -f */
 
+/* davit port-forward: connections at a time, each a process of its own; one more is closed at once. */
+#define LIMIT_FORWARD_CONNECTIONS 64
+
 #endif

@@ -58,17 +58,11 @@ static void answer_instance(const struct crun *crun, struct davit_call *call, co
 
 static char *find_program(const char *name, struct error *err)
 {
-    static const char *const folders[] = {"/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"};
+    char *path = spawn_find(name);
 
-    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
-        char *path = mem_printf("%s/%s", folders[i], name);
-
-        if (access(path, X_OK) == 0)
-            return path;
-        free(path);
-    }
-    error_set(err, ERROR_NOT_FOUND, "%s is not installed: install the packages crun and conmon", name);
-    return NULL;
+    if (path == NULL)
+        error_set(err, ERROR_NOT_FOUND, "%s is not installed: install the packages crun and conmon", name);
+    return path;
 }
 
 static bool take_folder(const struct json *config, const char *key, char **out, struct error *err)

@@ -1,19 +1,14 @@
 /* Virtual machines by libvirt and QEMU. The vtable: each operation reads its document and leaves the work to its noun. */
 #include "config.h"
 
-#include <fcntl.h>
 #include <libvirt/libvirt.h>
-#include <linux/kvm.h>
-#if defined(__x86_64__) || defined(__i386__)
-#include <cpuid.h>
-#endif
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "adopt.h"
 #include "agent.h"
 #include "base/address.h"
 #include "base/file.h"
+#include "base/kvm.h"
 #include "base/memory.h"
 #include "connection.h"
 #include "console.h"
@@ -52,33 +47,6 @@ static void answer_instance(const struct vms *vms, struct davit_call *call, cons
 
 /* ---- open, list */
 
-#if defined(__x86_64__) || defined(__i386__)
-#define LEAF_AMD 0x80000001u
-#define AMD_SVM (1u << 2)   /* in ECX of LEAF_AMD */
-#define INTEL_VMX (1u << 5) /* in ECX of leaf 1 */
-
-/* Where a machine is itself a guest that may have none, /dev/kvm can be there and answer, and what it starts hangs. */
-static bool processor_can(void)
-{
-    unsigned eax, ebx, ecx, edx;
-
-    return (__get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 && (ecx & INTEL_VMX) != 0) ||
-           (__get_cpuid(LEAF_AMD, &eax, &ebx, &ecx, &edx) != 0 && (ecx & AMD_SVM) != 0);
-}
-#else
-static bool processor_can(void)
-{
-    return true;
-}
-#endif
-
-static bool has_kvm(void)
-{
-    AUTO_CLOSE int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-
-    return processor_can() && fd >= 0 && ioctl(fd, KVM_GET_API_VERSION, 0) == KVM_API_VERSION;
-}
-
 static bool take_folder(const struct json *config, const char *key, char **out, struct error *err)
 {
     const char *path = json_get_text(config, key);
@@ -91,14 +59,14 @@ static bool take_folder(const struct json *config, const char *key, char **out, 
 
 static bool read_options(struct vms *vms, const struct json *options, struct error *err)
 {
-    const char *uri = json_get_text(options, "uri"), *emulated = json_get_text(options, "emulated");
+    const char *uri = json_get_text(options, "uri"), *emulated = json_get_text(options, "emulated"), *why = NULL;
 
     vms->uri = mem_strdup(uri != NULL ? uri : DEFAULT_URI);
     if (strncmp(vms->uri, "qemu:", strlen("qemu:")) != 0)
         return error_set(err, ERROR_UNSUPPORTED, "[runtime.libvirt] uri=%s: only QEMU on this device is supported, qemu:///system", vms->uri);
     if (emulated != NULL && strcmp(emulated, "auto") != 0 && strcmp(emulated, "yes") != 0)
         return error_set(err, ERROR_UNSUPPORTED, "[runtime.libvirt] emulated=%s: it is auto (where there is no KVM) or yes", emulated);
-    vms->kvm = (emulated == NULL || strcmp(emulated, "auto") == 0) && has_kvm();
+    vms->kvm = (emulated == NULL || strcmp(emulated, "auto") == 0) && kvm_is_usable(&why);
     return true;
 }
 

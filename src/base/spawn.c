@@ -178,3 +178,17 @@ bool spawn_run(const char *const *argv, int cancel_fd, struct error *err)
     spawn_close(&spawn);
     return done;
 }
+
+char *spawn_find(const char *name)
+{
+    static const char *const folders[] = {"/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"};
+
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        char *path = mem_printf("%s/%s", folders[i], name);
+
+        if (access(path, X_OK) == 0)
+            return path;
+        free(path);
+    }
+    return NULL;
+}

@@ -38,6 +38,9 @@ MUST_CHECK bool spawn_run(const char *const *argv, int cancel_fd, struct error *
 /* What it wrote to stderr, in one line; the caller frees. "" when nothing. */
 char *spawn_said(const struct spawn *spawn);
 
+/* A program of the system by its name, wherever it is installed, the caller's PATH apart. NULL: nowhere. The caller frees. */
+char *spawn_find(const char *name);
+
 extern const char *const spawn_plain_env[];
 
 #endif

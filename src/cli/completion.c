@@ -23,7 +23,7 @@ static const struct {
     {"completion", "bash zsh fish"},
 };
 
-const char *completion_words(const struct verb *verb)
+const char *completion_for(const struct verb *verb)
 {
     for (size_t i = 0; i < sizeof(WORDS) / sizeof(WORDS[0]); i++)
         if (strcmp(WORDS[i].verb, verb->name) == 0)

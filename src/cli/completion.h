@@ -9,7 +9,7 @@
 #include "cli/verb_table.h"
 
 /* What may stand behind a verb, as words with spaces between; "" where there is nothing to offer. */
-const char *completion_words(const struct verb *verb);
+const char *completion_for(const struct verb *verb);
 bool completion_takes_files(const struct verb *verb);
 bool completion_has_flag(const struct verb *verb, const struct flag *flag);
 bool completion_flag_is_file(const struct flag *flag);  /* its value is the name of one */

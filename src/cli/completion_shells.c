@@ -42,7 +42,7 @@ static void print_cases(FILE *out, void (*print)(FILE *out, const struct verb *v
 
 static void print_words(FILE *out, const struct verb *verb)
 {
-    (void)fputs(completion_words(verb), out);
+    (void)fputs(completion_for(verb), out);
 }
 
 /* ---- bash and zsh: one choice of words, in two dialects */
@@ -132,7 +132,7 @@ void completion_fish(FILE *out)
     (void)fputs("# fish completion for davit, made by `davit completion fish`.\ncomplete -c davit -f\n", out);
     for (size_t i = 0; i < VERB_COUNT; i++) {
         const struct verb *verb = &VERBS[i];
-        const char *words = completion_words(verb);
+        const char *words = completion_for(verb);
         (void)fprintf(out, "complete -c davit -n __fish_use_subcommand -a %s -d ", verb->name);
         completion_quote(out, verb->summary, "\\'");
         (void)fputc('\n', out);

@@ -81,6 +81,12 @@ static struct json *request_new(const struct exec_client *client)
         json_set_text(request, "console", client->console);
         return request;
     }
+    if (client->port > 0) {
+        json_set_text(request, "op", "port-forward");
+        json_set_text(request, "object", client->pod);
+        json_set_integer(request, "port", client->port);
+        return request;
+    }
     struct json *command = json_set_array(request, "command");
     for (size_t i = 0; i < client->word_count; i++)
         json_add_text(command, client->command[i]);

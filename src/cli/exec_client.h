@@ -10,6 +10,7 @@ struct exec_client {
     const struct options *options; /* control, ns, container */
     const char *pod;               /* as typed: web, pods/web, deploy/web */
     const char *console;           /* "serial", "vnc": of a virtual machine, and no command; NULL: a command */
+    int64_t port;                  /* above 0: a connection to this port of it, and no command */
     const char *const *command;
     size_t word_count;
     int in, out, err; /* -1: nothing. A pipe goes to the container as it is; of everything else only the bytes do */

@@ -80,6 +80,10 @@ static struct json *request_of(const struct exec_client *client)
         json_set_boolean(args, "tty", client->tty); /* whose keys its are */
         return args;
     }
+    if (client->port > 0) {
+        json_set_integer(args, "port", client->port);
+        return args;
+    }
     struct json *command = json_set_array(args, "command");
     for (size_t i = 0; i < client->word_count; i++)
         json_add_text(command, client->command[i]);
@@ -146,6 +150,13 @@ static bool converse(struct running *running, struct remote *remote, struct erro
     return good;
 }
 
+static const char *verb_of(const struct exec_client *client)
+{
+    if (client->port > 0)
+        return "port-forward";
+    return client->console == NULL ? "exec" : strcmp(client->console, "vnc") == 0 ? "vnc" : "console";
+}
+
 bool exec_remote_run(const struct exec_client *client, int *exit_code, struct error *err)
 {
     struct running running = { .client = client };
@@ -156,8 +167,7 @@ bool exec_remote_run(const struct exec_client *client, int *exit_code, struct er
         terminal_watch_size(false, &waiting, &before);
         (void)sigprocmask(SIG_SETMASK, &waiting, NULL); /* poll is told of it */
     }
-    const char *verb = client->console == NULL ? "exec" : strcmp(client->console, "vnc") == 0 ? "vnc" : "console";
-    struct remote *remote = remote_open(client->options, verb, args, take_chunk, &running, err);
+    struct remote *remote = remote_open(client->options, verb_of(client), args, take_chunk, &running, err);
     bool good = remote != NULL && converse(&running, remote, err);
     bool left = good && running.over && running.last == NULL; /* before the node says that it was cancelled */
     if (remote != NULL)

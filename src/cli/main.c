@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/nearest.h"
+#include "cli/device.h"
 #include "cli/options.h"
 #include "cli/text.h"
 #include "cli/verb_table.h"
@@ -67,6 +68,8 @@ static enum exit_code dispatch(const struct verb *verb, int argc, char **argv)
         code = EXIT_CODE_USAGE;
     else if (options.help)
         verb_print_help(verb);
+    else if (!device_join(&options, verb->flags, &err))
+        code = exit_code_of(&err);
     else
         code = verb->run(&options, &err);
     options_free(&options);

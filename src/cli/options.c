@@ -142,6 +142,7 @@ static bool read_surroundings(struct options *options, struct error *err)
     if (is_nearer)
         options->node = NULL;
     bool read = context_apply(options, err);
+    options->broker_set = options->broker != NULL;
     read_fallbacks(options);
     return read;
 }
@@ -178,6 +179,7 @@ void options_free(struct options *options)
     if (options->contexts != NULL)
         contexts_free(options->contexts);
     free(options->contexts);
+    json_free(options->device);
     free(options->words);
     *options = (struct options){0};
 }

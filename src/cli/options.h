@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/json.h"
 
 /* Stable: scripts rely on them. man/davit.1.scd lists them. */
 enum exit_code {
@@ -41,7 +42,7 @@ enum flag_group {
     FLAG_FORCE = 1ull << 20,
     FLAG_SNAPSHOT = 1ull << 21, /* --list, --delete */
     FLAG_PORT = 1ull << 22,
-    FLAG_LISTEN = 1ull << 40,
+    FLAG_LISTEN = 1ull << 56,
     FLAG_ACL = 1ull << 60, /* --operator, --groups … */
     FLAG_NODES = 1ull << 24,       /* --nodes, --node-selector */
     FLAG_NODE_LABELS = 1ull << 25, /* -l: of nodes */
@@ -59,7 +60,12 @@ enum flag_group {
     FLAG_YES = 1ull << 40,
     FLAG_ALL = 1ull << 41,
     FLAG_OLDER = 1ull << 42,
-    FLAG_FORGET = 1ull << 43 /* --force, of a node */
+    FLAG_FORGET = 1ull << 43, /* --force, of a node */
+    FLAG_RECURSIVE = 1ull << 44,
+    FLAG_CONFIG = 1ull << 45,
+    FLAG_REVISION = 1ull << 46, /* --revision, --to-revision */
+    FLAG_ADDRESS = 1ull << 48
+
 };
 
 /* What a flag that may be given again had, in order. The array is the options'. */
@@ -102,7 +108,6 @@ struct options {
     const char *replicas;
     const char *older;
     bool overwrite;
-    bool yes;
     bool all;
     bool strict;
     const char *image;
@@ -132,6 +137,12 @@ struct options {
     const char *delete_name;
     const char *port;
     const char *listen;
+    bool yes;
+    bool recursive;
+    const char *config;
+    const char *revision;
+    const char *address;
+    const char *to_revision;
     bool follow;
     bool previous;
     bool timestamps;
@@ -140,6 +151,9 @@ struct options {
     bool client;
     bool help;
     bool node_given, control_given; /* by flag */
+    bool broker_set;      /* by flag, environment or context: not the default */
+    struct json *device;  /* what davitd said of itself; NULL: it was not asked */
+    bool by_control;      /* sessions go to davitd's control socket, and no broker is asked */
     bool control_set;     /* by flag, environment or context: not the default */
     bool namespace_given; /* by flag: a document of another namespace is refused */
     const char **words;   /* what is no flag, in order; the array is the caller's to free */

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "cli/control.h"
 #include "cli/link.h"
 #include "davit/limits.h"
 #include "wire/frame.h"
@@ -272,6 +273,12 @@ static bool session_connect(struct session *session, bool with_sync, struct erro
 {
     AUTO_JSON struct json *head = connect_head(session, with_sync);
     session->reader = frame_reader_new();
+    if (session->options->by_control) {
+        if (control_connect(session->options->control, &session->link.fd, err) &&
+            send_head(session, mem_steal(&head), NULL, 0, err) && session_until(session, &session->connected, CONNECT_MS, err))
+            return true;
+        return error_wrap(err, "davitd at %s", session->options->control);
+    }
     if (!link_start(&session->link, err) || !link_send_connect(&session->link, head, session->options, err)) {
         session->down = *err; /* so the link's complaint about it is not shown too */
         return false;
@@ -302,7 +309,7 @@ struct session *session_open(const struct options *options, const char *const *t
 {
     struct session *session = mem_alloc(sizeof(*session));
     session->options = options;
-    session->broker = options->broker;
+    session->broker = options->by_control ? options->control : options->broker;
     session->handler = handler;
     session->ctx = ctx;
     session->link = (struct link){.fd = -1, .log_fd = -1};

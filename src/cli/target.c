@@ -117,8 +117,8 @@ void target_add(struct target_set *set, const struct object_id *id, const struct
 
 void target_add_own(struct target_set *set, enum target_kind kind)
 {
-    static const struct resource NODE = {"nodes", "node", "Node", "v1", true};
-    static const struct resource LIST = {"bundles", "bundle", "List", "v1", true};
+    static const struct resource NODE = {"nodes", "node", "Node", "v1", true, {NULL}};
+    static const struct resource LIST = {"bundles", "bundle", "List", "v1", true, {NULL}};
     for (size_t i = 0; i < set->place_count; i++)
         add_at(set, &set->places[i], (struct target){.kind = kind, .resource = kind == TARGET_NODE ? &NODE : &LIST});
 }

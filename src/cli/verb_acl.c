@@ -80,6 +80,14 @@ static bool add_fleet(struct acl *acl, const struct options *options, struct err
     return ok;
 }
 
+static bool add_files(struct acl *acl, const struct options *options, struct error *err)
+{
+    for (size_t i = 0; i < options->files.count; i++)
+        if (!add_file(acl, options->files.list[i], err))
+            return false;
+    return true;
+}
+
 static bool add_nodes(struct acl *acl, const struct options *options, struct error *err)
 {
     if (!acl_begin(acl, err))
@@ -92,7 +100,7 @@ static bool add_nodes(struct acl *acl, const struct options *options, struct err
     for (size_t i = 0; i < options->revoked.count; i++)
         if (!acl_revoked(acl, options->revoked.list[i], err))
             return false;
-    return (options->file == NULL || add_file(acl, options->file, err)) && (!options->from_broker || add_fleet(acl, options, err));
+    return add_files(acl, options, err) && (!options->from_broker || add_fleet(acl, options, err));
 }
 
 static bool add_operators(const struct acl *acl, const struct options *options, struct error *err)
@@ -119,7 +127,7 @@ enum exit_code verb_acl(const struct options *options, struct error *err)
     AUTO_STRBUF struct strbuf out;
     AUTO_JSON struct json *groups = json_new_object();
     struct acl acl = {.root = options->root, .site = options->site, .out = &out, .groups = groups};
-    bool has_nodes = options->node_given || options->file != NULL || options->from_broker || options->site != NULL || options->revoked.count > 0;
+    bool has_nodes = options->node_given || options->files.count > 0 || options->from_broker || options->site != NULL || options->revoked.count > 0;
     strbuf_init(&out, LIMIT_ACL_BYTES);
     if (!check_usage(options, err))
         return EXIT_CODE_USAGE;

@@ -4,11 +4,13 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "cli/fleet_act.h"
 #include "cli/remote.h"
 #include "cli/verbs.h"
 #include "cli/vm_word.h"
 
-static enum exit_code each(const struct options *options, const char *verb, const char *doing, struct error *err)
+static enum exit_code each(const struct options *options, const char *verb, const char *doing, const char *done,
+                           struct error *err)
 {
     if (options->word_count == 0)
         return usage_error(err, "%s what? As: davit %s vm/hmi", verb, verb);
@@ -21,6 +23,12 @@ static enum exit_code each(const struct options *options, const char *verb, cons
         AUTO_JSON struct json *args = json_new_texts("object", object, "namespace", options->ns, NULL);
         if (options->force)
             json_set_boolean(args, "force", true);
+        if (fleet_is_meant(options)) {
+            enum exit_code code = fleet_act(options, verb, object, args, done, err);
+            if (code != EXIT_CODE_OK)
+                return code;
+            continue;
+        }
         AUTO_JSON struct json *answer = remote_ask(options, verb, args, err);
         if (answer == NULL)
             return exit_code_of(err);
@@ -31,10 +39,10 @@ static enum exit_code each(const struct options *options, const char *verb, cons
 
 enum exit_code verb_start(const struct options *options, struct error *err)
 {
-    return each(options, "start", "starts", err);
+    return each(options, "start", "starts", "started", err);
 }
 
 enum exit_code verb_stop(const struct options *options, struct error *err)
 {
-    return each(options, "stop", options->force ? "is switched off" : "stops", err);
+    return each(options, "stop", options->force ? "is switched off" : "stops", "stopped", err);
 }

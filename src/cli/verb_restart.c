@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/fleet_act.h"
 #include "cli/remote.h"
 #include "cli/verbs.h"
 #include "cli/vm_word.h"
@@ -23,6 +24,12 @@ enum exit_code verb_restart(const struct options *options, struct error *err)
         if (resource == NULL || !name_is_subdomain(slash != NULL ? slash + 1 : word))
             return usage_error(err, "\"%s\" is no pod, virtual machine, deployment or daemonset: as hello, vm/hmi, or deploy/web", word);
         AUTO_JSON struct json *args = json_new_texts("object", word, "namespace", options->ns, NULL);
+        if (fleet_is_meant(options)) {
+            enum exit_code code = fleet_act(options, "restart", word, args, "restarted", err);
+            if (code != EXIT_CODE_OK)
+                return code;
+            continue;
+        }
         AUTO_JSON struct json *answer = remote_ask(options, "restart", args, err);
         if (answer == NULL)
             return exit_code_of(err);

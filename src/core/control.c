@@ -14,10 +14,12 @@
 #include "base/memory.h"
 #include "core/control_images.h"
 #include "core/control_logs.h"
+#include "core/control_watch.h"
 #include "core/exec.h"
 #include "core/export.h"
 #include "core/forward.h"
 #include "core/importer.h"
+#include "core/manifests.h"
 #include "core/placing.h"
 #include "core/puller.h"
 #include "core/stats.h"
@@ -46,6 +48,7 @@ struct client {
     int64_t request; /* one that is being answered; 0: none */
     int64_t exec; /* a command in a container; 0: none */
     bool asks_stats;
+    struct watch *watch; /* it has made of this connection a session, as with a broker */
     struct client *next;
 };
 
@@ -67,6 +70,7 @@ static void client_drop(struct client *client)
     if (client->exec != 0)
         exec_forget(control->daemon->core, client->exec);
     stats_forget(control->daemon->core, client);
+    watch_free(client->watch);
     conn_free(client->conn);
     free(client);
 }
@@ -84,6 +88,9 @@ static void say_version(struct client *client, struct frame *frame)
     struct json *answer = json_new_texts("op", "result", "version", PACKAGE_VERSION, "node",
                                          client->control->daemon->config->node, NULL);
     json_set_boolean(answer, "ok", true);
+    json_set_boolean(answer, "connected", client->control->daemon->core->link.connected);
+    json_set_text(answer, "root", client->control->daemon->config->root);
+    json_set_text(answer, "brokerProblem", client->control->daemon->core->link.problem);
     conn_send(client->conn, answer, NULL, 0);
 }
 
@@ -250,6 +257,28 @@ static void ask_metrics(struct client *client, struct frame *frame)
     daemon_settle(daemon);
 }
 
+static void begin_watch(struct client *client, struct frame *frame)
+{
+    client->watch = watch_new(client->control->daemon->core, client->conn, frame->head);
+}
+
+static void on_watch_frame(struct client *client, const char *op, const struct frame *frame)
+{
+    struct daemon *daemon = client->control->daemon;
+    if (op == NULL || strcmp(op, "publish") != 0 || !watch_publish(client->watch, frame))
+        return;
+    manifests_read(daemon->core);
+    daemon_settle(daemon);
+}
+
+static void on_told(void *ctx, const char *topic, const char *payload, bool retained)
+{
+    struct control *control = ctx;
+    for (struct client *client = control->clients; client != NULL; client = client->next)
+        if (client->watch != NULL)
+            watch_tell(client->watch, topic, payload, retained);
+}
+
 static const struct {
     const char *op;
     void (*answer)(struct client *client, struct frame *frame);
@@ -264,6 +293,7 @@ static const struct {
     { "port-forward", run_command },
     { "stats", ask_stats },
     { "metrics", ask_metrics },
+    { "connect", begin_watch },
 };
 
 /* Answered at once. */
@@ -294,6 +324,10 @@ static void on_frame(void *ctx, struct frame *frame)
 {
     struct client *client = ctx;
     const char *op = json_get_text(frame->head, "op");
+    if (client->watch != NULL) {
+        on_watch_frame(client, op, frame);
+        return;
+    }
     if (client->importer != NULL || client->pull != NULL || client->request != 0 || client->exec != 0 || client->asks_stats) {
         fail(client, "Busy", "one request a connection");
         return;
@@ -392,12 +426,14 @@ struct control *control_new(struct daemon *daemon, struct error *err)
     uv_timer_init(daemon->loop, &control->pause);
     control->pause.data = control;
     uv_poll_start(&control->poll, UV_READABLE, on_connection);
+    outbox_listen(daemon->core->outbox, on_told, control);
     placing_clean(daemon);
     return control;
 }
 
 void control_free(struct control *control)
 {
+    outbox_listen(control->daemon->core->outbox, NULL, NULL);
     while (control->clients != NULL)
         client_drop(control->clients);
     uv_poll_stop(&control->poll);

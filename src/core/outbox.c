@@ -31,6 +31,8 @@ struct outbox {
     struct store *store;
     outbox_send send;
     void *ctx;
+    outbox_listener *listener;
+    void *listener_ctx;
     struct entry *topics;
     struct entry *queue;
     struct entry *flying;
@@ -191,9 +193,22 @@ static struct entry *keyed_put(struct outbox *outbox, const char *topic, const c
     return entry;
 }
 
+void outbox_listen(struct outbox *outbox, outbox_listener *listener, void *ctx)
+{
+    outbox->listener = listener;
+    outbox->listener_ctx = ctx;
+}
+
+static void listener_tell(const struct outbox *outbox, const char *topic, const char *payload, bool retained)
+{
+    if (outbox->listener != NULL)
+        outbox->listener(outbox->listener_ctx, topic, payload, retained);
+}
+
 void outbox_put(struct outbox *outbox, const char *topic, const char *payload)
 {
     row_delete(outbox, keyed_put(outbox, topic, payload));
+    listener_tell(outbox, topic, payload, true);
     pump(outbox);
 }
 
@@ -226,6 +241,7 @@ void outbox_clear(struct outbox *outbox, struct store_txn *txn, const char *topi
     if (entry->row == 0)
         entry->row = ++outbox->last_row;
     store_put_outbox(txn, &(struct outbox_row){ .id = entry->row, .topic = topic, .payload = "", .retain = true });
+    listener_tell(outbox, topic, "", true);
     pump(outbox);
 }
 
@@ -249,6 +265,7 @@ void outbox_event(struct outbox *outbox, const char *topic, const char *payload)
         drop_oldest_event(outbox);
     struct entry *entry = entry_add(outbox, topic, payload, false);
     DL_APPEND(outbox->queue, entry);
+    listener_tell(outbox, topic, payload, false);
     pump(outbox);
 }
 

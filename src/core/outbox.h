@@ -18,6 +18,10 @@ typedef void (*outbox_send)(void *ctx, struct json *head, const void *payload, s
 struct outbox *outbox_new(struct store *store, outbox_send send, void *ctx, struct error *err); /* reads the rows */
 void outbox_free(struct outbox *outbox);
 
+/* Who hears all that is told, beside the broker, and whether there is one or not; "" is a clear. NULL: nobody. */
+typedef void outbox_listener(void *ctx, const char *topic, const char *payload, bool retained);
+void outbox_listen(struct outbox *outbox, outbox_listener *listener, void *ctx);
+
 /* Retained, QoS 1. Replaces what waits on that topic, a stored clear too. */
 void outbox_put(struct outbox *outbox, const char *topic, const char *payload);
 /* The same with QoS 0: a measurement, which the next one replaces. */

@@ -365,7 +365,7 @@ struct json *report_describe(struct core *core, struct object *object)
     return described;
 }
 
-static char *presence_text(const struct core *core, bool online)
+char *report_presence_text(const struct core *core, bool online)
 {
     AUTO_JSON struct json *json = json_new_object();
     json_set_integer(json, "v", 1);
@@ -379,13 +379,13 @@ static char *presence_text(const struct core *core, bool online)
 
 char *report_will(const struct core *core)
 {
-    return presence_text(core, false);
+    return report_presence_text(core, false);
 }
 
 void report_presence(struct core *core, bool online)
 {
     AUTO_FREE char *topic = topic_node(core->config->root, core->config->node, "presence", NULL);
-    AUTO_FREE char *text = presence_text(core, online);
+    AUTO_FREE char *text = report_presence_text(core, online);
     outbox_put(core->outbox, topic, text);
 }
 

@@ -6,7 +6,10 @@
 
 void report_object(struct core *core, struct object *object);
 void report_node(struct core *core);
+/* The same as JSON: both the caller's. */
+void report_node_write(struct core *core, struct json **state, struct json **status);
 void report_presence(struct core *core, bool online);
+char *report_presence_text(const struct core *core, bool online); /* the caller frees */
 /* Everything is told anew: a new connection, to a broker that may have forgotten. */
 void report_again(struct core *core);
 /* An object's status as it is now, in Kubernetes' shape; the caller frees. NULL: there is nothing to tell. */

@@ -80,7 +80,7 @@ static void tell_document(const struct object *whole, struct node_document *docu
                                         .retained = slot != NULL ? slot->retained : RETAINED_UNKNOWN };
 }
 
-void report_node(struct core *core)
+void report_node_write(struct core *core, struct json **state, struct json **status)
 {
     struct problems problems = { 0 };
     collect(core, &problems);
@@ -116,8 +116,15 @@ void report_node(struct core *core)
     report.drained = cordon_is_drained(core);
     report.bundle_objects = bundle_objects(core);
     count_pods(core, &report);
-    AUTO_JSON struct json *state = node_state_write(&report);
-    AUTO_JSON struct json *status = node_status_write(&report);
+    *state = node_state_write(&report);
+    *status = node_status_write(&report);
+}
+
+void report_node(struct core *core)
+{
+    AUTO_JSON struct json *state = NULL;
+    AUTO_JSON struct json *status = NULL;
+    report_node_write(core, &state, &status);
     report_tell(core, "state", NULL, state, true, core->told_node_state);
     report_tell(core, "status", NULL, status, false, core->told_node_status);
 }

@@ -9,17 +9,11 @@
 #include "protocol/app_parts.h"
 #include "protocol/document.h"
 #include "protocol/job.h"
+#include "protocol/kind_fields.h"
 #include "protocol/names.h"
 #include "protocol/replicas.h"
 
 #define APP_LABEL "app.kubernetes.io/name"
-
-static const struct {
-    const char *name;
-} app_fields[] = { { "image" },   { "command" }, { "args" },    { "env" },    { "ports" }, { "volumes" },  { "devices" },
-                   { "memory" },  { "cpu" },     { "restart" }, { "health" }, { "after" }, { "replicas" }, { "labels" } };
-
-#define APP_FIELD_COUNT (sizeof(app_fields) / sizeof(app_fields[0]))
 
 enum app_restart { APP_ALWAYS, APP_ON_FAILURE, APP_NO };
 
@@ -52,19 +46,19 @@ struct json *app_unfold(const struct object_id *id, const struct json *json)
 /* A shorthand has no room for silent mistakes. */
 static bool check_fields(const struct json *spec, struct error *err)
 {
-    JSON_EACH(field, spec) {
-        size_t i = 0;
-        while (i < APP_FIELD_COUNT && strcmp(app_fields[i].name, json_key(field)) != 0)
-            i++;
-        if (i < APP_FIELD_COUNT)
-            continue;
-        const char *near = nearest_word(json_key(field), app_fields, APP_FIELD_COUNT, sizeof(app_fields[0]));
-        if (near != NULL)
-            return error_set(err, ERROR_INVALID, "\"%.60s\" is no field of an App. Did you mean %s?", json_key(field), near);
-        return error_set(err, ERROR_INVALID, "\"%.60s\" is no field of an App: image, command, args, env, ports, volumes, devices, "
-                                             "memory, cpu, restart, health, after, replicas and labels are", json_key(field));
-    }
-    return true;
+    struct ignored_fields others = { 0 };
+    kind_ignore_others(&app_spec_table, spec, "", &others);
+    const char *first = others.count > 0 ? others.paths.items[0] : NULL;
+    bool good = first == NULL;
+    const char *near = first != NULL ? nearest_word(first, app_spec_table.fields, field_count(&app_spec_table), sizeof(struct field))
+                                     : NULL;
+    if (near != NULL)
+        error_set(err, ERROR_INVALID, "\"%.60s\" is no field of an App. Did you mean %s?", first, near);
+    else if (first != NULL)
+        error_set(err, ERROR_INVALID, "\"%.60s\" is no field of an App: image, command, args, env, ports, volumes, devices, "
+                                      "memory, cpu, restart, health, after, replicas and labels are", first);
+    ignored_free(&others);
+    return good;
 }
 
 static bool read_after(const struct json *spec, const char *ns, struct json *annotations, struct error *err)
@@ -187,7 +181,6 @@ static struct json *make_documents(struct app_parts *parts, struct json *templat
 
 struct json *app_expand(const struct object_id *id, const struct json *spec, struct error *err)
 {
-    static const char *const restarts[] = { "always", "on-failure", "no", NULL };
     AUTO_JSON struct json *pod = json_new_object();
     AUTO_JSON struct json *container = json_new_texts("name", "main", NULL);
     AUTO_JSON struct json *claims = json_new_array();
@@ -204,7 +197,7 @@ struct json *app_expand(const struct object_id *id, const struct json *spec, str
         !app_read_limits(&parts, err) || !app_read_health(&parts, err) || !read_labels(spec, labels, err) ||
         !read_after(spec, id->namespace, json_set_object(metadata, "annotations"), err) ||
         !owner_read_integer(spec, "", "replicas", LIMIT_REPLICAS, &replicas, err) ||
-        !owner_read_word(spec, "", "restart", restarts, &restart, err))
+        !owner_read_word(spec, "", "restart", app_restart_words, &restart, err))
         return NULL;
     if (replicas > 1 && parts.host_ports) {
         error_set(err, ERROR_INVALID, "replicas: only one can have a port of the host; give the container's port alone");

@@ -7,20 +7,9 @@
 #include "base/memory.h"
 #include "model/quantity.h"
 #include "protocol/container_status.h"
+#include "protocol/kind_fields.h"
 
 static const char *const modes[] = { "ReadWriteOnce", "ReadOnlyMany", "ReadWriteMany", "ReadWriteOncePod" };
-
-/* Nothing of a claim chooses where it is: there is one place. */
-static void ignore_spec(const struct json *spec, struct ignored_fields *ignored)
-{
-    static const char *const known[] = { "accessModes", "resources", "volumeMode", NULL };
-    static const char *const known_resources[] = { "requests", NULL };
-    static const char *const known_requests[] = { "storage", NULL };
-    const struct json *resources = json_get(spec, "resources");
-    ignored_add_others(spec, "spec.", known, ignored);
-    ignored_add_others(resources, "spec.resources.", known_resources, ignored);
-    ignored_add_others(json_get(resources, "requests"), "spec.resources.requests.", known_requests, ignored);
-}
 
 static bool read_modes(const struct json *spec, struct json *out, struct error *err)
 {
@@ -74,7 +63,8 @@ struct json *claim_read(const struct json *document, struct ignored_fields *igno
                   mode);
         return NULL;
     }
-    ignore_spec(spec, ignored);
+    /* Nothing of a claim chooses where it is: there is one place. */
+    kind_ignore_others(&claim_spec_table, spec, "spec.", ignored);
     if (mode != NULL && strcmp(mode, "Block") == 0) /* it is a folder all the same; a virtual machine's disk in it is what was meant */
         ignored_add(ignored, "spec.volumeMode");
     if (!read_size(spec, out, err) || !read_modes(spec, json_set_array(out, "accessModes"), err) ||

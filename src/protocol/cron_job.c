@@ -8,10 +8,9 @@
 #include "model/schedule.h"
 #include "protocol/container_status.h"
 #include "protocol/job.h"
+#include "protocol/kind_fields.h"
 
 #define SECONDS_MAX 2147483647
-
-static const char *const concurrency_words[] = { "Allow", "Forbid", "Replace", NULL };
 
 static bool check_schedule(const struct json *spec, struct error *err)
 {
@@ -67,8 +66,6 @@ static bool check_template(const struct json *spec, struct ignored_fields *ignor
 struct json *cron_job_read(const char *resource, const struct json *document, struct ignored_fields *ignored,
                            struct error *err)
 {
-    static const char *const known[] = { "schedule", "timeZone", "concurrencyPolicy", "suspend", "startingDeadlineSeconds",
-                                         "successfulJobsHistoryLimit", "failedJobsHistoryLimit", "jobTemplate", NULL };
     const struct json *spec = json_get(document, "spec");
     const char *name = json_get_text(json_get(document, "metadata"), "name"), *zone = json_get_text(spec, "timeZone");
     struct cron_words words = { .deadline = -1, .succeeded = 3, .failed = 1 };
@@ -79,7 +76,7 @@ struct json *cron_job_read(const char *resource, const struct json *document, st
     }
     if (!check_schedule(spec, err) || !read_words(spec, &words, err) || !check_template(spec, ignored, err))
         return NULL;
-    ignored_add_others(spec, "spec.", known, ignored);
+    kind_ignore_others(&cron_job_spec_table, spec, "spec.", ignored);
     struct json *cron = json_new_texts("schedule", json_get_text(spec, "schedule"), NULL);
     json_set_text(cron, "timeZone", zone);
     json_set_integer(cron, "concurrency", (int64_t)words.concurrency);

@@ -222,12 +222,20 @@ static bool read_one(const struct field *field, const struct json *json, const c
     return read_objects(field, json, path, to, ignored, err);
 }
 
-static const struct field *field_find(const struct field_table *table, const char *name)
+const struct field *field_named(const struct field_table *table, const char *name)
 {
     for (const struct field *field = table->fields; field->name != NULL; field++)
         if (strcmp(field->name, name) == 0)
             return field;
     return NULL;
+}
+
+size_t field_count(const struct field_table *table)
+{
+    size_t count = 0;
+    while (table->fields[count].name != NULL)
+        count++;
+    return count;
 }
 
 static bool is_scalar(const struct field *field)
@@ -261,7 +269,7 @@ static bool read_known(const struct field_table *table, const struct json *json,
 {
     JSON_EACH(child, json) {
         AUTO_FREE char *below = mem_printf("%s%s%s", path, path[0] != '\0' ? "." : "", json_key(child));
-        const struct field *field = field_find(table, json_key(child));
+        const struct field *field = field_named(table, json_key(child));
         if (field == NULL) {
             ignored_add(ignored, below);
             continue;

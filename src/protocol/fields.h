@@ -48,6 +48,9 @@ struct field_table {
     const struct field *fields;
 };
 
+size_t field_count(const struct field_table *table);
+const struct field *field_named(const struct field_table *table, const char *name); /* NULL: it has none */
+
 /* JSON paths that nothing honours, in the document's order, cut at LIMIT_IGNORED_FIELDS; `count` has all. */
 struct ignored_fields {
     struct text_list paths;

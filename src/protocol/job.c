@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "protocol/container_status.h"
+#include "protocol/kind_fields.h"
 #include "protocol/names.h"
 
 #define SECONDS_MAX 2147483647
@@ -20,13 +21,12 @@ struct job_numbers {
 
 static bool read_numbers(const struct json *spec, struct job_numbers *numbers, struct error *err)
 {
-    static const char *const modes[] = { "NonIndexed", "Indexed", NULL };
     if (!owner_read_integer(spec, "spec.", "completions", LIMIT_COMPLETIONS, &numbers->completions, err) ||
         !owner_read_integer(spec, "spec.", "parallelism", LIMIT_PARALLELISM, &numbers->parallelism, err) ||
         !owner_read_integer(spec, "spec.", "backoffLimit", SECONDS_MAX, &numbers->backoff, err) ||
         !owner_read_integer(spec, "spec.", "activeDeadlineSeconds", SECONDS_MAX, &numbers->deadline, err) ||
         !owner_read_integer(spec, "spec.", "ttlSecondsAfterFinished", SECONDS_MAX, &numbers->ttl, err) ||
-        !owner_read_word(spec, "spec.", "completionMode", modes, &numbers->mode, err) ||
+        !owner_read_word(spec, "spec.", "completionMode", completion_words, &numbers->mode, err) ||
         !owner_read_flag(spec, "spec.", "suspend", &numbers->suspend, err))
         return false;
     if (numbers->deadline == 0)
@@ -49,13 +49,11 @@ static void set_identity(struct json *job)
 
 struct json *job_spec_read(const struct json *spec, struct ignored_fields *ignored, struct error *err)
 {
-    static const char *const known[] = { "template", "completions", "parallelism", "backoffLimit", "activeDeadlineSeconds",
-                                         "ttlSecondsAfterFinished", "completionMode", "suspend", NULL };
     struct job_numbers numbers = { .completions = JOB_UNSET, .parallelism = JOB_UNSET, .backoff = 6, .deadline = JOB_UNSET,
                                    .ttl = JOB_UNSET };
     if (!owner_read_template(spec, false, ignored, err) || !read_numbers(spec, &numbers, err))
         return NULL;
-    ignored_add_others(spec, "spec.", known, ignored);
+    kind_ignore_others(&job_spec_table, spec, "spec.", ignored);
     /* Kubernetes: without both numbers one pod does it; with parallelism alone it is a work queue. */
     if (numbers.completions == JOB_UNSET && numbers.parallelism == JOB_UNSET)
         numbers.completions = 1;

@@ -78,44 +78,51 @@ bool name_is_user(const char *text)
     return name_is_word(text, "-_.@:", LIMIT_REQUEST_NAME_BYTES);
 }
 
-static const struct {
-    struct resource resource;
-    const char *shorts[2];
-} resources[] = {
-    { { "pods", "pod", "Pod", "v1", true }, { "po" } },
-    { { "deployments", "deployment", "Deployment", "apps/v1", true }, { "deploy" } },
-    { { "daemonsets", "daemonset", "DaemonSet", "apps/v1", true }, { "ds" } },
-    { { "statefulsets", "statefulset", "StatefulSet", "apps/v1", true }, { "sts" } },
-    { { "jobs", "job", "Job", "batch/v1", true }, { "job" } },
-    { { "cronjobs", "cronjob", "CronJob", "batch/v1", true }, { "cj" } },
-    { { "services", "service", "Service", "v1", true }, { "svc" } },
-    { { "configmaps", "configmap", "ConfigMap", "v1", true }, { "cm" } },
-    { { "secrets", "secret", "Secret", "v1", true }, { "secret" } },
-    { { "persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim", "v1", true }, { "pvc" } },
-    { { "virtualmachines", "virtualmachine", "VirtualMachine", "kubevirt.io/v1", true }, { "vm", "vms" } },
-    { { "virtualmachineinstances", "virtualmachineinstance", "VirtualMachineInstance", "kubevirt.io/v1", true }, { "vmi", "vmis" } },
-    { { "apps", "app", "App", "davit/v1", true }, { "app" } },
+static const struct resource resources[] = {
+    { "pods", "pod", "Pod", "v1", true, { "po" } },
+    { "deployments", "deployment", "Deployment", "apps/v1", true, { "deploy" } },
+    { "daemonsets", "daemonset", "DaemonSet", "apps/v1", true, { "ds" } },
+    { "statefulsets", "statefulset", "StatefulSet", "apps/v1", true, { "sts" } },
+    { "jobs", "job", "Job", "batch/v1", true, { "job" } },
+    { "cronjobs", "cronjob", "CronJob", "batch/v1", true, { "cj" } },
+    { "services", "service", "Service", "v1", true, { "svc" } },
+    { "configmaps", "configmap", "ConfigMap", "v1", true, { "cm" } },
+    { "secrets", "secret", "Secret", "v1", true, { "secret" } },
+    { "persistentvolumeclaims", "persistentvolumeclaim", "PersistentVolumeClaim", "v1", true, { "pvc" } },
+    { "virtualmachines", "virtualmachine", "VirtualMachine", "kubevirt.io/v1", true, { "vm", "vms" } },
+    { "virtualmachineinstances", "virtualmachineinstance", "VirtualMachineInstance", "kubevirt.io/v1", true, { "vmi", "vmis" } },
+    { "apps", "app", "App", "davit/v1", true, { "app" } },
 };
 
 #define RESOURCE_COUNT (sizeof(resources) / sizeof(resources[0]))
 
+const struct resource *resource_at(size_t index)
+{
+    return index < RESOURCE_COUNT ? &resources[index] : NULL;
+}
+
+size_t resource_count(void)
+{
+    return RESOURCE_COUNT;
+}
+
 const struct resource *resource_by_plural(const char *plural)
 {
     for (size_t i = 0; plural != NULL && i < RESOURCE_COUNT; i++)
-        if (strcmp(resources[i].resource.plural, plural) == 0)
-            return &resources[i].resource;
+        if (strcmp(resources[i].plural, plural) == 0)
+            return &resources[i];
     return NULL;
 }
 
 const struct resource *resource_by_kind(const char *kind)
 {
     for (size_t i = 0; kind != NULL && i < RESOURCE_COUNT; i++)
-        if (strcmp(resources[i].resource.kind, kind) == 0)
-            return &resources[i].resource;
+        if (strcmp(resources[i].kind, kind) == 0)
+            return &resources[i];
     return NULL;
 }
 
-static bool is_short(const char *const shorts[2], const char *word)
+static bool is_short(const char *const shorts[RESOURCE_SHORTS], const char *word)
 {
     return strcmp(shorts[0], word) == 0 || (shorts[1] != NULL && strcmp(shorts[1], word) == 0);
 }
@@ -123,8 +130,8 @@ static bool is_short(const char *const shorts[2], const char *word)
 const struct resource *resource_by_word(const char *word)
 {
     for (size_t i = 0; word != NULL && i < RESOURCE_COUNT; i++)
-        if (strcmp(resources[i].resource.plural, word) == 0 || strcmp(resources[i].resource.singular, word) == 0 ||
+        if (strcmp(resources[i].plural, word) == 0 || strcmp(resources[i].singular, word) == 0 ||
             is_short(resources[i].shorts, word))
-            return &resources[i].resource;
+            return &resources[i];
     return NULL;
 }

@@ -19,14 +19,20 @@ bool name_is_user(const char *text);
 /* A topic root: one to four levels of letters, digits, '-', '_', '.'. */
 bool name_is_root(const char *text);
 
+#define RESOURCE_SHORTS 2
+
 struct resource {
     const char *plural;      /* "pods" */
     const char *singular;    /* "pod" */
     const char *kind;        /* "Pod" */
     const char *api_version; /* "v1" */
     bool honoured;           /* this version of Davit runs it */
+    const char *shorts[RESOURCE_SHORTS]; /* kubectl's short names; NULL behind the last */
 };
 
+/* All, in the order in which they are listed. NULL behind the last; they lie in one array. */
+const struct resource *resource_at(size_t index);
+size_t resource_count(void);
 const struct resource *resource_by_plural(const char *plural); /* NULL: unknown */
 const struct resource *resource_by_kind(const char *kind);
 /* By plural, singular or kubectl's short name, as a person types it. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "protocol/kind_fields.h"
 #include "protocol/names.h"
 
 #define SECONDS_MAX 2147483647
@@ -68,15 +69,7 @@ static struct json *write_numbers(const struct numbers *numbers, const struct js
 struct json *deployment_read(const char *resource, const struct json *document, struct ignored_fields *ignored,
                              struct error *err)
 {
-    static const char *const deployment[] = { "replicas", "selector", "template", "strategy", "minReadySeconds",
-                                              "progressDeadlineSeconds", "paused", "revisionHistoryLimit", NULL };
-    static const char *const daemonset[] = { "selector", "template", "minReadySeconds", "updateStrategy",
-                                             "revisionHistoryLimit", NULL };
-    static const char *const strategy_fields[] = { "type", "rollingUpdate", NULL };
-    static const char *const rolling_fields[] = { "maxUnavailable", NULL };
     bool is_deployment = strcmp(resource, "deployments") == 0;
-    static const char *const deployment_types[] = { "RollingUpdate", "Recreate", NULL };
-    static const char *const daemonset_types[] = { "RollingUpdate", "OnDelete", NULL };
     const struct json *spec = json_get(document, "spec");
     const char *key = is_deployment ? "strategy" : "updateStrategy";
     const struct json *strategy = json_get(spec, key), *rolling = json_get(strategy, "rollingUpdate");
@@ -84,15 +77,12 @@ struct json *deployment_read(const char *resource, const struct json *document, 
     int64_t unavailable = 1;
     size_t type = 0;
     AUTO_FREE char *prefix = mem_printf("spec.%s.", key);
-    AUTO_FREE char *inner = mem_printf("%srollingUpdate.", prefix);
     if (!owner_read_template(spec, true, ignored, err) || !owner_check_selector(spec, err) ||
         !read_numbers(spec, &numbers, err) ||
-        !owner_read_word(strategy, prefix, "type", is_deployment ? deployment_types : daemonset_types, &type, err) ||
+        !owner_read_word(strategy, prefix, "type", is_deployment ? deployment_strategy_words : set_strategy_words, &type, err) ||
         (is_deployment && !read_unavailable(rolling, numbers.replicas, &unavailable, err)))
         return NULL;
-    ignored_add_others(spec, "spec.", is_deployment ? deployment : daemonset, ignored);
-    ignored_add_others(strategy, prefix, strategy_fields, ignored);
-    ignored_add_others(rolling, inner, rolling_fields, ignored);
+    kind_ignore_others(is_deployment ? &deployment_spec_table : &daemon_set_spec_table, spec, "spec.", ignored);
     if (!is_deployment)
         numbers.replicas = 1;
     struct json *owner = write_numbers(&numbers, spec);
@@ -227,31 +217,17 @@ struct set_words {
 
 static bool read_set(const struct json *spec, struct set_words *words, struct error *err)
 {
-    static const char *const management[] = { "OrderedReady", "Parallel", NULL };
-    static const char *const update[] = { "RollingUpdate", "OnDelete", NULL };
-    static const char *const keep[] = { "Retain", "Delete", NULL };
     const struct json *strategy = json_get(spec, "updateStrategy");
     const struct json *policy = json_get(spec, "persistentVolumeClaimRetentionPolicy");
-    return owner_read_word(spec, "spec.", "podManagementPolicy", management, &words->management, err) &&
-           owner_read_word(strategy, "spec.updateStrategy.", "type", update, &words->update, err) &&
+    return owner_read_word(spec, "spec.", "podManagementPolicy", management_words, &words->management, err) &&
+           owner_read_word(strategy, "spec.updateStrategy.", "type", set_strategy_words, &words->update, err) &&
            owner_read_integer(json_get(strategy, "rollingUpdate"), "spec.updateStrategy.rollingUpdate.", "partition",
                               LIMIT_REPLICAS, &words->partition, err) &&
            owner_read_integer(json_get(spec, "ordinals"), "spec.ordinals.", "start", 1000000, &words->start, err) &&
-           owner_read_word(policy, "spec.persistentVolumeClaimRetentionPolicy.", "whenScaled", keep, &words->scaled, err) &&
-           owner_read_word(policy, "spec.persistentVolumeClaimRetentionPolicy.", "whenDeleted", keep, &words->deleted, err);
-}
-
-static void ignore_in_set(const struct json *spec, struct ignored_fields *ignored)
-{
-    static const char *const known[] = { "replicas", "selector", "template", "serviceName", "podManagementPolicy", "revisionHistoryLimit",
-                                         "updateStrategy", "minReadySeconds", "ordinals", "volumeClaimTemplates",
-                                         "persistentVolumeClaimRetentionPolicy", NULL };
-    static const char *const known_strategy[] = { "type", "rollingUpdate", NULL };
-    static const char *const known_rolling[] = { "partition", NULL };
-    const struct json *strategy = json_get(spec, "updateStrategy");
-    ignored_add_others(spec, "spec.", known, ignored);
-    ignored_add_others(strategy, "spec.updateStrategy.", known_strategy, ignored);
-    ignored_add_others(json_get(strategy, "rollingUpdate"), "spec.updateStrategy.rollingUpdate.", known_rolling, ignored);
+           owner_read_word(policy, "spec.persistentVolumeClaimRetentionPolicy.", "whenScaled", retention_words, &words->scaled,
+                           err) &&
+           owner_read_word(policy, "spec.persistentVolumeClaimRetentionPolicy.", "whenDeleted", retention_words, &words->deleted,
+                           err);
 }
 
 struct json *stateful_set_read(const char *resource, const struct json *document, struct ignored_fields *ignored,
@@ -275,7 +251,7 @@ struct json *stateful_set_read(const char *resource, const struct json *document
         error_set(err, ERROR_INVALID, "spec.serviceName must be a DNS label");
         return NULL;
     }
-    ignore_in_set(spec, ignored);
+    kind_ignore_others(&stateful_set_spec_table, spec, "spec.", ignored);
     numbers.deadline_s = 0;
     numbers.paused = false;
     struct json *owner = write_numbers(&numbers, spec);

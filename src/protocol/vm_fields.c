@@ -341,7 +341,7 @@ static const struct field_table network_table = { sizeof(struct vm_network), (co
 
 /* ---- the machine */
 
-static const struct field_table spec_table = { sizeof(struct vm_spec), (const struct field[]){
+const struct field_table vm_spec_table = { sizeof(struct vm_spec), (const struct field[]){
     { FIELD("domain", FIELD_OBJECT, struct vm_spec, domain), .required = true, .nested = &domain_table },
     { FIELD("networks", FIELD_OBJECTS, struct vm_spec, networks), .max = LIMIT_VM_DEVICES, .nested = &network_table },
     { FIELD("volumes", FIELD_OBJECTS, struct vm_spec, volumes), .max = LIMIT_VOLUMES, .nested = &vm_volume_table },
@@ -357,7 +357,7 @@ static const struct field_table spec_table = { sizeof(struct vm_spec), (const st
 
 static const struct field_table template_table = { sizeof(struct vm_template), (const struct field[]){
     { FIELD("metadata", FIELD_JSON, struct vm_template, metadata), .check_json = check_metadata, .unhashed = true },
-    { FIELD("spec", FIELD_OBJECT, struct vm_template, spec), .required = true, .nested = &spec_table },
+    { FIELD("spec", FIELD_OBJECT, struct vm_template, spec), .required = true, .nested = &vm_spec_table },
     { 0 } } };
 
 const struct field_table vm_table = { sizeof(struct vm), (const struct field[]){

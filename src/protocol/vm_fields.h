@@ -7,6 +7,7 @@
 
 /* All that is honoured of a VirtualMachine's `spec`: struct vm. */
 extern const struct field_table vm_table;
+extern const struct field_table vm_spec_table; /* of its template: all of a VirtualMachineInstance's `spec` */
 
 /* ---- vm_volume_fields.c */
 extern const struct field_table vm_volume_table;        /* struct vm_volume */

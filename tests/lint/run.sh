@@ -13,7 +13,7 @@ while IFS= read -r line; do
     echo "$line"
 done < <("$here/selftest.sh" || true)
 
-for lint in uses size words built docs shell; do
+for lint in uses size words built docs shell man; do
     count=$((count + 1))
     if out=$("$here/$lint.sh" 2>&1); then
         echo "ok $count - lint: $lint"

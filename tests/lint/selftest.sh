@@ -67,7 +67,7 @@ lines() {
 }
 
 fresh
-for lint in uses size words built docs shell; do
+for lint in uses size words built docs shell man; do
     passes $lint
 done
 echo '#include "core/inbox.h"' >"$tree/src/model/bad.c"
@@ -106,5 +106,12 @@ finds docs "a link to no heading" 'no such heading'
 # shellcheck disable=SC2016 # not to be expanded here
 printf '#!/bin/sh\ncd $1\nrm -r $2/x\n' >"$tree/scripts/bad.sh"
 finds shell "an unquoted path" 'scripts/bad.sh:2'
+echo 'bin_PROGRAMS = orphan' >>"$tree/Makefile.am"
+finds man "a program without a page" 'orphan: there is no man/orphan.8.scd'
+mkdir -p "$tree/man" "$tree/src/cli"
+echo '*davit get* _TYPE_' >"$tree/man/davit.1.scd"
+printf '    {"get", SECTION_LOOK, "",\n    {"lose", SECTION_LOOK, "",\n' >"$tree/src/cli/verb_table.c"
+printf '    {"hidden", 0, FLAG_KIND_SWITCH,\n' >"$tree/src/cli/flags.c"
+finds man "a verb without a section" 'the verb lose has no section'
 echo "1..$count"
 [ $failed -eq 0 ]

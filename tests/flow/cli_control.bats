@@ -1,0 +1,106 @@
+#!/usr/bin/env bats
+# The verbs on the device itself, by davitd's control socket, with no broker: looked at, applied, waited for, deleted.
+
+bats_require_minimum_version 1.5.0
+load davitd
+
+setup_file() {
+    flow_dir
+    flow_node --runtime fake
+    mosquitto=$(cat "$N/mosquitto.pid")
+    kill -STOP "$mosquitto" # whatever is said to it now, nobody hears
+}
+
+teardown_file() {
+    kill -CONT "$(cat "$N/mosquitto.pid")"
+    flow_end
+}
+
+setup() {
+    flow_test
+    NAME=x$BATS_TEST_NUMBER
+}
+
+davit() { # with nothing of the environment but the socket
+    (
+        . "$N/env"
+        unset DAVIT_BROKER DAVIT_NODE
+        exec timeout 60 "$STAGE/usr/bin/davit" "$@"
+    )
+}
+
+control() {
+    (
+        . "$N/env"
+        echo "$DAVIT_CONTROL"
+    )
+}
+
+@test "a pod is applied, waited for, looked at and deleted, and no broker answers" {
+    run -0 davit apply -f - --wait=20 --control "$(control)" < <(pod "$NAME")
+    [[ "${lines[0]}" == "pod/$NAME created" ]]
+    run -0 davit get pods --control "$(control)"
+    [[ "$output" =~ $NAME\ +.*Running ]]
+    run -0 davit get nodes --control "$(control)"
+    [[ "$output" =~ n\ +Ready ]]
+    run -0 davit describe pod "$NAME" --control "$(control)"
+    contains "manifests"
+    run -0 davit get pod "$NAME" -o json --control "$(control)"
+    jq -e '.status.phase == "Running"' <<<"$output"
+    run -0 davit apply -f - --control "$(control)" < <(pod "$NAME")
+    [ "$output" = "pod/$NAME unchanged" ]
+    ls "$N"/*manifests*/default.pods."$NAME".json
+    run -0 davit delete pod "$NAME" --control "$(control)"
+    [ "$output" = "pod \"$NAME\" deleted" ]
+    run ! ls "$N"/*manifests*/default.pods."$NAME".json
+    run davit get pods --control "$(control)"
+    [[ "$output" != *"$NAME"* ]]
+}
+
+@test "with neither a broker nor a node named, the davitd of this device is meant" {
+    run -0 davit apply -f - --wait=20 < <(pod "$NAME")
+    run -0 davit get pods
+    contains "$NAME"
+    run -4 davit rollout status deploy/none
+    contains 'deployments "none" not found'
+}
+
+@test "an update is rolled out, and a change is seen as it comes" {
+    jq -nc --arg name "$NAME" '{apiVersion: "apps/v1", kind: "Deployment", metadata: {name: $name}, spec: {replicas: 2,
+        selector: {matchLabels: {app: $name}}, template: {metadata: {labels: {app: $name}}, spec: {
+        terminationGracePeriodSeconds: 0, containers: [{name: "main", image: "demo:1", command: ["sleep", "1"]}]}}}}' >"$OUT/d.json"
+    davit get pods -w >"$OUT/watch" 2>&1 3>&- &
+    watcher=$!
+    run -0 davit apply -f "$OUT/d.json"
+    run -0 davit rollout status "deploy/$NAME" --wait=20
+    contains "successfully rolled out"
+    within 5 grep -q "$NAME-1.*Running" "$OUT/watch"
+    run -0 davit rollout pause "deploy/$NAME"
+    contains "paused"
+    within 5 paused
+    run -0 davit delete deploy "$NAME"
+    kill "$watcher"
+}
+
+paused() {
+    davit get deploy "$NAME" -o json | jq -e '.status.conditions[] | select(.reason == "DeploymentPaused")' >/dev/null
+}
+
+@test "what is wrong is refused with the decoder's words, and what came from elsewhere stays" {
+    run -1 davit apply -f - --control "$(control)" < <(pod "$NAME" '.spec.containers = []')
+    contains "spec.containers"
+    manifests=$(sed -n 's/^manifests_dir=//p' "$N/davitd.conf")
+    pod "$NAME" >"${manifests:-$N/manifests}/other.json"
+    within 10 there
+    run -1 davit delete pod "$NAME" --control "$(control)"
+    contains "it goes where it came from"
+    rm "${manifests:-$N/manifests}/other.json"
+    run -1 davit apply -f - --control "$(control)" --group all < <(pod "$NAME")
+    contains "--control is this device alone"
+    run -3 davit get pods --control "$OUT/none.sock"
+    contains "cannot reach davitd"
+}
+
+there() {
+    davit get pod "$NAME" >/dev/null 2>&1
+}
