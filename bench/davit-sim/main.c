@@ -94,6 +94,7 @@ static bool start(struct session *session, struct error *err)
         session->signals[i].data = session;
         uv_signal_start(&session->signals[i], on_signal, numbers[i]);
     }
+    uv_update_time(&session->loop); /* making the nodes took a while */
     watch_start(&session->watch);
     if (options->control)
         control_greet(&session->control);
