@@ -111,7 +111,7 @@ static bool start(struct session *session, struct error *err)
 static void keep_freed(char **argv)
 {
     static const char name[] = "GLIBC_TUNABLES";
-    if (getenv(name) == NULL && setenv(name, "glibc.malloc.tcache_count=5000", 1) == 0)
+    if (getenv(name) == NULL && setenv(name, "glibc.malloc.tcache_count=500", 1) == 0)
         execv("/proc/self/exe", argv); /* else it is slower, no more */
 }
 
