@@ -355,6 +355,7 @@ void node_free(struct node *node)
     store_close(node->store);
     for (struct frame_due *due = host_take(&node->host); due != NULL; due = host_take(&node->host))
         frame_due_free(due);
+    fake_free(&node->host.instances);
     json_free(node->config.labels);
     free(node->name);
 }

@@ -196,6 +196,20 @@ struct fake_outcome fake_stop(struct fake_instances *all, const struct json *ask
     return done;
 }
 
+static void drop(struct fake_instance **at)
+{
+    struct fake_instance *gone = *at;
+
+    *at = gone->next;
+    free(gone->uid);
+    free(gone->namespace);
+    free(gone->pod);
+    free(gone->container);
+    free(gone->record);
+    free(gone->behaviour);
+    free(gone);
+}
+
 struct fake_outcome fake_remove(struct fake_instances *all, const struct json *asked)
 {
     struct fake_instance **at = find_asked(all, asked), *gone;
@@ -207,15 +221,14 @@ struct fake_outcome fake_remove(struct fake_instances *all, const struct json *a
         return done;
     if (strcmp(gone->state, "running") == 0)
         return (struct fake_outcome){DAVIT_FAILED, "StillRunning", "stop it first"};
-    *at = gone->next;
-    free(gone->uid);
-    free(gone->namespace);
-    free(gone->pod);
-    free(gone->container);
-    free(gone->record);
-    free(gone->behaviour);
-    free(gone);
+    drop(at);
     return done;
+}
+
+void fake_free(struct fake_instances *all)
+{
+    while (all->first != NULL)
+        drop(&all->first);
 }
 
 struct fake_outcome fake_release(struct fake_instances *all, const struct json *asked)

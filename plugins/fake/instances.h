@@ -37,5 +37,7 @@ int64_t fake_create_takes_ms(const struct json *asked);
 char *fake_list(const struct fake_instances *all);
 /* Ends what ends by itself; when the next one does (boot ms), FAKE_NEVER: none. */
 uint64_t fake_tick(struct fake_instances *all, uint64_t now_boot_ms);
+/* All are gone, and nobody is told. */
+void fake_free(struct fake_instances *all);
 
 #endif

@@ -10,7 +10,7 @@ setup_file() {
     BUILD=$(cd "${DAVIT_BUILD:-build}" && pwd) || return 1
     export BUILD DAVIT_LIBEXEC=$BUILD
     [ -x "$BUILD/davit" ] || { echo "no $BUILD/davit: build it, or set DAVIT_BUILD" >&2; return 1; }
-    make -C "$BUILD" davit-sim >&2 || return 1
+    [ -x "$BUILD/davit-sim" ] || make -C "$BUILD" davit-sim >&2 || return 1
     DIR=$(mktemp -d)
     export DIR
     PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
