@@ -211,10 +211,10 @@ none_sleeps_as() {
 }
 
 @test "what no field takes is listed as ignored, with its path" {
-    put i '.spec.affinity = {a: "b"} | .spec.tolerations = [] | .spec.priorityClassName = "high" |
+    put i '.spec.affinity = {a: "b"} | .spec.schedulerName = "other" | .spec.priorityClassName = "high" |
         .spec.containers[0].ports = [{containerPort: 80, color: "red"}]'
     status i "$(condition IgnoredFields) | .status == \"True\" and (.fields | sort) == ([\"spec.affinity\",
-        \"spec.containers[0].ports[0].color\", \"spec.priorityClassName\", \"spec.tolerations\"] | sort)"
+        \"spec.containers[0].ports[0].color\", \"spec.priorityClassName\", \"spec.schedulerName\"] | sort)"
     running i
     drop i
 }
