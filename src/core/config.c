@@ -428,7 +428,7 @@ struct config *config_read(const char *path, bool required, struct error *err)
     config->images.mirrors = json_new_object();
     config->images.certs_dir = mem_strdup(SYSCONFDIR "/davit/certs.d");
     config->stream_timeout_s = 60;
-    config->telemetry = (struct telemetry_config){ .interval_s = 60, .max_silence_s = 900, .history_memory = 256 * 1024,
+    config->telemetry = (struct telemetry_config){ .interval_s = 120, .max_silence_s = 900, .history_memory = 256 * 1024,
                                                    .history_rate = 20, .deadband_text = mem_strdup(""),
                                                    .home_assistant = mem_strdup("") };
     config->logs.max_bytes = 10 * 1024 * 1024; /* as the kubelet has it */

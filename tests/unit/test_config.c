@@ -75,7 +75,7 @@ static void without_a_file_everything_has_a_default(void **state)
     assert_int_equal(config->user_first, INT64_C(2147483648));
     assert_int_equal(config->groups.count, 0);
     assert_null(config->username);
-    assert_int_equal(config->telemetry.interval_s, 60);
+    assert_int_equal(config->telemetry.interval_s, 120);
     assert_int_equal(config->telemetry.max_silence_s, 900);
     assert_int_equal(config->telemetry.history_memory, 256 * 1024);
     assert_int_equal(config->telemetry.history_disk, 0); /* nothing is written to flash unasked */
