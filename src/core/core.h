@@ -80,7 +80,8 @@ struct link_state {
     bool truncated;       /* it did not: nothing is judged missing */
     bool narrow;          /* the broker keeps documents, and does not show them to a subscription with wildcards */
     unsigned presences;   /* our own, kept by the broker: one for each of our two subscriptions to it */
-    bool was_connected;   /* in this davitd's life */
+    bool was_connected;   /* in this davitd's life, before this connection */
+    int64_t former_ts;    /* of the presence that the broker held when this davitd connected first */
     uint64_t connected_ms;  /* boot */
     unsigned short_losses;  /* connections running that were lost soon, with a message in flight */
     char suspect[512];      /* the topic of the one that was in flight alone; "": none */

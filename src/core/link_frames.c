@@ -58,7 +58,6 @@ static void link_connected(struct core *core, const struct json *head)
     await_end_of_flood(core);
     link->connected_ms = core_boot_ms(core);
     outbox_connected(core->outbox, link->short_losses >= SHORT_LOSSES ? 1 : json_get_integer(head, "receiveMaximum", 0), link->packet_limit);
-    link->was_connected = true;
     requests_connected(core);
 }
 
@@ -101,6 +100,7 @@ static void link_disconnected(struct core *core, const char *why)
     if (core->link.connected || core->link.problem[0] == '\0')
         log_warn("no connection to the broker: %s", why);
     snprintf(core->link.problem, sizeof(core->link.problem), "%.250s", why);
+    core->link.was_connected = core->link.was_connected || core->link.connected;
     core->link.connected = false;
     core->link.sync_due_ms = 0;
     core->link.presences = 0;
@@ -139,11 +139,17 @@ static void link_rival(struct core *core, const char *how)
 }
 
 /* Younger than this davitd, and not its own: nobody of an earlier life has said that. What the broker kept from before our
- * first connection may be of one whose clock was ahead. */
-static bool is_rival(const struct core *core, const struct json *said, bool retained)
+ * first connection may be of one whose clock was ahead, and comes again from a broker that is restored.
+ */
+static bool is_rival(struct core *core, const struct json *said, bool retained)
 {
-    return json_get_boolean(said, "online", false) && (!retained || core->link.was_connected) &&
-           json_get_integer(said, "ts", 0) > (int64_t)core->started_ms;
+    struct link_state *link = &core->link;
+    int64_t ts = json_get_integer(said, "ts", 0);
+    if (!json_get_boolean(said, "online", false))
+        return false;
+    if (retained && !link->was_connected)
+        link->former_ts = ts;
+    return ts > (int64_t)core->started_ms && ts > link->former_ts;
 }
 
 /* Our own presence, said by the broker: a late will of an earlier connection, or another node with our name. */

@@ -6,15 +6,16 @@
 
 #define SLOT_KEY "namespace = ?1 AND resource = ?2 AND name = ?3 AND source = ?4 AND grp = ?5"
 #define OBJECT_KEY "namespace = ?1 AND resource = ?2 AND name = ?3"
-#define NEXT_REVISION "1 + coalesce((SELECT max(revision) FROM revisions WHERE " OBJECT_KEY "), 0)"
+#define LAST_REVISION "(SELECT max(revision) FROM revisions WHERE " OBJECT_KEY ")"
+#define NEXT_REVISION "1 + coalesce(" LAST_REVISION ", 0)"
 
 const char *const statement_sql[STATEMENT_COUNT] = {
     [PUT_SLOT] = "INSERT OR REPLACE INTO slots VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     [DELETE_SLOT] = "DELETE FROM slots WHERE " SLOT_KEY,
     [PUT_SUPERSEDED] = "INSERT INTO superseded (namespace, resource, name, source, grp, content) "
                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    [PRUNE_SUPERSEDED] = "DELETE FROM superseded WHERE " SLOT_KEY " AND id NOT IN (SELECT id FROM superseded WHERE "
-                         SLOT_KEY " ORDER BY id DESC LIMIT ?6)",
+    [PRUNE_SUPERSEDED] = "DELETE FROM superseded WHERE " SLOT_KEY " AND id <= (SELECT id FROM superseded WHERE "
+                         SLOT_KEY " ORDER BY id DESC LIMIT 1 OFFSET ?6)",
     [DELETE_SUPERSEDED] = "DELETE FROM superseded WHERE " SLOT_KEY,
     [PUT_INCARNATION] = "INSERT OR REPLACE INTO incarnations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [DELETE_MEMORIES] = "DELETE FROM memories WHERE uid != ?4 AND uid IN (SELECT uid FROM incarnations WHERE " OBJECT_KEY ")",
@@ -41,10 +42,10 @@ const char *const statement_sql[STATEMENT_COUNT] = {
     [DELETE_ROLLBACK] = "DELETE FROM rollbacks WHERE " OBJECT_KEY,
     [PUT_REVISION] = "INSERT INTO revisions SELECT ?1, ?2, ?3, " NEXT_REVISION ", ?6, accepted_ms, source, grp, text FROM slots "
                      "WHERE " SLOT_KEY,
-    [PRUNE_REVISIONS] = "DELETE FROM revisions WHERE " OBJECT_KEY " AND revision IN (SELECT revision FROM (SELECT revision, "
-                        "row_number() OVER newest AS place, sum(length(CAST(text AS BLOB))) OVER newest AS bytes FROM revisions "
-                        "WHERE " OBJECT_KEY " WINDOW newest AS (ORDER BY revision DESC)) "
-                        "WHERE place > ?4 OR (place > 1 AND bytes > ?5))",
+    [PRUNE_REVISIONS] = "DELETE FROM revisions WHERE " OBJECT_KEY " AND (revision <= " LAST_REVISION " - ?4 OR (revision < " LAST_REVISION
+                        " AND ?5 < (SELECT sum(length(CAST(text AS BLOB))) FROM revisions WHERE " OBJECT_KEY ") AND ?5 < (SELECT "
+                        "sum(length(CAST(newer.text AS BLOB))) FROM revisions AS newer WHERE newer.namespace = ?1 AND "
+                        "newer.resource = ?2 AND newer.name = ?3 AND newer.revision >= revisions.revision)))",
     [DELETE_REVISIONS] = "DELETE FROM revisions WHERE " OBJECT_KEY,
     [READ_REVISIONS] = "SELECT json_group_array(json_object('revision', revision, 'generation', generation, 'acceptedMs', "
                        "accepted_ms, 'source', source, 'group', grp, 'text', text)) FROM (SELECT revision, generation, accepted_ms, "

@@ -102,8 +102,9 @@ static int64_t holds_mi(struct sim *sim, int pod)
     for (const struct box *box = sim->device.boxes; box != NULL; box = box->next)
         if (box->pod == pod && box->life == RUNNING)
             variant = box->variant;
-    bool waits = strcmp(state_reason(state), "InsufficientMemory") == 0;
     int64_t code = json_get_integer(state, "stateCode", STATE_UNKNOWN);
+    /* One that has run and asks for more now holds what it had: at most what it asks for. */
+    bool waits = code == STATE_PENDING && strcmp(state_reason(state), "InsufficientMemory") == 0;
     if (variant < 0 || waits || code == STATE_SUCCEEDED || code == STATE_FAILED)
         return 0;
     struct shape shape = content_shape(sim, pod, variant);

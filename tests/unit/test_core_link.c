@@ -99,7 +99,9 @@ static void what_the_broker_kept_of_an_earlier_davitd_is_no_rival(void **state)
     assert_int_equal(kit->rivals, 0);
     kit_connect(kit);
     core_link_down(kit->core, "thrown out");
-    twin_says(kit, "true", 5000, RETAINED); /* but we spoke last */
+    twin_says(kit, "true", 5000, RETAINED); /* the same once more: from a broker that was restored */
+    assert_int_equal(kit->rivals, 0);
+    twin_says(kit, "true", 5001, RETAINED); /* somebody spoke after it, and that were not we */
     assert_int_equal(kit->rivals, 1);
 }
 
