@@ -175,7 +175,7 @@ teardown_file() {
         'expect {"op":"published","id":1,"ok":false,"reason":"PacketTooLarge"}' \
         'never 7000 {"op":"disconnected"}' 'send {"op":"disconnect"}' 'exit 0'
     [ "$status" -eq 0 ]
-    [[ "$output" == *"a keep-alive of 2 s: connecting again with it"* ]]
+    [[ "$output" == *"the broker wants to hear of its clients every 2 s"* ]]
     [[ "$output" == *"the broker keeps a session for 60 s at most, not 604800"* ]]
 }
 
