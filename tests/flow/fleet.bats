@@ -73,7 +73,7 @@ ask() { # an order for davit-sim; prints its answer
     local before
     before=$(wc -l <"$DIR/answers")
     echo "$*" >"$DIR/orders"
-    within 70 answered "$before" && tail -1 "$DIR/answers"
+    within 160 answered "$before" && tail -1 "$DIR/answers"
 }
 
 all() { # ORDER...: every node is there
@@ -153,7 +153,7 @@ nodes_are() { # COUNT STATUS: so many lines of `davit get nodes` say it
     broker_end KILL
     rm -f "$DIR/mosquitto.db"
     broker_start
-    all present $NODES 60
+    all present $NODES 150 # SYNs that found no room are said again after 1, 3, 7 … s
     all status 5 60
     within 10 nodes_are $NODES Ready
     # What somebody brings back from a backup is old.
