@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 
+#define FILTERS_ID 65535 /* publications have lower ones */
 #define READ_BYTES (256 * 1024)
 #define OUT_CAP_BYTES (16 * 1024 * 1024)
 #define IN_CAP_BYTES (8 * 1024 * 1024)
@@ -77,7 +78,7 @@ bool client_open(struct client *client, const struct sockaddr_storage *address, 
     client->phase = CLIENT_CONNECTING;
     client->watched = 0;
     packet_connect(&client->out, connect_packet);
-    packet_subscribe(&client->subscribe, 1, topics, count);
+    packet_subscribe(&client->subscribe, FILTERS_ID, topics, count);
     watch(client, UV_WRITABLE);
     return true;
 }
@@ -85,6 +86,16 @@ bool client_open(struct client *client, const struct sockaddr_storage *address, 
 void client_publish(struct client *client, const struct packet_publish *publish)
 {
     packet_publish(&client->out, publish);
+}
+
+void client_subscribe(struct client *client, const char *const *topics, size_t count)
+{
+    packet_subscribe(&client->out, FILTERS_ID, topics, count);
+}
+
+void client_unsubscribe(struct client *client, const char *const *topics, size_t count)
+{
+    packet_unsubscribe(&client->out, FILTERS_ID, topics, count);
 }
 
 void client_ping(struct client *client)
@@ -131,6 +142,10 @@ static void take_suback(struct client *client, const struct packet *packet)
 {
     if (packet->code >= PACKET_FAILED) {
         lost(client, "the broker refuses a subscription", packet->code);
+        return;
+    }
+    if (client->phase == CLIENT_UP) {
+        client->events->subscribed(client->ctx);
         return;
     }
     client->phase = CLIENT_UP;

@@ -10,6 +10,7 @@
 
 struct client_events {
     void (*up)(void *ctx, const struct packet *connack); /* every subscription is granted */
+    void (*subscribed)(void *ctx); /* to what client_subscribe asked for */
     void (*message)(void *ctx, const struct packet *message);
     void (*acknowledged)(void *ctx, uint16_t id, int code);
     void (*down)(void *ctx, const char *why, int code); /* it may be opened again, in a later turn of the loop */
@@ -39,6 +40,9 @@ MUST_CHECK bool client_open(struct client *client, const struct sockaddr_storage
                             const char *const *topics, size_t count, struct error *err);
 /* Sent by client_flush. */
 void client_publish(struct client *client, const struct packet_publish *publish);
+/* Over the connection that there is: sent by client_flush, and then `subscribed`. */
+void client_subscribe(struct client *client, const char *const *topics, size_t count);
+void client_unsubscribe(struct client *client, const char *const *topics, size_t count);
 void client_ping(struct client *client);
 void client_flush(struct client *client);
 /* At once and without a word, as a network that is gone; `down` is not called. */

@@ -16,7 +16,7 @@
 #define KEEPALIVE_S 60
 #define RATE_AGAIN_MS 100
 #define CONNECT_MS 30000 /* then it gives up, as Paho does */
-#define SUBSCRIPTIONS_MAX (6 + SIM_GROUPS_MAX)
+#define SUBSCRIPTIONS_MAX (6 + LIMIT_NODE_GROUPS)
 
 static void on_timer(uv_timer_t *timer);
 
@@ -43,6 +43,23 @@ static void env_random(void *ctx, void *out, size_t len)
     }
 }
 
+/* Groups that were joined, and left: by the standing connection, or by the next one. */
+static void subscribe(struct node *node, const struct json *head)
+{
+    if (node->client.phase != CLIENT_UP)
+        return;
+    JSON_EACH(topic, json_get(head, "unsubscribe"))
+        client_unsubscribe(&node->client, (const char *[]){ json_text(topic) }, 1);
+    const struct json *joined = json_get(head, "subscribe");
+    const char **topics = mem_array(json_size(joined) + 1, sizeof(*topics));
+    size_t count = 0;
+    JSON_EACH(one, joined)
+        topics[count++] = json_get_text(one, "topic");
+    if (count > 0)
+        client_subscribe(&node->client, topics, count);
+    free(topics);
+}
+
 static void env_to_link(void *ctx, struct json *head_taken, const void *body, size_t len)
 {
     AUTO_JSON struct json *head = head_taken;
@@ -50,6 +67,8 @@ static void env_to_link(void *ctx, struct json *head_taken, const void *body, si
     /* What is "taken" was acknowledged already: the database is memory. */
     if (op != NULL && strcmp(op, "publish") == 0)
         node_publish(ctx, head, body, len);
+    else if (op != NULL && strcmp(op, "subscribe") == 0)
+        subscribe(ctx, head);
 }
 
 static void env_to_runtime(void *ctx, struct json *head, const void *body, size_t len)
@@ -144,6 +163,12 @@ static void on_up(void *ctx, const struct packet *connack)
     link_frame(node, head, NULL, 0);
 }
 
+static void on_subscribed(void *ctx)
+{
+    AUTO_JSON struct json *head = json_new_texts("op", "subscribed", NULL);
+    link_frame(ctx, head, NULL, 0);
+}
+
 static bool is_text(const struct packet_text *text, const char *as)
 {
     return as != NULL && text->len == strlen(as) && memcmp(text->data, as, text->len) == 0;
@@ -222,7 +247,7 @@ static void on_rest(void *ctx)
     turn(ctx);
 }
 
-static const struct client_events node_events = { .up = on_up, .message = on_message, .acknowledged = on_acknowledged,
+static const struct client_events node_events = { .up = on_up, .subscribed = on_subscribed, .message = on_message, .acknowledged = on_acknowledged,
                                                   .down = on_down, .rest = on_rest };
 
 /* As core/link_child.c asks for them. */
@@ -236,8 +261,9 @@ static size_t subscriptions(const struct node *node, char *topics[SUBSCRIPTIONS_
     topics[count++] = mem_printf("%s/nodes/%s/desired/#", root, node->name);
     topics[count++] = mem_printf("%s/nodes/%s/request/+/+", root, node->name);
     topics[count++] = mem_printf("%s/groups/all/desired/#", root);
-    for (size_t i = 0; i < config->groups.count; i++)
-        topics[count++] = mem_printf("%s/groups/%s/desired/#", root, config->groups.items[i]);
+    const struct text_list *groups = &node->core->node.groups;
+    for (size_t i = 0; i < groups->count; i++)
+        topics[count++] = mem_printf("%s/groups/%s/desired/#", root, groups->items[i]);
     if (node->fleet->bare_topic != NULL)
         topics[count++] = mem_strdup(node->fleet->bare_topic);
     return count;

@@ -68,7 +68,7 @@ void packet_connect(struct strbuf *out, const struct packet_connect *connect)
     add_packet(out, PACKET_CONNECT << 4, &rest);
 }
 
-void packet_subscribe(struct strbuf *out, uint16_t id, const char *const *topics, size_t count)
+static void add_filters(struct strbuf *out, enum packet_kind kind, uint16_t id, const char *const *topics, size_t count)
 {
     struct strbuf rest;
     strbuf_init(&rest, out->cap);
@@ -76,9 +76,20 @@ void packet_subscribe(struct strbuf *out, uint16_t id, const char *const *topics
     add_length(&rest, 0);
     for (size_t i = 0; i < count; i++) {
         add_text(&rest, topics[i], strlen(topics[i]));
-        add_number(&rest, 1, 1);
+        if (kind == PACKET_SUBSCRIBE)
+            add_number(&rest, 1, 1);
     }
-    add_packet(out, PACKET_SUBSCRIBE << 4 | 2, &rest);
+    add_packet(out, (uint8_t)(kind << 4 | 2), &rest);
+}
+
+void packet_subscribe(struct strbuf *out, uint16_t id, const char *const *topics, size_t count)
+{
+    add_filters(out, PACKET_SUBSCRIBE, id, topics, count);
+}
+
+void packet_unsubscribe(struct strbuf *out, uint16_t id, const char *const *topics, size_t count)
+{
+    add_filters(out, PACKET_UNSUBSCRIBE, id, topics, count);
 }
 
 void packet_publish(struct strbuf *out, const struct packet_publish *publish)
@@ -254,6 +265,7 @@ static bool read_rest(struct cursor *cursor, int first_byte, struct packet *out)
     case PACKET_SUBACK:
         read_suback(cursor, out);
         break;
+    case PACKET_UNSUBACK:
     case PACKET_PINGRESP:
         break;
     case PACKET_DISCONNECT:

@@ -16,7 +16,7 @@
 
 enum packet_kind {
     PACKET_CONNECT = 1, PACKET_CONNACK = 2, PACKET_PUBLISH = 3, PACKET_PUBACK = 4, PACKET_SUBSCRIBE = 8, PACKET_SUBACK = 9,
-    PACKET_PINGREQ = 12, PACKET_PINGRESP = 13, PACKET_DISCONNECT = 14
+    PACKET_UNSUBSCRIBE = 10, PACKET_UNSUBACK = 11, PACKET_PINGREQ = 12, PACKET_PINGRESP = 13, PACKET_DISCONNECT = 14
 };
 
 /* A part of the bytes that were read. */
@@ -61,6 +61,7 @@ struct packet_connect {
 
 void packet_connect(struct strbuf *out, const struct packet_connect *connect);
 void packet_subscribe(struct strbuf *out, uint16_t id, const char *const *topics, size_t count); /* QoS 1 */
+void packet_unsubscribe(struct strbuf *out, uint16_t id, const char *const *topics, size_t count);
 void packet_publish(struct strbuf *out, const struct packet_publish *publish);
 void packet_puback(struct strbuf *out, uint16_t id);
 void packet_empty(struct strbuf *out, enum packet_kind kind); /* PINGREQ, DISCONNECT */

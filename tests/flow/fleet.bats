@@ -167,6 +167,21 @@ nodes_are() { # COUNT STATUS: so many lines of `davit get nodes` say it
     all status 6 60
 }
 
+@test "the desired Node takes ten nodes into another group, over the connections that there are" {
+    local before
+    before=$(reported .connects)
+    run "$BUILD/davit" set groups sim-1{0..9} line-3,red --yes
+    echo "$output"
+    [ "$status" -eq 0 ]
+    mosquitto_pub -V 5 -p "$PORT" -q 1 -r -t davit/groups/red/desired/default/pods/extra -m '{"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "extra"}, "spec": {"hostNetwork": true, "containers": [{"name": "main", "image": "demo:1"}]}}'
+    extra() {
+        [ "$("$BUILD/davit" get pods extra -o name --nodes 'sim-*' | wc -l)" -eq 10 ]
+    }
+    within 20 extra
+    [ "$(reported .connects)" -eq "$before" ]
+}
+
 @test "at its end it says what it saw, and every node says good-bye" {
     kill "$(cat "$DIR/sim.pid")"
     within 10 gone "$(cat "$DIR/sim.pid")"
