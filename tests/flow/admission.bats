@@ -49,7 +49,7 @@ waits() { # NAME
     none_sleeps "${MARK}2"
     drop first
     running second
-    [ "$(grep -acF '"reason":"FailedScheduling"' "$DIR/record")" -eq 1 ]
+    [ "$(grep -a '/events ' "$DIR/record" | grep -cF '"reason":"FailedScheduling"')" -eq 1 ]
     drop second third fourth
 }
 
