@@ -26,6 +26,7 @@
 #define LIMIT_HOST_NAMES 64   /* hostAliases, their names, dnsConfig's lists */
 #define LIMIT_TAINTS 64       /* of a node; tolerations of a pod */
 #define LIMIT_NODE_LABELS 256
+#define LIMIT_NODE_IMAGES 50  /* that a status of a node lists, as many as kubelet's */
 #define LIMIT_NODE_GROUPS 64  /* that a desired Node names */
 #define LIMIT_IGNORED_FIELDS 64 /* paths named in a status; the rest is counted */
 

@@ -84,6 +84,8 @@ struct session *get_open(struct get *get, void (*on_change)(void *ctx, struct en
 /* All of it, over one session. */
 enum exit_code get_run(struct get *get, struct error *err);
 /* What goes by and is not kept. */
+/* Of the nodes that are meant, by their statuses; of this device where no broker is named. */
+enum exit_code get_images(const struct options *options, struct error *err);
 enum exit_code get_events(const struct options *options, struct error *err);
 
 #endif

@@ -6,7 +6,6 @@
 #include "base/memory.h"
 #include "cli/address.h"
 #include "cli/get.h"
-#include "cli/image_view.h"
 #include "cli/verbs.h"
 
 static const struct {
@@ -16,7 +15,7 @@ static const struct {
     enum exit_code (*get)(const struct options *options, struct error *err);
 } OTHERS[] = {
     {"events", "event", "ev", get_events},
-    {"images", "image", "images", image_list},
+    {"images", "image", "images", get_images},
 };
 
 #define OTHER_COUNT (sizeof(OTHERS) / sizeof(OTHERS[0]))

@@ -276,13 +276,14 @@ static void settle_denied(struct core *core, uint64_t now)
 static void settle_node(struct core *core, uint64_t now)
 {
     /* What nobody hears does not count against the limit: the first that a broker hears is the newest. */
-    if (!core->node_dirty || !core->link.connected)
+    if (!(core->node_dirty || core->images.changes != core->told_images) || !core->link.connected)
         return;
     if (core->node_told_ms != 0 && now < core->node_told_ms + NODE_TELL_MS) {
         core_wake_at(core, core->node_told_ms + NODE_TELL_MS);
         return;
     }
     core->node_dirty = false;
+    core->told_images = core->images.changes;
     core->node_told_ms = now;
     report_node(core);
     discovery_tell(core, NULL);

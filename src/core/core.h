@@ -190,6 +190,7 @@ struct core {
     char told_node_state[DIGEST_HEX_BYTES];
     char told_node_status[DIGEST_HEX_BYTES];
     uint64_t node_told_ms;
+    uint64_t told_images;   /* `changes` of the images when the node was told of */
 };
 
 /* Loads everything from the store. `config`, `env` and `store` must outlive it. NULL on error. */

@@ -74,6 +74,7 @@ static struct image_name *name_of(const struct images *images, const char *refer
 
 bool images_take(struct images *images, const struct image_row *row, struct error *err)
 {
+    images->changes++;
     AUTO_JSON struct json *config = json_parse(row->config, strlen(row->config), err);
     AUTO_JSON struct json *layers = config != NULL ? json_parse(row->layers, strlen(row->layers), err) : NULL;
     if (layers == NULL)
@@ -98,6 +99,7 @@ bool images_take(struct images *images, const struct image_row *row, struct erro
 
 void images_take_name(struct images *images, const struct image_name_row *row)
 {
+    images->changes++;
     struct image *image = image_of(images, row->id);
     struct image_name *name = name_of(images, row->reference);
     if (image == NULL)
@@ -112,6 +114,7 @@ void images_take_name(struct images *images, const struct image_name_row *row)
 
 void images_drop(struct images *images, const char *id)
 {
+    images->changes++;
     struct image *image = image_of(images, id);
     struct image_name *name, *next;
     if (image == NULL)
@@ -124,6 +127,7 @@ void images_drop(struct images *images, const char *id)
 
 void images_drop_name(struct images *images, const char *reference)
 {
+    images->changes++;
     struct image_name *name = name_of(images, reference);
     if (name != NULL)
         name_free(images, name);
@@ -223,4 +227,39 @@ struct json *image_write(const struct images *images, const struct image *image,
     }
     json_set(json, "config", json_copy(image->config));
     return json;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const struct image *one = *(const struct image *const *)a, *other = *(const struct image *const *)b;
+    if (one->size_bytes != other->size_bytes)
+        return one->size_bytes < other->size_bytes ? 1 : -1;
+    return strcmp(one->id, other->id);
+}
+
+static void write_listed(const struct images *images, const struct image *image, struct json *list)
+{
+    struct json *one = json_add_object(list);
+    struct json *names = json_set_array(one, "names");
+    for (const struct image_name *name = images->names; name != NULL; name = name->hh.next)
+        if (name->image == image)
+            json_add_text(names, name->reference);
+    if (json_size(names) == 0)
+        json_add_text(names, image->id);
+    json_set_integer(one, "sizeBytes", image->size_bytes);
+}
+
+struct json *images_list(const struct images *images)
+{
+    struct json *list = json_new_array();
+    size_t count = 0;
+    const struct image **sorted = mem_array(HASH_COUNT(images->by_id) + 1, sizeof(struct image *));
+    for (const struct image *image = images->by_id; image != NULL; image = image->hh.next)
+        sorted[count++] = image;
+    if (count > 0)
+        qsort(sorted, count, sizeof(struct image *), by_size);
+    for (size_t i = 0; i < count && i < LIMIT_NODE_IMAGES; i++)
+        write_listed(images, sorted[i], list);
+    free(sorted);
+    return list;
 }

@@ -38,6 +38,7 @@ struct images {
     struct image_name *names;
     struct layer *layers;
     int64_t last_folder;
+    uint64_t changes; /* counts what came and went */
 };
 
 MUST_CHECK bool images_load(struct images *images, struct store *store, struct error *err);
@@ -61,6 +62,9 @@ void images_take_name(struct images *images, const struct image_name_row *row); 
 void images_drop(struct images *images, const char *id);
 void images_drop_name(struct images *images, const char *reference);
 void images_drop_layer(struct images *images, const char *diff_id);
+
+/* As the v1 Node lists them: {"names","sizeBytes"}, the LIMIT_NODE_IMAGES largest. The caller frees. */
+struct json *images_list(const struct images *images);
 
 /* The `image` of a runtime's create document: absolute layer folders below `state_dir`. The caller frees. */
 struct json *image_write(const struct images *images, const struct image *image, const char *state_dir);

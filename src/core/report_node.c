@@ -116,6 +116,8 @@ void report_node_write(struct core *core, struct json **state, struct json **sta
     report.drained = cordon_is_drained(core);
     report.bundle_objects = bundle_objects(core);
     count_pods(core, &report);
+    AUTO_JSON struct json *images = images_list(&core->images);
+    report.images = images;
     *state = node_state_write(&report);
     *status = node_status_write(&report);
 }

@@ -155,5 +155,6 @@ struct json *node_status_write(const struct node_report *report)
     write_desired(report, conditions, status);
     write_bundle(report, conditions, status);
     write_info(report, status);
+    json_set(status, "images", report->images != NULL ? json_copy(report->images) : json_new_array());
     return node;
 }

@@ -45,6 +45,7 @@ struct node_report {
     const struct json *taints;
     bool unschedulable, drained;
     size_t bundle_objects; /* that it brought */
+    const struct json *images; /* array of {"names","sizeBytes"} */
 };
 
 struct json *node_state_write(const struct node_report *report);  /* without `ts` */

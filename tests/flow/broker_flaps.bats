@@ -38,7 +38,7 @@ teardown() {
     within 30 online
     works $i
     same_davitd "$davitd"
-    [ "$(child davit-link)" = "$link" ]
+    [ "$(child davit-link)" = "$link" ] || { grep -a "davit-link:* \(it\|exited\|killed\|has\|ended\|was\)\|started again\|answered\|ends" "$N/davitd.log" | tail -n 20; false; }
     flat "$davitd" "$before_davitd" 300
     flat "$link" "$before_link" 300
     no_flood 100

@@ -60,15 +60,23 @@ labelled() { # NAME LABELS
     [ "$stderr" = "No events." ]
 }
 
-@test "get images lists those of this device" {
-    run -0 node davit get images
-    [[ "${lines[0]}" = IMAGE* ]]
-    [[ "$output" = *demo:1* ]]
-}
-
 @test "describe node has what the real one says" {
     run -0 node davit describe node n
     grep -qE '^Status: +Ready$' <<<"$output"
     grep -qE '^  Ready: +True' <<<"$output"
     grep -qE '^  Runtime: +crun' <<<"$output"
+}
+
+@test "get images lists what the nodes have, over the broker" {
+    within 10 holds "$T/status" '.status.images | length > 0'
+    run -0 node davit get images --nodes '*'
+    echo "$output"
+    [[ ${lines[0]} =~ ^IMAGE\ +SIZE\ +NODE$ ]]
+    [[ $output == *"docker.io/library/demo:1 "* ]]
+    run -0 node davit get images -o name --node n
+    [[ $output == *"image/docker.io/library/demo:1"* ]]
+    run -0 node davit get images -o json --node n
+    jq -e '.items[0] | .kind == "Image" and .nodeName == "n" and .sizeBytes > 0 and (.names | length) > 0' <<< "$output"
+    run -2 node davit get images demo:1 --node n
+    contains "takes no names"
 }

@@ -85,7 +85,7 @@ static void the_status_is_a_node(void **state)
               "\"nodeInfo\":{\"bootID\":\"b\",\"kernelVersion\":\"6.1.0\",\"architecture\":\"x86_64\","
               "\"operatingSystem\":\"linux\",\"containerRuntimeVersion\":\"crun 1.8.1\",\"kubeletVersion\":\"davit 0.1.0\"},"
               "\"capacity\":{\"cpu\":\"4\",\"ephemeral-storage\":\"1024Ki\",\"memory\":\"2097152Ki\",\"pods\":\"10000\"},"
-              "\"allocatable\":{\"cpu\":\"4\",\"ephemeral-storage\":\"1024Ki\",\"memory\":\"1991680Ki\",\"pods\":\"10000\"}}}");
+              "\"allocatable\":{\"cpu\":\"4\",\"ephemeral-storage\":\"1024Ki\",\"memory\":\"1991680Ki\",\"pods\":\"10000\"},\"images\":[]}}");
     report.ready = false;
     AUTO_JSON struct json *away = node_status_write(&report);
     AUTO_FREE char *away_text = json_print(away);
