@@ -27,7 +27,7 @@ typedef void session_handler(void *ctx, const struct session_message *message);
 MUST_CHECK struct session *session_open(const struct options *options, const char *const *topics, size_t topic_count,
                                         session_handler *handler, void *ctx, struct error *err);
 /* Receives until everything the broker holds for these topics has come: a nonce published after the subscription comes
- * last (PROTOCOL.md, End of the retained flood). True too where the nonce does not come back: what is there is all that
+ * last (docs/protocol.md, The end of the retained flood). True too where the nonce does not come back: what is there is all that
  * can be had, and a line on stderr says that it may be cut.
  */
 MUST_CHECK bool session_sync(struct session *session, struct error *err);
