@@ -84,6 +84,7 @@ struct link_state {
     int64_t former_ts;    /* of the presence that the broker held when this davitd connected first */
     uint64_t connected_ms;  /* boot */
     unsigned short_losses;  /* connections running that were lost soon, with a message in flight */
+    unsigned suspected;     /* connections running that ended on it */
     char suspect[512];      /* the topic of the one that was in flight alone; "": none */
     uint64_t denied_ms;   /* boot, when the broker refused a message last; 0: what is refused is tried */
     char denied[256];     /* on which topic */

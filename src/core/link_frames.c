@@ -13,6 +13,7 @@
 #define CODE_NOT_AUTHORIZED 135 /* MQTT 5 */
 #define SOON_MS 30000
 #define SHORT_LOSSES 2
+#define SUSPECTED_ENDS 4
 #define CODE_TAKEN_OVER 142 /* MQTT 5: session taken over */
 
 /* Behind all that the broker holds comes what is published now. */
@@ -79,17 +80,28 @@ static void link_denied(struct core *core, const char *topic)
     core->node_dirty = true;
 }
 
+static bool is_presence(const struct core *core, const char *topic)
+{
+    AUTO_FREE char *presence = topic_node(core->config->root, core->config->node, "presence", NULL);
+    return strcmp(topic, presence) == 0;
+}
+
 /* Mosquitto 2.0 may hang up before its refusal is read. So after two connections that ended soon one message goes at a time: the same
- * one in flight at two ends running is the reason. A try that fails, or an end with nothing under way, is the broker's own affair. */
+ * one in flight at so many ends running is the reason. A try that fails, or an end with nothing under way, is the broker's own affair.
+ * The presence is said first: a network that breaks early breaks there, and a node that is there must not be silent about it.
+ */
 static void link_suspect(struct core *core)
 {
     struct link_state *link = &core->link;
     const char *alone = outbox_flying_alone(core->outbox);
     bool soon = link->connected && core_boot_ms(core) < link->connected_ms + SOON_MS && outbox_flying(core->outbox) > 0;
-    if (soon && alone != NULL && strncmp(link->suspect, alone, sizeof(link->suspect) - 1) == 0)
+    bool known = soon && alone != NULL && !is_presence(core, alone);
+    bool same = known && strncmp(link->suspect, alone, sizeof(link->suspect) - 1) == 0;
+    link->suspected = same ? link->suspected + 1 : known;
+    if (link->suspected >= SUSPECTED_ENDS)
         link_denied(core, alone);
     link->short_losses = soon ? link->short_losses + 1 : 0;
-    snprintf(link->suspect, sizeof(link->suspect), "%s", soon && alone != NULL ? alone : "");
+    snprintf(link->suspect, sizeof(link->suspect), "%s", known ? alone : "");
 }
 
 static void link_disconnected(struct core *core, const char *why)
