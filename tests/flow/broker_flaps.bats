@@ -39,7 +39,7 @@ teardown() {
     works $i
     same_davitd "$davitd"
     [ "$(child davit-link)" = "$link" ] || { grep -a "davit-link:* \(it\|exited\|killed\|has\|ended\|was\)\|started again\|answered\|ends" "$N/davitd.log" | tail -n 20; false; }
-    flat "$davitd" "$before_davitd" 300
+    flat "$davitd" "$before_davitd" 450 # the newest 256 events are remembered, and fill up meanwhile
     flat "$link" "$before_link" 300
     no_flood 100
 }
