@@ -9,21 +9,22 @@
 #include "cli/confirm.h"
 #include "cli/delete.h"
 #include "cli/text.h"
+#include "protocol/topic.h"
 
 struct remains {
-    struct json *topics; /* that are kept */
+    const char *presence; /* its topic: an object may be called presence, too */
+    struct json *topics;  /* that are kept */
     bool online;
 };
 
 static void take(void *ctx, const struct session_message *message)
 {
     struct remains *remains = ctx;
-    const char *last = strrchr(message->topic, '/');
     struct error ignored = {0};
     if (message->len == 0 || !message->retained)
         return;
     json_add_text(remains->topics, message->topic);
-    if (last == NULL || strcmp(last, "/presence") != 0)
+    if (strcmp(message->topic, remains->presence) != 0)
         return;
     AUTO_JSON struct json *presence = json_parse(message->payload, message->len, &ignored);
     remains->online = json_get_boolean(presence, "online", false);
@@ -40,7 +41,8 @@ static bool clear(struct session *session, const struct remains *remains, struct
 static bool delete_one(const struct options *options, const char *name, const struct dry_run *dry, struct error *err)
 {
     AUTO_JSON struct json *kept = json_new_array();
-    struct remains remains = {.topics = kept};
+    AUTO_FREE char *presence = topic_node(options->root, name, "presence", NULL);
+    struct remains remains = {.presence = presence, .topics = kept};
     AUTO_FREE char *below = mem_printf("%s/nodes/%s/#", options->root, name);
     const char *topics[] = {below};
     AUTO_SESSION struct session *session = session_open(options, topics, 1, take, &remains, err);

@@ -84,6 +84,15 @@ gone() { # TOPIC: the broker holds a tombstone there
     run -0 davit delete node press-8 --yes --force
 }
 
+@test "an object that is called presence does not make its node look offline" {
+    online press-7
+    say "$NODE/desired/default/pods/presence" '{"kind":"Pod","metadata":{"name":"presence"}}'
+    say "$NODE/state/default/pods/presence" '{"state":"Running","stateCode":2}'
+    run -1 davit delete node press-7 --yes
+    contains "node press-7 is online"
+    [ -n "$(held "$NODE/presence")" ]
+}
+
 # --- prune
 
 node_says() { # NODE PRESENCE GROUPS
