@@ -9,6 +9,7 @@
 #include "cli/status.h"
 #include "cli/table.h"
 #include "cli/target.h"
+#include "protocol/desired_node.h"
 #include "protocol/topic.h"
 
 /* A topic in its parts. */
@@ -94,6 +95,23 @@ static void find_nodes(struct leftovers *leftovers, uint64_t before_ms, uint64_t
 
 /* ---- tombstones */
 
+/* What its desired Node says, which it may not have seen yet. */
+static bool is_to_be_in_group(const struct leftovers *leftovers, const char *node, const char *group)
+{
+    AUTO_FREE char *topic = topic_node(leftovers->root, node, "desired/node", NULL);
+    const struct kept *kept = find(leftovers, topic);
+    struct desired_node desired;
+    bool is_named = false;
+    if (kept == NULL || target_is_tombstone(kept->content))
+        return false;
+    desired_node_take(kept->content, &desired);
+    for (size_t i = 0; i < desired.groups.count; i++)
+        is_named = is_named || strcmp(desired.groups.items[i], group) == 0;
+    desired_node_free(&desired);
+    return is_named;
+}
+
+/* As far as anybody knows: of a node without a status it may be any group. */
 static bool is_in_group(const struct leftovers *leftovers, const char *node, const char *group)
 {
     AUTO_FREE char *topic = topic_node(leftovers->root, node, "status", NULL);
@@ -101,7 +119,7 @@ static bool is_in_group(const struct leftovers *leftovers, const char *node, con
     JSON_EACH(one, json_get(json_get(kept != NULL ? kept->content : NULL, "status"), "groups"))
         if (json_text(one) != NULL && strcmp(json_text(one), group) == 0)
             return true;
-    return strcmp(group, "all") == 0;
+    return kept == NULL || strcmp(group, "all") == 0 || is_to_be_in_group(leftovers, node, group);
 }
 
 /* It was there since, and says nothing of the object any more. */
@@ -155,12 +173,19 @@ static void find_tombstones(struct leftovers *leftovers)
 
 /* ---- groups */
 
+static bool is_desired_node(const struct parts *parts)
+{
+    return strcmp(parts->word, "desired") == 0 && strcmp(parts->object, "node") == 0;
+}
+
 static bool has_nodes(const struct leftovers *leftovers, const char *group)
 {
     for (const struct kept *kept = leftovers->kept; kept != NULL; kept = kept->hh.next) {
         struct parts parts;
-        if (parts_of(leftovers, kept->topic, &parts) && !parts.of_group && strcmp(parts.word, "presence") == 0 &&
-            is_in_group(leftovers, parts.name, group))
+        if (!parts_of(leftovers, kept->topic, &parts) || parts.of_group)
+            continue;
+        if (strcmp(parts.word, "presence") == 0 ? is_in_group(leftovers, parts.name, group)
+                                                : is_desired_node(&parts) && is_to_be_in_group(leftovers, parts.name, group))
             return true;
     }
     return false;

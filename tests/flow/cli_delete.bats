@@ -140,3 +140,18 @@ node_says() { # NODE PRESENCE GROUPS
     run -0 davit prune --older=2h
     contains "0 topics"
 }
+
+@test "prune leaves a group alone that a node may be in: by its desired Node, or unseen" {
+    say "$DAVIT_ROOT/nodes/coming/desired/node" \
+        '{"apiVersion":"v1","kind":"Node","metadata":{"name":"coming","annotations":{"davit/groups":"line-3, mills"}}}'
+    say "$DAVIT_ROOT/groups/mills/desired/default/pods/hello" '{"kind":"Pod","metadata":{"name":"hello"}}'
+    say "$DAVIT_ROOT/groups/mill/desired/default/pods/hello" '{"kind":"Pod","metadata":{"name":"hello"}}'
+    run -0 davit prune --yes
+    contains "group mill: no node is in it"
+    contains "1 topic cleared"
+    [ -n "$(held "$DAVIT_ROOT/groups/mills/desired/default/pods/hello")" ]
+    say "$DAVIT_ROOT/groups/saws/desired/default/pods/hello" '{"kind":"Pod","metadata":{"name":"hello"}}'
+    online silent # without a status nobody knows its groups
+    run -0 davit prune
+    contains "0 topics to be cleared"
+}
