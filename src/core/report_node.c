@@ -11,7 +11,7 @@
 #include "core/whole.h"
 #include "protocol/node_status.h"
 
-#define PROBLEMS_MAX 8
+#define PROBLEMS_MAX 10 /* each of those below, at a time */
 
 struct problems {
     struct node_problem list[PROBLEMS_MAX];

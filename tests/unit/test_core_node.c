@@ -1,4 +1,7 @@
 /* The desired Node: labels, groups that come and go, cordon and drain. */
+#include <stdio.h>
+
+#include "core/report.h"
 #include "corekit.h"
 
 #define NODE NODE_TOPIC "/desired/node"
@@ -265,6 +268,31 @@ static void a_toleration_for_a_time_ends_then(void **state)
     assert_int_equal(kit_running(kit), 1);
 }
 
+static void every_problem_is_told(void **state)
+{
+    struct corekit *kit = *state;
+    struct core *core = kit->core;
+    static const char *const types[] = { "RuntimeProblem", "VirtualMachineProblem", "StorageProblem", "BrokerProblem", "BrokerDenies",
+                                         "DuplicateNode", "BrokerTruncated", "ClockUnset", "DatabaseLost" };
+    struct json *state_json = NULL, *status_json = NULL;
+    snprintf(core->runtime.problem, sizeof(core->runtime.problem), "hangs");
+    snprintf(core->vms.problem, sizeof(core->vms.problem), "hangs");
+    snprintf(core->store_problem, sizeof(core->store_problem), "full");
+    snprintf(core->link.problem, sizeof(core->link.problem), "lost");
+    snprintf(core->database_lost, sizeof(core->database_lost), "damaged");
+    core->vms.wanted = core->link.truncated = true;
+    core->link.denied_ms = core->link.rival_ms = kit->now;
+    kit->wall = 1000;
+    report_node_write(core, &state_json, &status_json);
+    AUTO_JSON struct json *node = state_json;
+    AUTO_JSON struct json *status = status_json;
+    AUTO_FREE char *text = json_print(status);
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        if (strstr(text, types[i]) == NULL)
+            fail_msg("%s is not told", types[i]);
+    assert_int_equal(json_get_integer(node, "problems", 0), sizeof(types) / sizeof(types[0]));
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, kit_setup, kit_teardown)
@@ -279,6 +307,7 @@ int main(void)
         CASE(a_drained_node_ends_what_does_not_tolerate_it_until_the_taint_goes),
         CASE(what_ended_for_good_is_not_drained),
         CASE(a_toleration_for_a_time_ends_then),
+        CASE(every_problem_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
