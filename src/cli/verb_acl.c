@@ -12,6 +12,7 @@
 #include "cli/text.h"
 #include "cli/verbs.h"
 #include "davit/limits.h"
+#include "protocol/desired_node.h"
 #include "protocol/topic.h"
 
 /* What the nodes' desired Nodes say of groups, as the lines of a file would. */
@@ -53,7 +54,7 @@ static void take_node(void *ctx, const struct session_message *message)
     AUTO_JSON struct json *document = json_parse(message->payload, message->len, &ignored);
     if (!topic_node_parse(fleet->root, short_topic, node, word, &ignored_id, &has_id))
         return;
-    const char *groups = json_get_text(json_get(json_get(document, "metadata"), "annotations"), "davit/groups");
+    const char *groups = json_get_text(json_get(json_get(document, "metadata"), "annotations"), DESIRED_NODE_GROUPS);
     fleet->lines = mem_resize(fleet->lines, fleet->count + 1, sizeof(*fleet->lines));
     fleet->lines[fleet->count++] = mem_printf("%s %s", node, groups != NULL ? groups : "");
 }
