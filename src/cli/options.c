@@ -2,7 +2,6 @@
 
 #include "cli/options.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -204,22 +203,32 @@ void options_print_help(uint64_t groups)
     }
 }
 
+bool options_time(const char *flag, const char *text, uint64_t *ms, struct error *err)
+{
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = {{"", 1000}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 24 * 3600000}};
+    char *end = NULL;
+    if (text == NULL)
+        return true;
+    unsigned long number = strtoul(text, &end, 10);
+    for (size_t i = 0; *text >= '0' && *text <= '9' && number <= 1000000 && i < sizeof(units) / sizeof(units[0]); i++)
+        if (strcmp(end, units[i].unit) == 0) {
+            *ms = number * units[i].ms;
+            return true;
+        }
+    return error_set(err, ERROR_INVALID, "--%s=%.60s is no time: give it as 90s, 5m, 2h or 30d", flag, text);
+}
+
 bool options_wait_ms(const struct options *options, uint64_t fallback_ms, uint64_t *wait_ms, struct error *err)
 {
     const char *text = options->wait;
     *wait_ms = fallback_ms;
     if (text == NULL || *text == '\0' || strcmp(text, "true") == 0)
         return true;
+    if (strcmp(text, "false") != 0)
+        return options_time("wait", text, wait_ms, err);
     *wait_ms = 0;
-    if (strcmp(text, "false") == 0)
-        return true;
-    char *end = NULL;
-    errno = 0;
-    unsigned long number = strtoul(text, &end, 10);
-    bool minutes = strcmp(end, "m") == 0;
-    bool known_unit = *end == '\0' || minutes || strcmp(end, "s") == 0;
-    if (errno != 0 || end == text || *text == '-' || *text == '+' || !known_unit || number > 1000000)
-        return error_set(err, ERROR_INVALID, "--wait=%s is no time: give seconds as --wait=90, or --wait=false", text);
-    *wait_ms = (uint64_t)number * (minutes ? 60000 : 1000);
     return true;
 }

@@ -169,7 +169,9 @@ MUST_CHECK bool options_parse(int argc, char **argv, uint64_t groups, struct opt
 void options_free(struct options *options);
 /* The flags of `groups`, one a line, on stdout. */
 void options_print_help(uint64_t groups);
-/* --wait as milliseconds: "false" 0, bare or "true" `fallback_ms`, else seconds ("90", "90s") or minutes ("2m"). */
+/* "90", "90s", "5m", "2h", "30d", as the flag --FLAG has it. `text` NULL: *ms stays. */
+MUST_CHECK bool options_time(const char *flag, const char *text, uint64_t *ms, struct error *err);
+/* --wait as milliseconds: "false" 0, bare or "true" `fallback_ms`, else a time. */
 MUST_CHECK bool options_wait_ms(const struct options *options, uint64_t fallback_ms, uint64_t *wait_ms,
                                 struct error *err);
 

@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -13,20 +12,14 @@
 #include "cli/verbs.h"
 
 #define OLDER_MS (30 * 24 * 3600 * 1000ull)
+#define OLDER_LEAST_MS (3600 * 1000ull)
 
-/* "30d", "12h". */
 static bool read_older(const struct options *options, uint64_t *older_ms, struct error *err)
 {
-    char *end = NULL;
     *older_ms = OLDER_MS;
-    if (options->older == NULL)
-        return true;
-    unsigned long number = strtoul(options->older, &end, 10);
-    bool hours = *end == 'h';
-    if (end == options->older || (*end != 'd' && !hours) || end[1] != '\0' || number == 0 || number > 100000)
-        return error_set(err, ERROR_INVALID, "--older=%s is no time: as 30d or 12h", options->older);
-    *older_ms = (uint64_t)number * (hours ? 3600 : 24 * 3600) * 1000;
-    return true;
+    return options_time("older", options->older, older_ms, err) &&
+           (*older_ms >= OLDER_LEAST_MS ||
+            error_set(err, ERROR_INVALID, "--older=%s is too short: a node that is away for less than an hour is not gone", options->older));
 }
 
 static bool clear(struct session *session, const struct json *topics, struct error *err)

@@ -54,21 +54,6 @@ static bool goal_read(struct wait *wait, const char *text, struct error *err)
     return error_set(err, ERROR_INVALID, "wait for what? --for condition=Ready, --for delete or --for jsonpath='{…}'=VALUE");
 }
 
-/* "90", "90s", "2m", "1h" */
-static bool timeout_read(const char *text, uint64_t *timeout_ms, struct error *err)
-{
-    char *end = NULL;
-    *timeout_ms = TIMEOUT_MS;
-    if (text == NULL)
-        return true;
-    unsigned long number = strtoul(text, &end, 10);
-    uint64_t unit_ms = strcmp(end, "m") == 0 ? 60000 : strcmp(end, "h") == 0 ? 3600000 : 1000;
-    if (end == text || *text == '-' || *text == '+' || number > 1000000 || (unit_ms == 1000 && *end != '\0' && strcmp(end, "s") != 0))
-        return error_set(err, ERROR_INVALID, "--timeout %s is no time: as 90, 90s, 5m or 1h", text);
-    *timeout_ms = (uint64_t)number * unit_ms;
-    return true;
-}
-
 /* What a node said before it was cut off is no proof. */
 static bool is_reached(const struct wait *wait, const struct entry *entry)
 {
@@ -199,14 +184,14 @@ enum exit_code verb_wait(const struct options *given, struct error *err)
     struct options options = *given;
     struct wait *wait = mem_alloc(sizeof(*wait));
     enum exit_code code = EXIT_CODE_USAGE;
-    uint64_t timeout_ms;
+    uint64_t timeout_ms = TIMEOUT_MS;
     wait->get.options = &options;
     options.output = "json"; /* the objects are what is looked at */
     if (options.word_count == 0)
         (void)error_set(err, ERROR_INVALID, "wait for what? As: davit wait pod/hello --for condition=Ready");
     else if (address_check(&options, err) && get_read_words(&wait->get, err) && get_read_output(&wait->get, err) &&
              get_read_filters(&wait->get, err) && goal_read(wait, options.for_what, err) &&
-             timeout_read(options.timeout, &timeout_ms, err)) {
+             options_time("timeout", options.timeout, &timeout_ms, err)) {
         get_forget_place(&wait->get, &options);
         code = run(wait, timeout_ms, err);
     }

@@ -137,6 +137,9 @@ node_says() { # NODE PRESENCE GROUPS
     run -0 davit prune
     contains "0 topics to be cleared"
     run -2 davit prune --older=30m
+    contains "--older=30m is too short"
+    run -2 davit prune --older=-1d
+    contains "--older=-1d is no time"
     run -0 davit prune --older=2h
     contains "0 topics"
 }
