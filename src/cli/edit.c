@@ -25,7 +25,8 @@ static bool refuse(const struct target *target, struct error *err)
                       target->id.name, target->id.namespace, target_node_note(target));
 }
 
-struct json *edit_document(const struct target *target, struct error *err)
+/* What it wants now, as an object of its kind; NULL and *err where the broker has none to change. The caller frees. */
+static struct json *document_of(const struct target *target, struct error *err)
 {
     if (target->kind == TARGET_NODE && !target_is_wanted(target)) {
         struct json *node = json_new_texts("apiVersion", "v1", "kind", "Node", NULL);
@@ -68,7 +69,7 @@ static bool check_document(const struct target *target, const struct json *docum
 bool edit_publish(struct session *session, struct target *target, edit_change *change, void *ctx, bool *changed,
                   struct error *err)
 {
-    AUTO_JSON struct json *before = edit_document(target, err);
+    AUTO_JSON struct json *before = document_of(target, err);
     AUTO_JSON struct json *document = before != NULL ? json_copy(before) : NULL;
     *changed = false;
     if (document == NULL || !check_newest(target, err) || !change(ctx, document, err))

@@ -12,7 +12,5 @@ typedef bool edit_change(void *ctx, struct json *document, struct error *err);
  */
 MUST_CHECK bool edit_publish(struct session *session, struct target *target, edit_change *change, void *ctx, bool *changed,
                              struct error *err);
-/* What it wants now, as an object of its kind; NULL and *err where the broker has none to change. The caller frees. */
-MUST_CHECK struct json *edit_document(const struct target *target, struct error *err);
 
 #endif

@@ -33,7 +33,7 @@ bool fleet_names_fit(const struct options *options, const char *node)
     return fits && (options->node == NULL || strcmp(options->node, node) == 0);
 }
 
-static bool is_in_group(const struct json *status, const char *group)
+bool fleet_is_in_group(const struct json *status, const char *group)
 {
     const struct json *groups = json_get(json_get(status, "status"), "groups");
     if (groups == NULL)
@@ -52,7 +52,7 @@ bool fleet_needs_status(const struct options *options)
 bool fleet_status_fits(const struct options *options, const struct json *query, const struct json *status)
 {
     return (query == NULL || label_query_fits(query, json_get(json_get(status, "metadata"), "labels"))) &&
-           (options->group == NULL || is_in_group(status, options->group));
+           (options->group == NULL || fleet_is_in_group(status, options->group));
 }
 
 /* What does not fit goes at once: a fleet's statuses are many. */
@@ -133,6 +133,16 @@ bool fleet_find(const struct options *options, struct fleet *fleet, struct error
     bool found = look(&search, fleet, err);
     board_free(&search.board);
     return found;
+}
+
+static int node_order(const void *name, const void *node)
+{
+    return strcmp(name, ((const struct fleet_node *)node)->name);
+}
+
+const struct fleet_node *fleet_named(const struct fleet *fleet, const char *name)
+{
+    return fleet->count > 0 ? bsearch(name, fleet->nodes, fleet->count, sizeof(*fleet->nodes), node_order) : NULL;
 }
 
 void fleet_free(struct fleet *fleet)

@@ -28,6 +28,8 @@ struct fleet {
 bool fleet_is_meant(const struct options *options);
 /* Reads presences, and with --group or a selector statuses. ERROR_NOT_FOUND, with what was asked for, where none fits. */
 MUST_CHECK bool fleet_find(const struct options *options, struct fleet *fleet, struct error *err);
+/* NULL: it is not one of them. */
+const struct fleet_node *fleet_named(const struct fleet *fleet, const char *name);
 void fleet_free(struct fleet *fleet);
 #define AUTO_FLEET __attribute__((cleanup(fleet_free)))
 
@@ -36,6 +38,8 @@ bool fleet_needs_status(const struct options *options);
 /* The labels that were asked for; *query NULL: none were. */
 MUST_CHECK bool fleet_query(const struct options *options, struct json **query, struct error *err);
 bool fleet_names_fit(const struct options *options, const char *node);
+/* By the v1 Node, also that of a davitd before groups were in its status. */
+bool fleet_is_in_group(const struct json *status, const char *group);
 bool fleet_status_fits(const struct options *options, const struct json *query, const struct json *status);
 char *fleet_asked(const struct options *options); /* " --nodes press-*", for messages; the caller frees */
 

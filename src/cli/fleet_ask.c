@@ -49,17 +49,12 @@ static void node_done(struct question *question, size_t index, const struct json
         question->handler(question->ctx, node, answer, err);
 }
 
-static int node_order(const void *name, const void *node)
-{
-    return strcmp(name, ((const struct fleet_node *)node)->name);
-}
-
 /* Who answers on R/nodes/N/response/…; NULL: nobody who was asked. */
 static const struct fleet_node *node_of(const struct question *question, const char *topic)
 {
     const char *name = topic + strlen(question->options->root) + sizeof("/nodes/") - 1;
     AUTO_FREE char *node = mem_strndup(name, strcspn(name, "/"));
-    return bsearch(node, question->fleet->nodes, question->fleet->count, sizeof(struct fleet_node), node_order);
+    return fleet_named(question->fleet, node);
 }
 
 static void on_message(void *ctx, const struct session_message *message)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "cli/fleet.h"
 #include "cli/status.h"
 #include "cli/table.h"
 #include "cli/target.h"
@@ -116,10 +117,7 @@ static bool is_in_group(const struct leftovers *leftovers, const char *node, con
 {
     AUTO_FREE char *topic = topic_node(leftovers->root, node, "status", NULL);
     const struct kept *kept = find(leftovers, topic);
-    JSON_EACH(one, json_get(json_get(kept != NULL ? kept->content : NULL, "status"), "groups"))
-        if (json_text(one) != NULL && strcmp(json_text(one), group) == 0)
-            return true;
-    return kept == NULL || strcmp(group, "all") == 0 || is_to_be_in_group(leftovers, node, group);
+    return kept == NULL || fleet_is_in_group(kept->content, group) || is_to_be_in_group(leftovers, node, group);
 }
 
 /* It was there since, and says nothing of the object any more. */

@@ -15,6 +15,7 @@
 
 #define UNKNOWN_COLUMNS 80
 #define UNKNOWN_ROWS 24
+#define PROGRESS_TEXT_BYTES ERROR_MESSAGE_BYTES
 
 /* "pulling demo:1, 12.3MB of 40.1MB at 1.2MB/s"; false: nothing is being pulled. */
 static bool pull_text(const struct json *status, bool with_numbers, char out[PROGRESS_TEXT_BYTES])
@@ -50,7 +51,8 @@ static void state_text(const struct json *object, char out[PROGRESS_TEXT_BYTES])
         (void)snprintf(out, PROGRESS_TEXT_BYTES, "%s, not ready yet", phase != NULL ? phase : "accepted");
 }
 
-const char *progress_text(const struct target *target, bool with_numbers, char out[PROGRESS_TEXT_BYTES])
+/* Where one target is, in a few words. `with_numbers`: also what changes each second. Returns out. */
+static const char *text_of(const struct target *target, bool with_numbers, char out[PROGRESS_TEXT_BYTES])
 {
     const struct json *status = json_get(target->status, "status");
     if (target->failure.code != ERROR_NONE)
@@ -93,7 +95,7 @@ static void draw(struct progress *progress, const struct target_set *set)
     for (size_t i = 0; i < shown; i++) {
         char text[PROGRESS_TEXT_BYTES];
         AUTO_FREE char *name = target_name(&set->targets[i]);
-        draw_line(progress, columns, "%-*s   %s", width, name, progress_text(&set->targets[i], true, text));
+        draw_line(progress, columns, "%-*s   %s", width, name, text_of(&set->targets[i], true, text));
     }
     if (shown < set->count)
         draw_line(progress, columns, "… and %zu more, %zu of all %zu done", set->count - shown, set->count - set->waiting, set->count);
@@ -151,7 +153,7 @@ void progress_show(void *ctx, const struct target_set *set)
     for (size_t i = 0; i < set->count; i++) {
         AUTO_FREE char *name = target_name(&set->targets[i]);
         if (set->targets[i].failure.code == ERROR_NONE) /* which is said at the end */
-            say_change(progress, i, name, progress_text(&set->targets[i], false, text));
+            say_change(progress, i, name, text_of(&set->targets[i], false, text));
     }
 }
 

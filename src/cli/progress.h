@@ -6,16 +6,12 @@
 
 #include "cli/target.h"
 
-#define PROGRESS_TEXT_BYTES ERROR_MESSAGE_BYTES
-
 struct progress {
     size_t drawn;    /* lines on the terminal that are to be drawn over */
     char **last;     /* of each target, what was said of it last */
     size_t count;
 };
 
-/* Where one target is, in a few words. `with_numbers`: also what changes each second. Returns out. */
-const char *progress_text(const struct target *target, bool with_numbers, char out[PROGRESS_TEXT_BYTES]);
 void progress_show(void *ctx, const struct target_set *set); /* a target_show; ctx is a struct progress, zeroed at first */
 void progress_end(struct progress *progress);
 

@@ -44,19 +44,13 @@ static int by_memory(const void *a, const void *b)
     return by_number(a, b, "memory_bytes");
 }
 
-static int node_order(const void *name, const void *node)
-{
-    return strcmp(name, ((const struct fleet_node *)node)->name);
-}
-
 /* Also of a node that is away: what it told last is old, and its `ts` says how old. */
 static void take_rows(struct fleet_top *top)
 {
     const char *key = top->options->sort_by;
     top->rows = mem_array(HASH_COUNT(top->board.entries) + 1, sizeof(struct entry *));
     for (struct entry *entry = top->board.entries; entry != NULL; entry = entry->hh.next)
-        if (entry->metrics != NULL &&
-            bsearch(entry->node, top->fleet.nodes, top->fleet.count, sizeof(struct fleet_node), node_order) != NULL)
+        if (entry->metrics != NULL && fleet_named(&top->fleet, entry->node) != NULL)
             top->rows[top->count++] = entry;
     if (top->count > 0)
         qsort(top->rows, top->count, sizeof(struct entry *), key == NULL ? by_name : strcmp(key, "cpu") == 0 ? by_cpu : by_memory);

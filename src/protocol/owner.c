@@ -34,11 +34,6 @@ static size_t kind_of(const char *resource)
     return i;
 }
 
-bool owner_is_one(const char *resource)
-{
-    return kind_of(resource) < KIND_COUNT;
-}
-
 struct json *owner_read(const char *resource, const struct json *document, struct ignored_fields *ignored, struct error *err)
 {
     return kinds[kind_of(resource)].read(resource, document, ignored, err);

@@ -9,7 +9,6 @@
 #include "model/object_id.h"
 #include "protocol/fields.h"
 
-bool owner_is_one(const char *resource);
 /* What is kept of a document; each kind's header says what. A template is read as a Pod, and what that ignores is in
  * `ignored`. NULL: *err names the path. The caller frees.
  */

@@ -350,11 +350,6 @@ size_t conn_queued_bytes(const struct conn *conn)
     return conn->queued_bytes;
 }
 
-int conn_fd(const struct conn *conn)
-{
-    return conn->fd;
-}
-
 void conn_free(struct conn *conn)
 {
     if (conn == NULL || conn->freed)

@@ -28,7 +28,6 @@ void conn_pause(struct conn *conn, bool paused);
 /* Reads what has come, paused or not, down to the last frame: for a peer that is known to have ended. */
 void conn_drain(struct conn *conn);
 size_t conn_queued_bytes(const struct conn *conn);
-int conn_fd(const struct conn *conn);
 /* No callback comes after it. What waits is offered to the socket once more. Frees itself once libuv lets go. NULL is
  * fine.
  */
