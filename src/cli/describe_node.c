@@ -112,7 +112,7 @@ enum exit_code describe_nodes(const struct options *options, const char *const *
         board_sort(&board);
         const struct entry *entry = board_node(&board, names[i]);
         if (entry == NULL || !entry_is_there(entry)) {
-            (void)error_set(err, ERROR_NOT_FOUND, "nodes \"%s\" not found: no node of this name was ever seen at %s", names[i],
+            (void)error_set(err, ERROR_NOT_FOUND, "nodes \"%s\" not found: no node of this name was ever seen at %s. `davit get nodes` lists them", names[i],
                             options->broker);
             return EXIT_CODE_NOT_FOUND;
         }

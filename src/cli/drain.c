@@ -117,7 +117,7 @@ enum exit_code drain_wait(const struct target_set *set, uint64_t wait_ms, struct
     AUTO_SESSION struct session *session = session_open(set->options, topics, 2, board_take, &drain.board, err);
     bool ok = session != NULL && session_sync(session, err) && wait_until_over(&drain, session, wait_ms, err);
     if (ok && drain.ending > 0)
-        (void)error_set(err, ERROR_TIMEOUT, "%zu pods or machines have not ended within %llu s; the drain stands",
+        (void)error_set(err, ERROR_TIMEOUT, "%zu pods or machines have not ended within %llu s; the drain stands, and `davit get pods,vms -A` shows them",
                         drain.ending, (unsigned long long)(wait_ms / 1000));
     else if (ok)
         tell_staying(&drain);

@@ -88,7 +88,7 @@ static bool names_found(const struct get *get, const struct get_type *type, cons
         if (found)
             continue;
         if (type->resource == NULL)
-            return error_set(err, ERROR_NOT_FOUND, "nodes \"%s\" not found: no node of this name was ever seen at %s", type->names[i],
+            return error_set(err, ERROR_NOT_FOUND, "nodes \"%s\" not found: no node of this name was ever seen at %s. `davit get nodes` lists them", type->names[i],
                              options->broker);
         AUTO_FREE char *where = options->all_namespaces ? mem_strdup("") : mem_printf(" in namespace \"%s\"", options->ns);
         return error_set(err, ERROR_NOT_FOUND, "%s \"%s\" not found%s%s", type->resource->plural, type->names[i], where, asked);

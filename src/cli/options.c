@@ -31,7 +31,7 @@ static bool flag_unknown(const char *arg, const char *name, size_t len, struct e
     const char *near = nearest_word(word, FLAGS, FLAG_COUNT, sizeof(struct flag));
     if (near != NULL)
         return error_set(err, ERROR_INVALID, "unknown flag %s. Did you mean --%s?", arg, near);
-    return error_set(err, ERROR_INVALID, "unknown flag %s", arg);
+    return error_set(err, ERROR_INVALID, "unknown flag %s: --help shows which there are", arg);
 }
 
 static bool list_add(const struct flag *flag, const char *value, struct words *list, struct error *err)
@@ -85,7 +85,7 @@ static bool flag_read(int argc, char **argv, int *index, uint64_t groups, struct
     if (flag == NULL)
         return flag_unknown(arg, name, is_long ? len : strlen(name), err);
     if ((flag->group & (groups | FLAG_ANY)) == 0)
-        return error_set(err, ERROR_INVALID, "%s has no meaning here", arg);
+        return error_set(err, ERROR_INVALID, "%s has no meaning here: --help shows what has", arg);
     const char *value = NULL;
     if (name[len] != '\0')
         value = name + len + (name[len] == '=' ? 1 : 0);

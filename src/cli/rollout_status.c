@@ -88,8 +88,8 @@ static void judge(struct target *target)
                 status_observed_generation(target->status) >= target->generation;
     if (!late || target->done)
         return;
-    (void)error_set(&target->failure, ERROR_INVALID, "%s \"%s\" exceeded its progress deadline", target->resource->singular,
-                    target->id.name);
+    (void)error_set(&target->failure, ERROR_INVALID, "%s \"%s\" exceeded its progress deadline: `davit describe %s %s` says why",
+                    target->resource->singular, target->id.name, target->resource->singular, target->id.name);
     target->done = true;
 }
 
@@ -106,8 +106,8 @@ enum exit_code rollout_follow(struct target_set *set, struct session *session, u
     }
     if (target->done || wait_ms == 0)
         return EXIT_CODE_OK;
-    (void)error_set(err, ERROR_TIMEOUT, "%s \"%s\" is not rolled out within %" PRIu64 " s", target->resource->singular, target->id.name,
-                    wait_ms / 1000);
+    (void)error_set(err, ERROR_TIMEOUT, "%s \"%s\" is not rolled out within %" PRIu64 " s; it goes on, and `davit describe %s %s` says where it is",
+                    target->resource->singular, target->id.name, wait_ms / 1000, target->resource->singular, target->id.name);
     return EXIT_CODE_TIMED_OUT;
 }
 

@@ -22,7 +22,7 @@ enum exit_code verb_restart(const struct options *options, struct error *err)
         AUTO_FREE char *kind = mem_strndup(word, slash != NULL ? (size_t)(slash - word) : 0);
         const struct resource *resource = slash != NULL ? resource_by_word(kind) : resource_by_plural("pods");
         if (resource == NULL || !name_is_subdomain(slash != NULL ? slash + 1 : word))
-            return usage_error(err, "\"%s\" is no pod, virtual machine, deployment or daemonset: as hello, vm/hmi, or deploy/web", word);
+            return usage_error(err, "\"%s\" is nothing that restarts: as hello, vm/hmi, deploy/web, ds/NAME, sts/NAME or app/NAME", word);
         AUTO_JSON struct json *args = json_new_texts("object", word, "namespace", options->ns, NULL);
         if (fleet_is_meant(options)) {
             enum exit_code code = fleet_act(options, "restart", word, args, "restarted", err);

@@ -22,7 +22,7 @@ load cli_lib
 
 @test "a flag of another verb is refused" {
     run -2 davit describe pod hello --watch
-    contains "--watch has no meaning here"
+    contains "--watch has no meaning here: --help shows what has"
 }
 
 @test "an unknown verb is named, with the nearest one" {

@@ -52,6 +52,7 @@ apply() {
     apply 1001 '.spec.template.metadata.annotations = {"davit/after": "pods/none"} | .spec.progressDeadlineSeconds = 1'
     run -1 davit rollout status "deploy/$NAME" --wait=20
     contains "exceeded its progress deadline"
+    contains "davit describe deployment"
     run -4 davit rollout status deploy/nothing
     contains 'deployments "nothing" not found'
     run -2 davit rollout status pod/nothing
