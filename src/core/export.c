@@ -68,7 +68,7 @@ static void write_states(const struct core *core, struct report *report)
         const char *key, *name, *help;
     } states[] = {
         { "stateCode", "davit_workload_state_code",
-          "Unknown 0, Pending 1, Running 2, Succeeded 3, Failed 4, Terminating 5, Refused 6, Stored 7" },
+          "Unknown 0, Pending 1, Running 2, Succeeded 3, Failed 4, Terminating 5, Refused 6, Stored 7, Stopped 8" },
         { "ready", "davit_workload_ready", "1 where it is ready" },
     };
     for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {

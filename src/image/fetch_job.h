@@ -143,7 +143,6 @@ void job_exchange_begin(struct job *job, enum job_phase phase);
 
 /* fetch_ask.c */
 void job_ask(struct job *job);
-const struct url *job_asked(const struct job *job); /* whom the exchange under way is with */
 
 /* fetch_judge.c: what an answer means. */
 enum verdict {
