@@ -112,9 +112,14 @@ static void fit_refusal(struct core *core, const struct text_list *before, struc
     object->refused = rank < core->node.groups.count;
 }
 
-static void add_topic(const struct core *core, struct json *list, const char *group)
+static char *group_topic(const struct core *core, const char *group)
 {
-    AUTO_FREE char *topic = mem_printf("%s/groups/%s/desired/#", core->config->root, group);
+    return mem_printf("%s/groups/%s/desired/#", core->config->root, group);
+}
+
+static void add_topic(struct json *list, char *topic_taken)
+{
+    AUTO_FREE char *topic = topic_taken;
     struct json *one = json_add_object(list);
     json_set_text(one, "topic", topic);
     json_set_integer(one, "qos", 1);
@@ -122,7 +127,7 @@ static void add_topic(const struct core *core, struct json *list, const char *gr
 
 static void add_left(const struct core *core, struct json *head, const char *group)
 {
-    AUTO_FREE char *topic = mem_printf("%s/groups/%s/desired/#", core->config->root, group);
+    AUTO_FREE char *topic = group_topic(core, group);
     json_add_text(json_get_mutable(head, "unsubscribe"), topic);
 }
 
@@ -152,15 +157,12 @@ static void subscribe(struct core *core, const struct text_list *before, bool al
     struct json *list = json_get_mutable(head, "subscribe");
     const struct text_list *now = &core->node.groups;
     if (all) {
-        AUTO_FREE char *own = mem_printf("%s/nodes/%s/desired/#", core->config->root, core->config->node);
-        struct json *one = json_add_object(list);
-        json_set_text(one, "topic", own);
-        json_set_integer(one, "qos", 1);
-        add_topic(core, list, "all");
+        add_topic(list, mem_printf("%s/nodes/%s/desired/#", core->config->root, core->config->node));
+        add_topic(list, group_topic(core, "all"));
     }
     for (size_t i = 0; i < now->count; i++)
         if (all || place_of(before, now->items[i]) == before->count)
-            add_topic(core, list, now->items[i]);
+            add_topic(list, group_topic(core, now->items[i]));
     for (size_t i = 0; i < before->count; i++)
         if (place_of(now, before->items[i]) == now->count)
             add_left(core, head, before->items[i]);
