@@ -74,6 +74,7 @@
 #define LIMIT_ACL_BYTES (16 * 1024 * 1024) /* of davit acl: nodes and groups that are read, rules that are written */
 #define LIMIT_DENIED_MS (600 * 1000) /* what the broker refuses is tried again after so long */
 #define LIMIT_RIVAL_MS (3600 * 1000) /* another client with our client id is in the node's status so long after it was seen */
+#define LIMIT_DROPPED_MS (3600 * 1000) /* that events were dropped is in the node's status so long after a broker heard of it */
 #define LIMIT_LIVE_ACK_MS 5000    /* a live message waits so long for davitd to store it, then the link ends itself */
 
 /* Telemetry. */
@@ -92,11 +93,11 @@
 #define LIMIT_ANSWERS_BYTES (4 * 1024 * 1024) /* the same */
 #define LIMIT_REFUSALS 4096             /* answers and refusals waiting; then a request is dropped, and an event says so */
 #define LIMIT_ANSWER_TEXT_BYTES (128 * 1024)  /* of a log, or of what a command wrote, in one answer; it is truncated */
-#define LIMIT_STREAMS 16                /* at a time; one more is refused as TooManyStreams */
-#define LIMIT_STREAMS_EACH 8            /* the same, of one requester */
+#define LIMIT_STREAMS 32                /* at a time; one more is refused as TooManyStreams */
+#define LIMIT_STREAMS_EACH 16           /* the same, of one requester: a page that is forwarded opens six, and another one */
 #define LIMIT_CHUNK_BYTES (16 * 1024)
 #define LIMIT_CHUNKS 32                 /* of a stream, not acknowledged by the requester: it waits */
-#define LIMIT_CHUNKS_BYTES (1024 * 1024) /* the same, as they are sent */
+#define LIMIT_CHUNKS_BYTES (512 * 1024) /* the same, as they are sent */
 #define LIMIT_STREAM_INPUT_BYTES (256 * 1024) /* that the command has not read; one more byte ends the stream */
 
 /* Runtime. */

@@ -14,15 +14,19 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "cli/exec_client.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
 #include "davit/limits.h"
 
-#define BACKLOG 16
+#define BACKLOG 64
+#define BUSY_MS 20000 /* a connection waits so long for one of the node's streams */
+#define AGAIN_NS 200000000L
 
 struct forwarded {
     int listener; /* -1: not yet */
@@ -79,6 +83,19 @@ static bool listen_at(const char *ip, struct forwarded *forwarded, struct error 
     return true;
 }
 
+/* Where the node has no place free a connection waits for one, as in a listener's queue: nothing of it was read yet. */
+static bool run_when_free(struct exec_client *client, int *exit_code, struct error *err)
+{
+    uint64_t until_ms = clock_boot_ms() + BUSY_MS;
+    while (!exec_client_run(client, exit_code, err)) {
+        if (strstr(err->message, "TooMany") == NULL || clock_boot_ms() >= until_ms)
+            return false;
+        (void)nanosleep(&(struct timespec){.tv_nsec = AGAIN_NS}, NULL);
+        *err = (struct error){0};
+    }
+    return true;
+}
+
 /* In the child. What its other side closed is an end of input, and the workload may still answer. */
 static _Noreturn void serve_one(const struct options *options, const struct forwarded *forwarded, int fd, pid_t parent)
 {
@@ -91,7 +108,7 @@ static _Noreturn void serve_one(const struct options *options, const struct forw
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent)
         _exit(EXIT_CODE_FAILED);
-    if (!exec_client_run(&client, &exit_code, &err)) {
+    if (!run_when_free(&client, &exit_code, &err)) {
         (void)fprintf(stderr, "davit: port %u: %s\n", (unsigned)forwarded->remote, text_clean(err.message));
         (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger)); /* a reset */
         exit_code = exit_code_of(&err);
@@ -99,12 +116,21 @@ static _Noreturn void serve_one(const struct options *options, const struct forw
     _exit(exit_code);
 }
 
+static bool is_out_of_descriptors(int number)
+{
+    return number == EMFILE || number == ENFILE || number == ENOBUFS || number == ENOMEM;
+}
+
 static void take_connection(const struct options *options, const struct forwarded *forwarded, size_t *children)
 {
     AUTO_CLOSE int fd = accept4(forwarded->listener, NULL, NULL, SOCK_CLOEXEC);
     pid_t parent = getpid();
+    if (fd < 0 && is_out_of_descriptors(errno)) { /* the connection waits, and would be said to be there again at once */
+        (void)fprintf(stderr, "davit: a connection waits: %s\n", strerror(errno));
+        (void)nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    }
     if (fd < 0)
-        return; /* it has gone again */
+        return; /* or it has gone again */
     if (*children >= LIMIT_FORWARD_CONNECTIONS) {
         (void)fprintf(stderr, "davit: a connection was refused: %zu are open\n", *children);
         return;
@@ -114,6 +140,8 @@ static void take_connection(const struct options *options, const struct forwarde
     pid_t child = fork();
     if (child == 0)
         serve_one(options, forwarded, fd, parent);
+    if (child < 0)
+        (void)fprintf(stderr, "davit: a connection is closed, for no process can be made for it: %s\n", strerror(errno));
     *children += child > 0 ? 1 : 0;
 }
 

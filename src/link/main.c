@@ -26,6 +26,7 @@ struct link {
     struct frame_reader *reader;
     struct up *up;
     struct session *session;
+    bool parted; /* the parent has gone, or hears nothing any more */
 };
 
 static bool do_publish(struct link *link, struct frame *frame)
@@ -118,7 +119,7 @@ static bool frames_handle(struct link *link, struct error *err)
     return err->code == ERROR_NONE;
 }
 
-/* 1: read; 0: the parent is gone; -1: nonsense came. */
+/* 1: read; 0: the parent is gone; -1: nonsense came. Who says goodbye and goes has what it asked before sent first. */
 static int parent_read(struct link *link, struct error *err)
 {
     char data[READ_BYTES];
@@ -126,11 +127,21 @@ static int parent_read(struct link *link, struct error *err)
 
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return 1;
-    if (got <= 0)
-        return 0;
+    if (got <= 0) {
+        link->parted = true;
+        return session_is_stopped(link->session) ? 1 : 0;
+    }
     if (!frame_reader_feed(link->reader, data, (size_t)got, NULL, 0, err) || !frames_handle(link, err))
         return -1;
     return 1;
+}
+
+/* The parent hears no more: it has gone, or all was said. */
+static bool is_over(struct link *link)
+{
+    if (!link->parted && !up_flush(link->up))
+        return true;
+    return session_is_over(link->session) && (link->parted || up_is_empty(link->up));
 }
 
 static int link_loop(struct link *link)
@@ -144,7 +155,7 @@ static int link_loop(struct link *link)
     }
     for (;;) {
         short events = (short)(POLLIN | (up_is_empty(link->up) ? 0 : POLLOUT));
-        struct pollfd fds[] = {{.fd = FRAME_CHILD_FD, .events = events},
+        struct pollfd fds[] = {{.fd = link->parted ? -1 : FRAME_CHILD_FD, .events = events},
                                {.fd = up_wake_fd(link->up), .events = POLLIN}};
         eventfd_t count;
         int state = 1;
@@ -163,9 +174,7 @@ static int link_loop(struct link *link)
             log_error("the parent sent nonsense: %s", err.message);
         if (state <= 0)
             return -state;
-        if (!up_flush(link->up))
-            return 0;
-        if (session_is_over(link->session) && up_is_empty(link->up))
+        if (is_over(link))
             return 0;
     }
 }

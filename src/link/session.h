@@ -20,6 +20,7 @@ void session_publish(struct session *session, struct publication *taken);
 void session_change(struct session *session, struct subscription_change *change);
 /* Loop. DISCONNECT after what was asked before; then session_is_over. */
 void session_disconnect(struct session *session);
+bool session_is_stopped(struct session *session); /* DISCONNECT was asked for */
 /* Loop. The parent has seen another client with our id: if this connection ends soon and without a reason, that is the reason. */
 void session_rival(struct session *session);
 bool session_is_over(struct session *session);

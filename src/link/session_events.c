@@ -116,6 +116,14 @@ void session_disconnect(struct session *session)
     pthread_mutex_unlock(&session->lock);
 }
 
+bool session_is_stopped(struct session *session)
+{
+    pthread_mutex_lock(&session->lock);
+    bool stopped = session->stop;
+    pthread_mutex_unlock(&session->lock);
+    return stopped;
+}
+
 void session_rival(struct session *session)
 {
     session->rival = true;

@@ -55,10 +55,29 @@ fetch() {
         fetch index.html >"$OUT/$i" 3>&- &
         pids+=($!)
     done
-    wait "${pids[@]}"
+    for pid in "${pids[@]}"; do
+        wait "$pid" || { cat "$OUT/forward.err"; false; }
+    done
     [ "$(cat "$OUT"/[0-9]* | grep -c hello-from-web)" -eq 10 ]
     fetch large >"$OUT/large"
     [ "$(stat -c %s "$OUT/large")" -eq $((2048 * 1024)) ]
+}
+
+@test "forty connections at once wait for their turn, and those that ended leave the node nothing" {
+    forward pod/web :8080 --node n
+    pids=()
+    for i in $(seq 40); do
+        fetch index.html >"$OUT/$i" 3>&- &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid" || { cat "$OUT/forward.err"; false; }
+    done
+    [ "$(cat "$OUT"/[0-9]* | grep -c hello-from-web)" -eq 40 ]
+    for i in $(seq 40); do # an end that was not acknowledged would hold one of the node's places
+        [ "$(fetch index.html)" = hello-from-web ] || { cat "$OUT/forward.err"; false; }
+    done
+    [ ! -s "$OUT/forward.err" ]
 }
 
 @test "the same by the control socket, of a name without its kind" {
