@@ -251,7 +251,8 @@ refuses() { # REFERENCE REASON WORDS
     qemu-img create -q -f qcow2 "$WEB/huge.qcow2" 100T
     head -c 2000000 "$DISKS/a.qcow2" >"$WEB/cut.qcow2"
     head -c 50 "$DISKS/a.qcow2" >"$WEB/head.qcow2"
-    qemu-img create -q -f qcow2 --object secret,id=s,data=x -o encrypt.format=luks,encrypt.key-secret=s "$WEB/luks.qcow2" 1M
+    qemu-img create -q -f qcow2 "$WEB/luks.qcow2" 1M # qemu-img measures the processor for a LUKS key, which fails on a busy one
+    printf '\0\0\0\2' | dd of="$WEB/luks.qcow2" bs=1 seek=32 conv=notrunc status=none # crypt_method
     touch -a -d @1000 "$DIR/secret" "$DIR/data"
     while read -r name words; do
         refuses "$(url "good/$name")$(sum sha256 "$WEB/$name")" "" "$words"
