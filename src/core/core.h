@@ -15,6 +15,7 @@
 #include "core/requests.h"
 #include "core/services.h"
 #include "model/admission.h"
+#include "model/history.h"
 #include "protocol/desired_node.h"
 
 /* The world outside. Heads are taken. */
@@ -53,6 +54,10 @@ struct core_env {
     void (*drop_layer)(void *ctx, int64_t folder);
     /* Appends samples to a file of the history, on the disk; core_samples_kept follows. Both are taken. NULL: it cannot. */
     void (*keep_samples)(void *ctx, char *path_taken, char *text_taken, size_t len);
+    /* Reads one; core_samples_read follows. The path is taken. There where keep_samples is. */
+    void (*read_samples)(void *ctx, char *path_taken);
+    /* Removes one. `counted`: core_samples_lost follows, with what was in it. The path is taken. */
+    void (*remove_samples)(void *ctx, char *path_taken, bool counted);
     /* Carries out what reads files or pumps descriptors: ends in requests_answer. NULL: it cannot be done. */
     void (*serve)(void *ctx, const struct request_call *call);
     /* For the stream WHO/ID: what its requester has received, or gives its command to read. */
@@ -89,6 +94,8 @@ struct link_state {
     uint64_t denied_ms;   /* boot, when the broker refused a message last; 0: what is refused is tried */
     char denied[256];     /* on which topic */
     uint64_t rival_ms;    /* boot: the last sign of another client with our client id; 0: none */
+    uint64_t dropped;     /* events, as far as was looked */
+    uint64_t dropped_ms;  /* boot: since when the broker can hear that some were; 0: nothing is to be told of it */
     uint64_t sync_due_ms; /* boot; 0: not waiting */
     char nonce[POD_UID_BYTES];
     char session[POD_UID_BYTES]; /* of this davitd */
@@ -221,6 +228,9 @@ void core_pull_ended(struct core *core, const char *reference, const char *id, c
 void core_claim_purged(struct core *core, const char *namespace, const char *name, const char *problem);
 /* `problem` NULL: the samples are on the disk. */
 void core_samples_kept(struct core *core, const char *problem);
+/* What a file has, and how many of its lines say nothing. Takes the samples. */
+void core_samples_read(struct core *core, struct history *samples_taken, size_t bad);
+void core_samples_lost(struct core *core, size_t count);
 /* Does what is due, tells what changed. Returns when to call again at the latest (boot ms); 0: no need. */
 uint64_t core_settle(struct core *core);
 /* Says good-bye on the presence topic: an orderly end. */

@@ -358,6 +358,8 @@ static bool start(struct daemon *daemon, struct error *err)
                                      .purge_claim = claim_folders_purge,
                                      .drop_layer = env_drop_layer,
                                      .keep_samples = daemon_keep_samples,
+                                     .read_samples = daemon_read_samples,
+                                     .remove_samples = daemon_remove_samples,
                                      .serve = serve_request,
                                      .stream_input = serve_input };
     daemon->puller = puller_new(daemon);

@@ -56,6 +56,8 @@ void daemon_to_net(void *ctx, struct json *head);
 
 /* daemon_history.c: of core_env. */
 void daemon_keep_samples(void *ctx, char *path_taken, char *text_taken, size_t len);
+void daemon_read_samples(void *ctx, char *path_taken);
+void daemon_remove_samples(void *ctx, char *path_taken, bool counted);
 
 /* notify.c: systemd's notification socket; nothing without one. */
 void notify_send(const char *text);

@@ -90,9 +90,8 @@ bool history_file_append(const char *path, const char *text, size_t len, struct 
     return write_all(fd, path, text, len, err) && (!is_new || sync_folder_of(path, err));
 }
 
-size_t history_files_load(const char *folder, const struct history_files *files, struct history *out)
+size_t history_file_read(const char *path, struct history *out)
 {
-    AUTO_FREE char *path = history_file_path(folder, files->list[0].number);
     AUTO_FREE char *text = NULL;
     struct error err;
     size_t len = 0;
@@ -103,11 +102,14 @@ size_t history_files_load(const char *folder, const struct history_files *files,
     return history_read_lines(text, len, out);
 }
 
-void history_files_remove_oldest(const char *folder, struct history_files *files)
+void history_file_remove(const char *path)
 {
-    AUTO_FREE char *path = history_file_path(folder, files->list[0].number);
     if (unlink(path) != 0 && errno != ENOENT)
         log_warn("cannot remove %s: %m", path);
+}
+
+void history_files_forget_oldest(struct history_files *files)
+{
     files->bytes -= files->list[0].bytes;
     files->count--;
     memmove(files->list, files->list + 1, files->count * sizeof(*files->list));

@@ -24,8 +24,9 @@ void history_files_free(struct history_files *files);
 char *history_file_path(const char *folder, uint64_t number); /* the caller frees */
 /* Appends, and has it on the disk before it returns: may take long. */
 MUST_CHECK bool history_file_append(const char *path, const char *text, size_t len, struct error *err);
-/* Appends the samples of the oldest file. How many of its lines cannot be read. */
-size_t history_files_load(const char *folder, const struct history_files *files, struct history *out);
-void history_files_remove_oldest(const char *folder, struct history_files *files);
+/* Appends a file's samples. How many of its lines cannot be read. May take long. */
+size_t history_file_read(const char *path, struct history *out);
+void history_file_remove(const char *path); /* may take long */
+void history_files_forget_oldest(struct history_files *files);
 
 #endif

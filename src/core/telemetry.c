@@ -265,7 +265,17 @@ void telemetry_again(struct core *core)
 
 void core_samples_kept(struct core *core, const char *problem)
 {
-    telemetry_history_kept(core->telemetry->history, problem);
+    telemetry_history_kept(core, core->telemetry->history, problem);
+}
+
+void core_samples_read(struct core *core, struct history *samples_taken, size_t bad)
+{
+    telemetry_history_read(core->telemetry->history, samples_taken, bad);
+}
+
+void core_samples_lost(struct core *core, size_t count)
+{
+    telemetry_history_lose(core->telemetry->history, count);
 }
 
 void telemetry_keep_now(struct core *core)

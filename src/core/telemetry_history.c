@@ -18,7 +18,9 @@ struct telemetry_history {
     struct history memory;
     struct history_files files;
     struct history from_file; /* of the oldest file, on its way out */
-    bool loaded;              /* the oldest file is */
+    bool reading;             /* the oldest file is being read */
+    bool outlived;            /* it was removed meanwhile */
+    bool loaded;              /* it is read */
     bool ended;               /* nothing is appended to the newest file any more */
     bool keeping;             /* samples are on their way to the disk */
     size_t kept_bytes;        /* they are so many */
@@ -33,7 +35,8 @@ struct telemetry_history *telemetry_history_new(const struct core *core)
 {
     struct telemetry_history *history = mem_alloc(sizeof(*history));
     history->folder = mem_printf("%s/history", core->config->state_dir);
-    history_files_read(history->folder, &history->files);
+    if (core->env->keep_samples != NULL)
+        history_files_read(history->folder, &history->files);
     history->ended = true; /* what an earlier life wrote may end in the middle of a line */
     return history;
 }
@@ -77,20 +80,25 @@ void telemetry_history_add(struct core *core, struct telemetry_history *history,
 
 /* ---- to the disk */
 
-static void drop_oldest_file(struct telemetry_history *history)
+/* `counted`: what is in it was not told, and is lost. */
+static void remove_oldest_file(const struct core *core, struct telemetry_history *history, bool counted)
 {
-    if (!history->loaded)
-        history->memory.lost += history_files_load(history->folder, &history->files, &history->from_file);
-    history->memory.lost += history->from_file.count;
-    history_clear(&history->from_file);
     history->loaded = false;
-    history_files_remove_oldest(history->folder, &history->files);
+    core->env->remove_samples(core->env->ctx, history_file_path(history->folder, history->files.list[0].number), counted);
+    history_files_forget_oldest(&history->files);
 }
 
-static void make_room(const struct core *core, struct telemetry_history *history, size_t len)
+static void drop_oldest_file(const struct core *core, struct telemetry_history *history)
 {
-    while (history->files.count > 0 && history->files.bytes + len > (size_t)core->config->telemetry.history_disk)
-        drop_oldest_file(history);
+    history->memory.lost += history->from_file.count;
+    history_clear(&history->from_file);
+    history->outlived = history->reading;
+    remove_oldest_file(core, history, !history->loaded && !history->reading);
+}
+
+static bool has_room(const struct core *core, const struct telemetry_history *history, size_t len)
+{
+    return history->files.count == 0 || history->files.bytes + len <= (size_t)core->config->telemetry.history_disk;
 }
 
 /* The file that the next samples go to. */
@@ -98,7 +106,7 @@ static struct history_file *file_to_write(struct telemetry_history *history)
 {
     struct history_files *files = &history->files;
     struct history_file *newest = files->count > 0 ? &files->list[files->count - 1] : NULL;
-    bool on_its_way_out = files->count == 1 && history->loaded;
+    bool on_its_way_out = files->count == 1 && (history->loaded || history->reading);
     if (newest != NULL && !history->ended && !on_its_way_out && newest->bytes < LIMIT_HISTORY_SEGMENT_BYTES)
         return newest;
     history->ended = false;
@@ -122,7 +130,8 @@ static void keep(struct core *core, struct telemetry_history *history)
 {
     size_t len = 0;
     char *text = lines_of(&history->memory, &len);
-    make_room(core, history, len);
+    while (!has_room(core, history, len))
+        drop_oldest_file(core, history);
     struct history_file *file = file_to_write(history);
     file->bytes += len;
     history->files.bytes += len;
@@ -134,7 +143,7 @@ static void keep(struct core *core, struct telemetry_history *history)
 }
 
 /* A file that took a part of them says so by its last line; one that has nothing else is none. */
-static void take_back(struct telemetry_history *history)
+static void take_back(const struct core *core, struct telemetry_history *history)
 {
     struct history_files *files = &history->files;
     struct history_file *newest = &files->list[files->count - 1];
@@ -144,16 +153,15 @@ static void take_back(struct telemetry_history *history)
     files->bytes -= history->kept_bytes;
     if (newest->bytes > 0)
         return;
-    AUTO_FREE char *path = history_file_path(history->folder, newest->number);
-    (void)unlink(path);
+    core->env->remove_samples(core->env->ctx, history_file_path(history->folder, newest->number), false);
     files->count--;
 }
 
-void telemetry_history_kept(struct telemetry_history *history, const char *problem)
+void telemetry_history_kept(const struct core *core, struct telemetry_history *history, const char *problem)
 {
     history->keeping = false;
     if (problem != NULL) {
-        take_back(history); /* they stay in memory, and are tried again */
+        take_back(core, history); /* they stay in memory, and are tried again */
         if (!history->complained)
             log_warn("samples of the time without a broker are kept in memory alone: %s", problem);
         history->complained = true;
@@ -170,7 +178,11 @@ bool telemetry_history_keep_now(struct core *core, struct telemetry_history *his
     if (core->config->telemetry.history_disk == 0 || history->memory.count == 0 || history->keeping)
         return true;
     AUTO_FREE char *text = lines_of(&history->memory, &len);
-    make_room(core, history, len);
+    while (!has_room(core, history, len)) {
+        AUTO_FREE char *oldest = history_file_path(history->folder, history->files.list[0].number);
+        history_file_remove(oldest);
+        history_files_forget_oldest(&history->files);
+    }
     AUTO_FREE char *path = history_file_path(history->folder, ++history->files.last);
     return history_file_append(path, text, len, err);
 }
@@ -196,25 +208,42 @@ static uint64_t settle_keeping(struct core *core, struct telemetry_history *hist
 
 /* ---- to the broker */
 
-/* The oldest there is. A file goes when the one behind it is asked for. */
-static struct history_sample *next_sample(struct telemetry_history *history)
+void telemetry_history_read(struct telemetry_history *history, struct history *samples_taken, size_t bad)
+{
+    bool outlived = history->outlived;
+    history->reading = history->outlived = false;
+    history->loaded = !outlived;
+    history->memory.lost += bad + (outlived ? samples_taken->count : 0);
+    if (outlived)
+        history_clear(samples_taken);
+    else
+        history->from_file = *samples_taken;
+}
+
+void telemetry_history_lose(struct telemetry_history *history, size_t count)
+{
+    history->memory.lost += count;
+}
+
+/* The oldest there is. A file goes when the one behind it is asked for. NULL: none, or a file has to be read first. */
+static struct history_sample *next_sample(const struct core *core, struct telemetry_history *history)
 {
     while (history->from_file.samples == NULL) {
-        if (history->loaded) {
-            history->loaded = false;
-            history_files_remove_oldest(history->folder, &history->files);
-        }
+        if (history->loaded)
+            remove_oldest_file(core, history, false);
         if (history->files.count == 0)
             return history_take(&history->memory);
-        history->memory.lost += history_files_load(history->folder, &history->files, &history->from_file);
-        history->loaded = true;
+        history->reading = true;
+        core->env->read_samples(core->env->ctx, history_file_path(history->folder, history->files.list[0].number));
+        if (history->reading)
+            return NULL;
     }
     return history_take(&history->from_file);
 }
 
 static bool send_one(struct core *core, struct telemetry_history *history)
 {
-    struct history_sample *sample = next_sample(history);
+    struct history_sample *sample = next_sample(core, history);
     if (sample == NULL)
         return false;
     uint64_t ts = history_sample_ms(sample, core->env->boot_id, core_boot_ms(core), core_set_wall_ms(core));
@@ -248,7 +277,7 @@ static bool has_some(const struct telemetry_history *history)
 static uint64_t settle_sending(struct core *core, struct telemetry_history *history, uint64_t now)
 {
     /* Whose clock is not set says nothing of times yet. */
-    if (!telemetry_is_heard(core) || core_set_wall_ms(core) == 0 || history->keeping)
+    if (!telemetry_is_heard(core) || core_set_wall_ms(core) == 0 || history->keeping || history->reading)
         return 0;
     if (!has_some(history)) {
         tell_lost(core, history);

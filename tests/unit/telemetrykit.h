@@ -41,6 +41,26 @@ static inline void keep_samples(void *ctx, char *path_taken, char *text_taken, s
     core_samples_kept(kit->core, disk_problem);
 }
 
+static inline void read_samples(void *ctx, char *path_taken)
+{
+    struct corekit *kit = ctx;
+    AUTO_FREE char *path = path_taken;
+    struct history samples = { 0 };
+    size_t bad = history_file_read(path, &samples);
+    core_samples_read(kit->core, &samples, bad);
+}
+
+static inline void remove_samples(void *ctx, char *path_taken, bool counted)
+{
+    struct corekit *kit = ctx;
+    AUTO_FREE char *path = path_taken;
+    struct history samples = { 0 };
+    size_t bad = counted ? history_file_read(path, &samples) : 0;
+    history_file_remove(path);
+    core_samples_lost(kit->core, samples.count + bad);
+    history_clear(&samples);
+}
+
 /* A davitd that is connected, and measures each 10 s. */
 static inline int setup(void **state)
 {
@@ -52,6 +72,8 @@ static inline int setup(void **state)
     kept = 0;
     kit->env.machine = look_at_machine;
     kit->env.keep_samples = keep_samples;
+    kit->env.read_samples = read_samples;
+    kit->env.remove_samples = remove_samples;
     kit->env.memory_bytes = 400 * MI;
     AUTO_FREE char *folder = mem_printf("paths.state_dir=%s", kit->folder);
     kit_set(kit, folder);

@@ -287,9 +287,10 @@ static void files_are_appended_listed_and_removed(void **state)
     assert_int_equal(files.list[0].number, 9);
     assert_int_equal(files.list[0].bytes, 2 * len);
     assert_int_equal(files.last, 10);
-    assert_int_equal(history_files_load(below, &files, &history), 0);
+    assert_int_equal(history_file_read(nine, &history), 0);
     assert_int_equal(history.count, 4);
-    history_files_remove_oldest(below, &files);
+    history_file_remove(nine);
+    history_files_forget_oldest(&files);
     assert_int_equal(files.count, 1);
     assert_int_equal(files.bytes, len);
     assert_int_not_equal(access(nine, F_OK), 0);
