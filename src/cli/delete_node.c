@@ -9,9 +9,11 @@
 #include "cli/confirm.h"
 #include "cli/delete.h"
 #include "cli/text.h"
+#include "protocol/discovery.h"
 #include "protocol/topic.h"
 
 struct remains {
+    const char *root, *node;
     const char *presence; /* its topic: an object may be called presence, too */
     struct json *topics;  /* that are kept */
     bool online;
@@ -21,13 +23,16 @@ static void take(void *ctx, const struct session_message *message)
 {
     struct remains *remains = ctx;
     struct error ignored = {0};
+    size_t len = strlen(remains->root);
+    bool ours = strncmp(message->topic, remains->root, len) == 0 && message->topic[len] == '/';
+    bool is_presence = strcmp(message->topic, remains->presence) == 0;
     if (message->len == 0 || !message->retained)
         return;
-    json_add_text(remains->topics, message->topic);
-    if (strcmp(message->topic, remains->presence) != 0)
-        return;
-    AUTO_JSON struct json *presence = json_parse(message->payload, message->len, &ignored);
-    remains->online = json_get_boolean(presence, "online", false);
+    AUTO_JSON struct json *content = !ours || is_presence ? json_parse(message->payload, message->len, &ignored) : NULL;
+    if (ours || discovery_is_of(remains->root, remains->node, content))
+        json_add_text(remains->topics, message->topic);
+    if (is_presence)
+        remains->online = json_get_boolean(content, "online", false);
 }
 
 static bool clear(struct session *session, const struct remains *remains, struct error *err)
@@ -42,10 +47,11 @@ static bool delete_one(const struct options *options, const char *name, const st
 {
     AUTO_JSON struct json *kept = json_new_array();
     AUTO_FREE char *presence = topic_node(options->root, name, "presence", NULL);
-    struct remains remains = {.presence = presence, .topics = kept};
+    struct remains remains = {.root = options->root, .node = name, .presence = presence, .topics = kept};
     AUTO_FREE char *below = mem_printf("%s/nodes/%s/#", options->root, name);
-    const char *topics[] = {below};
-    AUTO_SESSION struct session *session = session_open(options, topics, 1, take, &remains, err);
+    AUTO_FREE char *discovery = discovery_filter(options->root, name);
+    const char *topics[] = {below, discovery};
+    AUTO_SESSION struct session *session = session_open(options, topics, 2, take, &remains, err);
     if (session == NULL || !session_sync(session, err))
         return false;
     size_t count = json_size(kept);

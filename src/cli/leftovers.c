@@ -127,6 +127,20 @@ static bool is_confirmed_by(const struct leftovers *leftovers, const char *node,
     return seen_ms(leftovers, node) > deleted_ms && find(leftovers, topic) == NULL;
 }
 
+/* The node's bundle has one of that name, of whatever kind: which the tombstone may keep from the node. */
+static bool is_in_bundle(const struct leftovers *leftovers, const char *node, const char *object)
+{
+    AUTO_FREE char *topic = topic_node(leftovers->root, node, "desired", NULL);
+    const struct kept *kept = find(leftovers, topic);
+    const char *name = strrchr(object, '/') + 1;
+    JSON_EACH(item, kept != NULL ? json_get(kept->content, "items") : NULL) {
+        const char *has = json_get_text(json_get(item, "metadata"), "name");
+        if (has != NULL && strcmp(has, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* Some group has a document for it, which the tombstone keeps from the node. */
 static bool is_masking(const struct leftovers *leftovers, const char *object)
 {
@@ -160,8 +174,8 @@ static void find_tombstones(struct leftovers *leftovers)
         uint64_t deleted_ms = status_time_ms(json_get_text(json_get(kept->content, "metadata"), "deletionTimestamp"));
         bool confirmed = parts.of_group ? is_confirmed_by_group(leftovers, &parts, deleted_ms)
                                         : is_confirmed_by(leftovers, parts.name, parts.object, deleted_ms) &&
-                                              !is_masking(leftovers, parts.object);
-        if (!confirmed)
+                                              !is_in_bundle(leftovers, parts.name, parts.object);
+        if (!confirmed || is_masking(leftovers, parts.object))
             continue;
         json_add_text(leftovers->topics, kept->topic);
         add_line(leftovers, mem_printf("%s %s: the deletion of %s was carried out", parts.of_group ? "group" : "node",

@@ -98,10 +98,14 @@ static void on_disconnected(struct session *session, const struct frame *frame)
 static void on_refused(struct session *session, const struct frame *frame)
 {
     const char *topic = json_get_text(frame->head, "topic");
-    const char *sites = topic != NULL ? strstr(topic, "/sites/+/") : NULL;
+    const char *reason = json_get_text(frame->head, "reason");
+    /* A plant without sites, or without Home Assistant, has no reason to give a right to theirs. */
+    bool is_extra = topic != NULL && (strstr(topic, "/sites/+/") != NULL || strncmp(topic, "+/sensor/", strlen("+/sensor/")) == 0);
     if (topic != NULL && strcmp(topic, session->sync_topic) == 0)
         session->sync_refused = true;
-    else if (sites == NULL) /* a plant without sites has no reason to give a right to them */
+    else if (reason != NULL) /* davitd's, by its control socket */
+        (void)error_set(&session->down, ERROR_UNAVAILABLE, "%s: %s: %s", session->broker, topic != NULL ? topic : "a topic", reason);
+    else if (!is_extra)
         (void)error_set(&session->down, ERROR_DENIED,
                         "%s does not let this user read %s (code %lld). Ask for that right, or set --username.",
                         session->broker, topic != NULL ? topic : "a topic",

@@ -20,6 +20,7 @@ struct fleet {
     const char *root;
     char **lines;
     size_t count;
+    size_t left_out;
 };
 
 static bool add_lines(struct acl *acl, char *text, const char *file, struct error *err)
@@ -41,22 +42,44 @@ static bool add_file(struct acl *acl, const char *file, struct error *err)
     return file_read(path, LIMIT_ACL_BYTES, &text, &len, err) && add_lines(acl, text, file, err);
 }
 
+static char *line_of(const char *node, const struct document *document)
+{
+    struct desired_node desired;
+    AUTO_STRBUF struct strbuf line;
+    strbuf_init(&line, LIMIT_ACL_BYTES);
+    strbuf_add(&line, node);
+    desired_node_take(document->data, &desired);
+    for (size_t i = 0; i < desired.groups.count; i++)
+        strbuf_printf(&line, " %s", desired.groups.items[i]);
+    desired_node_free(&desired);
+    return strbuf_steal(&line);
+}
+
+/* What the node itself would refuse, keeping the groups that it has, is named and left out: the others' rules are not held up by it. */
 static void take_node(void *ctx, const struct session_message *message)
 {
     struct fleet *fleet = ctx;
     char node[LIMIT_NAME_BYTES + 1], word[LIMIT_LABEL_BYTES + 1];
     struct object_id ignored_id;
     bool has_id = false;
-    struct error ignored = {0};
+    struct document document;
+    struct refusal refusal;
     size_t prefix = strlen(fleet->root) + strlen("/nodes/");
     size_t len = strlen(message->topic) > prefix ? strcspn(message->topic + prefix, "/") : 0;
     AUTO_FREE char *short_topic = mem_printf("%.*s/desired", (int)(prefix + len), message->topic);
-    AUTO_JSON struct json *document = json_parse(message->payload, message->len, &ignored);
-    if (!topic_node_parse(fleet->root, short_topic, node, word, &ignored_id, &has_id))
+    if (message->len == 0 || !topic_node_parse(fleet->root, short_topic, node, word, &ignored_id, &has_id))
         return;
-    const char *groups = json_get_text(json_get(json_get(document, "metadata"), "annotations"), DESIRED_NODE_GROUPS);
-    fleet->lines = mem_resize(fleet->lines, fleet->count + 1, sizeof(*fleet->lines));
-    fleet->lines[fleet->count++] = mem_printf("%s %s", node, groups != NULL ? groups : "");
+    if (!desired_node_read(node, message->payload, message->len, &document, &refusal)) {
+        (void)fprintf(stderr, "davit: node %s is left out, for its desired Node is none (%s: %s). Mend it: davit label node %s …\n", node,
+                      refusal.reason, text_clean(refusal.message), node);
+        fleet->left_out++;
+        return;
+    }
+    if (!document.tombstone) {
+        fleet->lines = mem_resize(fleet->lines, fleet->count + 1, sizeof(*fleet->lines));
+        fleet->lines[fleet->count++] = line_of(node, &document);
+    }
+    document_free(&document);
 }
 
 static int by_text(const void *a, const void *b)
@@ -64,7 +87,7 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool add_fleet(struct acl *acl, const struct options *options, struct error *err)
+static bool add_fleet(struct acl *acl, const struct options *options, size_t *left_out, struct error *err)
 {
     struct fleet fleet = {.root = options->root};
     AUTO_FREE char *topic = mem_printf("%s/nodes/+/desired/node", options->root);
@@ -78,6 +101,7 @@ static bool add_fleet(struct acl *acl, const struct options *options, struct err
         free(fleet.lines[i]);
     }
     free(fleet.lines);
+    *left_out = fleet.left_out;
     return ok;
 }
 
@@ -89,7 +113,7 @@ static bool add_files(struct acl *acl, const struct options *options, struct err
     return true;
 }
 
-static bool add_nodes(struct acl *acl, const struct options *options, struct error *err)
+static bool add_nodes(struct acl *acl, const struct options *options, size_t *left_out, struct error *err)
 {
     if (!acl_begin(acl, err))
         return false;
@@ -101,7 +125,7 @@ static bool add_nodes(struct acl *acl, const struct options *options, struct err
     for (size_t i = 0; i < options->revoked.count; i++)
         if (!acl_revoked(acl, options->revoked.list[i], err))
             return false;
-    return add_files(acl, options, err) && (!options->from_broker || add_fleet(acl, options, err));
+    return add_files(acl, options, err) && (!options->from_broker || add_fleet(acl, options, left_out, err));
 }
 
 static bool add_operators(const struct acl *acl, const struct options *options, struct error *err)
@@ -129,10 +153,11 @@ enum exit_code verb_acl(const struct options *options, struct error *err)
     AUTO_JSON struct json *groups = json_new_object();
     struct acl acl = {.root = options->root, .site = options->site, .out = &out, .groups = groups};
     bool has_nodes = options->node_given || options->files.count > 0 || options->from_broker || options->site != NULL || options->revoked.count > 0;
+    size_t left_out = 0;
     strbuf_init(&out, LIMIT_ACL_BYTES);
     if (!check_usage(options, err))
         return EXIT_CODE_USAGE;
-    if ((has_nodes || options->operators.count == 0) && !add_nodes(&acl, options, err))
+    if ((has_nodes || options->operators.count == 0) && !add_nodes(&acl, options, &left_out, err))
         return err->code == ERROR_INVALID ? EXIT_CODE_USAGE : exit_code_of(err);
     if (!add_operators(&acl, options, err))
         return EXIT_CODE_USAGE;
@@ -141,5 +166,8 @@ enum exit_code verb_acl(const struct options *options, struct error *err)
         return EXIT_CODE_FAILED;
     }
     (void)fputs(out.data, stdout);
-    return EXIT_CODE_OK;
+    if (left_out == 0)
+        return EXIT_CODE_OK;
+    (void)error_set(err, ERROR_INVALID, "%zu of the fleet left out: with these rules they would read no group but \"all\"", left_out);
+    return EXIT_CODE_FAILED;
 }

@@ -69,6 +69,13 @@ static char *path_of(const struct watch *watch, const struct object_id *id)
     return mem_printf("%s/%s.%s.%s.json", watch->core->config->manifests_dir, id->namespace, id->resource, id->name);
 }
 
+/* As a broker would say it that does not let who asks read there: nobody takes a list for whole that is not. */
+static void refuse(struct watch *watch, const char *topic, const struct error *err)
+{
+    struct json *head = json_new_texts("op", "refused-subscription", "topic", topic, "reason", err->message, NULL);
+    conn_send(watch->conn, head, NULL, 0);
+}
+
 static void tell_desired(struct watch *watch, const struct object_id *id)
 {
     const struct config *config = watch->core->config;
@@ -76,9 +83,13 @@ static void tell_desired(struct watch *watch, const struct object_id *id)
     AUTO_FREE char *topic = topic_desired(config->root, config->node, NULL, id);
     AUTO_FREE char *text = NULL;
     size_t len = 0;
-    struct error none; /* no file is no document */
-    if (is_asked(watch, topic) && file_read_regular(path, LIMIT_DOCUMENT_BYTES, &text, &len, &none))
+    struct error err; /* no file is no document */
+    if (!is_asked(watch, topic))
+        return;
+    if (file_read_regular(path, LIMIT_DOCUMENT_BYTES, &text, &len, &err))
         watch_tell(watch, topic, text, true);
+    else if (err.code != ERROR_NOT_FOUND)
+        refuse(watch, topic, &err);
 }
 
 static void tell_all(struct watch *watch)
@@ -103,10 +114,14 @@ struct watch *watch_new(struct core *core, struct conn *conn, const struct json 
 {
     struct watch *watch = mem_alloc(sizeof(*watch));
     *watch = (struct watch){ .core = core, .conn = conn, .filters = json_new_array() };
+    struct error too_many;
+    (void)error_set(&too_many, ERROR_LIMIT, "more than %d subscriptions", LIMIT_OBJECTS);
     JSON_EACH(one, json_get(connect, "subscribe")) {
         const char *filter = json_get_text(one, "topic");
         if (filter != NULL && json_size(watch->filters) < LIMIT_OBJECTS)
             json_add_text(watch->filters, filter);
+        else
+            refuse(watch, filter != NULL ? filter : "", &too_many);
     }
     struct json *answer = json_new_texts("op", "connected", NULL);
     json_set_integer(answer, "version", 5);

@@ -259,6 +259,30 @@ static void settle_rival(struct core *core, uint64_t now)
     core->node_dirty = true;
 }
 
+/* Told until a broker has been there for a while. Then it is history. */
+static void settle_dropped(struct core *core, uint64_t now)
+{
+    struct link_state *link = &core->link;
+    uint64_t dropped = outbox_dropped(core->outbox);
+    if (link->dropped != dropped) {
+        core->node_dirty = core->node_dirty || link->dropped_ms == 0;
+        link->dropped = dropped;
+        link->dropped_ms = now;
+    }
+    if (link->dropped_ms == 0)
+        return;
+    if (!link->connected) {
+        link->dropped_ms = now;
+        return;
+    }
+    if (now < link->dropped_ms + LIMIT_DROPPED_MS) {
+        core_wake_at(core, link->dropped_ms + LIMIT_DROPPED_MS);
+        return;
+    }
+    link->dropped_ms = 0;
+    core->node_dirty = true;
+}
+
 static void settle_denied(struct core *core, uint64_t now)
 {
     if (core->link.denied_ms == 0)
@@ -359,6 +383,7 @@ uint64_t core_settle(struct core *core)
     settle_presence(core, now);
     settle_outbox(core, now);
     settle_rival(core, now);
+    settle_dropped(core, now);
     settle_denied(core, now);
     settle_node(core, now);
     uint64_t next = sooner(settle_purge(core, now), runtime_look(core, &core->runtime));

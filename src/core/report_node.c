@@ -54,7 +54,7 @@ static void collect(const struct core *core, struct problems *problems)
             "the clock of this device was never set: messages have no times, and nothing is judged by it until it is");
     if (core->database_lost[0] != '\0')
         add(problems, "DatabaseLost", "Damaged", core->database_lost);
-    if (outbox_dropped(core->outbox) > 0)
+    if (core->link.dropped_ms != 0)
         add(problems, "EventsDropped", "TooMany", "events were dropped while the broker was away");
 }
 

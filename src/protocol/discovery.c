@@ -78,3 +78,16 @@ char *discovery_write(const struct discovery_place *place, const struct object_i
     json_set_text(of, "manufacturer", "Davit");
     return json_print(json);
 }
+
+char *discovery_filter(const char *root, const char *node)
+{
+    AUTO_FREE char *device = device_id(&(struct discovery_place){ .root = root, .node = node });
+    return mem_printf("+/sensor/%s/+/config", device);
+}
+
+bool discovery_is_of(const char *root, const char *node, const struct json *document)
+{
+    AUTO_FREE char *presence = topic_node(root, node, "presence", NULL);
+    const char *has = json_get_text(document, "availability_topic");
+    return has != NULL && strcmp(has, presence) == 0;
+}

@@ -17,5 +17,8 @@ size_t discovery_count(const struct object_id *id);
 /* The topic and the document of the sensor `index`; the caller frees. */
 char *discovery_topic(const struct discovery_place *place, const struct object_id *id, size_t index);
 char *discovery_write(const struct discovery_place *place, const struct object_id *id, size_t index);
+/* A filter for all that a node may have told, whatever the prefix; the caller frees. Of which discovery_is_of knows its own. */
+char *discovery_filter(const char *root, const char *node);
+bool discovery_is_of(const char *root, const char *node, const struct json *document);
 
 #endif

@@ -65,6 +65,19 @@ control() {
     contains 'deployments "none" not found'
 }
 
+@test "a document that cannot be read makes no list that looks whole" {
+    run -0 davit apply -f - --wait=20 --control "$(control)" < <(pod "$NAME")
+    file=$(ls "$N"/*manifests*/default.pods."$NAME".json)
+    mv "$file" "$file.away"
+    mkdir "$file"
+    run -3 davit diff -f - --control "$(control)" < <(pod "$NAME")
+    contains "$file"
+    rmdir "$file"
+    mv "$file.away" "$file"
+    run -0 davit diff -f - --control "$(control)" < <(pod "$NAME")
+    run -0 davit delete pod "$NAME" --control "$(control)"
+}
+
 @test "an update is rolled out, and a change is seen as it comes" {
     jq -nc --arg name "$NAME" '{apiVersion: "apps/v1", kind: "Deployment", metadata: {name: $name}, spec: {replicas: 2,
         selector: {matchLabels: {app: $name}}, template: {metadata: {labels: {app: $name}}, spec: {

@@ -69,16 +69,21 @@ gone() { # TOPIC: the broker holds a tombstone there
     online press-7
     pod_state press-7 default hello Running 1
     online press-8
+    # What Home Assistant was told goes too, whatever the prefix; not what another node told under a name that looks the same.
+    say "home/sensor/${DAVIT_ROOT}_press-7/state/config" "{\"name\":\"state\",\"availability_topic\":\"$NODE/presence\"}"
+    say "home/sensor/${DAVIT_ROOT}_press-7/other/config" '{"name":"state","availability_topic":"else/presence"}'
     run -1 davit delete node press-7 --yes
     contains "node press-7 is online"
     say "$NODE/presence" '{"v":1,"online":false,"ts":1}'
     run -2 davit delete node press-7
     contains "needs --yes"
     run -0 davit delete node press-7 --dry-run
-    [ "$output" = 'node "press-7" deleted (3 topics) (dry run)' ]
+    [ "$output" = 'node "press-7" deleted (4 topics) (dry run)' ]
     run -0 davit delete node press-7 --yes
-    [ "$output" = 'node "press-7" deleted (3 topics)' ]
+    [ "$output" = 'node "press-7" deleted (4 topics)' ]
     [ -z "$(held "$NODE/#")" ]
+    [ -z "$(held "home/sensor/${DAVIT_ROOT}_press-7/state/config")" ]
+    [ -n "$(held "home/sensor/${DAVIT_ROOT}_press-7/other/config")" ]
     [ -n "$(held "$DAVIT_ROOT/nodes/press-8/presence")" ]
     run -4 davit delete node press-7 --yes
     run -0 davit delete node press-8 --yes --force
@@ -114,6 +119,11 @@ node_says() { # NODE PRESENCE GROUPS
     pod_status alive default ending 1 True
     say "$DAVIT_ROOT/nodes/alive/desired/default/pods/masked" "{\"kind\":\"Pod\",$stone"
     say "$DAVIT_ROOT/groups/presses/desired/default/pods/masked" '{"kind":"Pod","metadata":{"name":"masked"}}'
+    # Masks an object of the node's bundle, and one that a later group says.
+    say "$DAVIT_ROOT/nodes/alive/desired/default/pods/bundled" "{\"kind\":\"Pod\",$stone"
+    say "$DAVIT_ROOT/nodes/alive/desired" '{"apiVersion":"v1","kind":"List","items":[{"kind":"Pod","metadata":{"name":"bundled"}}]}'
+    say "$DAVIT_ROOT/groups/presses/desired/default/pods/later" "{\"kind\":\"Pod\",$stone"
+    say "$DAVIT_ROOT/groups/all/desired/default/pods/later" '{"kind":"Pod","metadata":{"name":"later"}}'
     # Of a group: carried out by all of it; not by one.
     say "$DAVIT_ROOT/groups/presses/desired/default/pods/left" "{\"kind\":\"Pod\",$stone"
     say "$DAVIT_ROOT/groups/presses/desired/default/pods/half" "{\"kind\":\"Pod\",$stone"

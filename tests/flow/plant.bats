@@ -213,6 +213,16 @@ shadowed() {
     run -0 "$DAVIT" acl --from-broker --broker "mqtt://127.0.0.1:$WATCH"
     [[ "$output" == *$'user press-9\ntopic read davit/groups/line-4/desired/#\ntopic read davit/groups/hall/desired/#'* ]]
     [[ "$output" != *"user press-10"* ]]
+    # One that its node would refuse holds up no other; one that is deleted is none.
+    mosquitto_pub -p "$WATCH" -r -t davit/nodes/press-11/desired/node -m \
+        '{"apiVersion":"v1","kind":"Node","metadata":{"name":"press-11","annotations":{"davit/groups":"line-4,#"}}}'
+    mosquitto_pub -p "$WATCH" -r -t davit/nodes/press-12/desired/node -m '{"apiVersion":"v1","kind":"Node","metadata":{"name":"press-12",
+        "deletionTimestamp":"2026-01-01T00:00:00Z","annotations":{"davit/generation":"9","davit/groups":"line-5"}}}'
+    run -1 "$DAVIT" acl --from-broker --broker "mqtt://127.0.0.1:$WATCH"
+    [[ "$output" == *"node press-11 is left out, for its desired Node is none (InvalidName: "* ]]
+    [[ "$output" == *$'user press-9\ntopic read davit/groups/line-4/desired/#'* && "$output" != *"user press-11"* ]]
+    [[ "$output" != *line-5* && "$output" == *"1 of the fleet left out"* ]]
+    mosquitto_pub -p "$WATCH" -r -n -t davit/nodes/press-11/desired/node
     run -0 "$DAVIT" acl -f - <<<$'press-7 line-3\n\n# a remark\npress-8'
     [ "$(grep -c '^user' <<<"$output")" -eq 1 ]
     run -2 "$DAVIT" acl -f - <<<$'press-7 line-3\npress-8 +'

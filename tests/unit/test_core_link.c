@@ -89,6 +89,23 @@ static void another_client_with_our_id_is_an_alarm_for_an_hour(void **state)
     assert_false(node_has(kit, "DuplicateNode"));
 }
 
+static void dropped_events_are_told_until_the_broker_was_back_for_an_hour(void **state)
+{
+    struct corekit *kit = *state;
+    kit_link_frame(kit, "{\"op\":\"disconnected\",\"reason\":\"gone\"}", NULL);
+    for (int i = 0; i < LIMIT_EVENTS + 3; i++)
+        core_event(kit->core, NULL, true, "Tested", "%d", i);
+    kit_advance(kit, 2 * LIMIT_DROPPED_MS);
+    kit_connect(kit);
+    kit_flood_over(kit);
+    kit_advance(kit, 10000);
+    assert_true(node_has(kit, "\"type\":\"EventsDropped\",\"status\":\"True\",\"reason\":\"TooMany\""));
+    kit_advance(kit, LIMIT_DROPPED_MS / 2);
+    assert_true(node_has(kit, "EventsDropped"));
+    kit_advance(kit, LIMIT_DROPPED_MS / 2 + 10000);
+    assert_false(node_has(kit, "EventsDropped"));
+}
+
 static void what_the_broker_kept_of_an_earlier_davitd_is_no_rival(void **state)
 {
     struct corekit *kit = *state;
@@ -256,6 +273,7 @@ int main(void)
         KIT(a_refusal_of_one_group_outlives_what_another_says),
         KIT(tombstones_of_two_sources_are_forgotten_too),
         KIT(another_client_with_our_id_is_an_alarm_for_an_hour),
+        KIT(dropped_events_are_told_until_the_broker_was_back_for_an_hour),
         KIT(what_the_broker_kept_of_an_earlier_davitd_is_no_rival),
         KIT(a_session_that_was_taken_over_is_one_too),
         KIT(a_broker_that_shows_nothing_to_wildcards_is_not_believed),
