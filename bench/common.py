@@ -245,7 +245,7 @@ def plain_broker():
     """A Mosquitto that outlives the node."""
     port = free_port()
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as conf:
-        conf.write(f"max_queued_messages 0\nlistener {port} 127.0.0.1\nallow_anonymous true\n")
+        conf.write(f"set_tcp_nodelay true\nmax_queued_messages 0\nlistener {port} 127.0.0.1\nallow_anonymous true\n")
         conf.flush()
         os.chmod(conf.name, 0o644)
         broker = subprocess.Popen(["/usr/sbin/mosquitto", "-c", conf.name], stderr=subprocess.DEVNULL)

@@ -264,6 +264,7 @@ broker_write_conf() {
     mkdir -p "$dir/broker"
     cat >"$dir/mosquitto.conf" <<CONF
 per_listener_settings true
+set_tcp_nodelay true
 max_queued_messages 0
 persistence true
 persistence_location ./
