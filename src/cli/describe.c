@@ -49,10 +49,11 @@ void describe_field(int indent, const char *label, const char *value)
 {
     if (value == NULL || *value == '\0')
         return;
-    int gap = VALUE_COLUMN - 1 - (int)strlen(label);
+    AUTO_FREE char *clean = text_clean(mem_strdup(label)); /* a condition's type is the node's word */
+    int gap = VALUE_COLUMN - 1 - (int)strlen(clean);
     gap = gap > 0 ? gap : 1; /* a long label pushes its value on */
-    int column = indent + (int)strlen(label) + 1 + gap;
-    printf("%*s%s:%*s", indent, "", label, gap, "");
+    int column = indent + (int)strlen(clean) + 1 + gap;
+    printf("%*s%s:%*s", indent, "", clean, gap, "");
     print_wrapped(column, column, value);
 }
 

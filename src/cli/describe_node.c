@@ -18,10 +18,9 @@
 
 static void print_groups(const struct json *object)
 {
-    const struct json *groups = json_get(json_get(object, "status"), "groups");
     AUTO_STRBUF struct strbuf line;
     strbuf_init(&line, LINE_BYTES);
-    JSON_EACH(group, groups != NULL ? groups : json_get(json_get(object, "spec"), "groups"))
+    JSON_EACH(group, json_get(json_get(object, "status"), "groups"))
         strbuf_printf(&line, "%s%s", line.len > 0 ? " " : "", json_text(group) != NULL ? json_text(group) : "?");
     describe_field(0, "Groups", line.data);
 }

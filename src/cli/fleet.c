@@ -35,10 +35,7 @@ bool fleet_names_fit(const struct options *options, const char *node)
 
 bool fleet_is_in_group(const struct json *status, const char *group)
 {
-    const struct json *groups = json_get(json_get(status, "status"), "groups");
-    if (groups == NULL)
-        groups = json_get(json_get(status, "spec"), "groups");
-    JSON_EACH(name, groups)
+    JSON_EACH(name, json_get(json_get(status, "status"), "groups"))
         if (json_text(name) != NULL && strcmp(json_text(name), group) == 0)
             return true;
     return strcmp(group, "all") == 0;
@@ -91,7 +88,7 @@ char *fleet_asked(const struct options *options)
     if (options->node_selector != NULL)
         strbuf_printf(&text, " --node-selector %s", options->node_selector);
     if (options->node != NULL)
-        strbuf_printf(&text, " --node %s", options->node);
+        strbuf_printf(&text, " on node %s", options->node);
     return strbuf_steal(&text);
 }
 

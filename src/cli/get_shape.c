@@ -4,11 +4,13 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/strbuf.h"
 #include "cli/get.h"
 #include "cli/jsonpath.h"
+#include "cli/text.h"
 
 static bool column_read(struct get *get, const char *text, struct error *err)
 {
@@ -175,7 +177,7 @@ static void print_columns(const struct get *get, const struct json *objects, boo
 static void print_template(const struct get *get, const struct json *json)
 {
     AUTO_FREE char *text = jsonpath_fill(get->template, json, " ");
-    (void)fputs(text, stdout);
+    (void)fputs(isatty(STDOUT_FILENO) ? text_clean_lines(text) : text, stdout);
     (void)fflush(stdout);
 }
 

@@ -4,8 +4,10 @@
 
 #include "base/error.h"
 
-/* Control characters, C0 and C1, become `?`: what others write must not steer a terminal. In place. Returns text. */
+/* Control characters, C0 and C1, and those that turn the direction of writing become `?`: what others write must not steer a
+ * terminal, nor look like something else. In place. Returns text. */
 char *text_clean(char *text);
+char *text_clean_lines(char *text); /* the same, but for ends of lines and tabs */
 /* error_set, cleaned. */
 bool text_error(struct error *err, enum error_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 

@@ -7,12 +7,18 @@ load cli_lib
 # --- how it is called
 
 @test "every verb's help has an example and exits 0" {
-    local verb
-    for verb in apply get describe delete logs image acl export version; do
-        run -0 davit $verb --help
+    local verb verbs
+    verbs=$(davit --help | sed -n 's/^  \([a-z-]*\)  *[^ ].*/\1/p')
+    [ "$(wc -w <<<"$verbs")" -ge 40 ]
+    for verb in $verbs; do
+        run -0 davit "$verb" --help
         contains "Example:"
         contains "davit $verb"
+        run -0 python3 -c 'import sys; print(max(map(len, sys.stdin.read().split("\n"))))' <<<"$output"
+        [ "$output" -le 80 ] || { echo "$verb: $output columns"; false; }
     done
+    run -0 davit options
+    contains "--broker URL"
 }
 
 @test "an unknown flag is named, with the nearest one" {
@@ -220,6 +226,17 @@ wait_for_line() {
     [[ "$output" != *$'\e'* ]]
     [[ "$output" != *$'\a'* ]]
     contains "?[2JRunning"
+    say "$NODE/status" '{"kind":"Node","metadata":{"name":"press-7"},"status":{"groups":["\u001b[2J"],"conditions":[{"type":"\u001b[2J\u009b1m",
+        "status":"True","reason":"\u202eevil","message":"\u001b]0;t\u0007"}]}}'
+    run -0 davit describe node press-7
+    [[ "$output" != *$'\e'* && "$output" != *$'\a'* && "$output" != *$'\u202e'* && "$output" != *$'\u009b'* ]]
+    contains "?[2J??1m"
+    # By a template it is what it is in a file, and clean on a terminal.
+    run -0 davit get node press-7 -o "jsonpath={.status.conditions[0].message}"
+    [[ "$output" == *$'\e]0;t\a'* ]]
+    run -0 script -qec "$DAVIT get node press-7 -o jsonpath='{.status.conditions[0].message}'" /dev/null
+    contains "?]0;t?"
+    [[ "$output" != *$'\a'* ]]
 }
 
 @test "five thousand pods are listed whole, though the broker queues a thousand messages at most" {
