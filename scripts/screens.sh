@@ -74,33 +74,26 @@ shows() {
 for image in demo demo2; do
     "$stage/usr/bin/davit" image import "$work/$image.tar" >/dev/null
 done
-cat >"$work/hello.yaml" <<'YAML'
-apiVersion: v1
-kind: Pod
-metadata:
-  name: hello
-spec:
-  terminationGracePeriodSeconds: 0
-  containers:
-  - name: web
-    image: demo:1
-    command: [sh, -c, "echo hello > index.html; echo it serves; exec httpd -f -p 8080"]
-YAML
 tmux -L "$tmux" -f /dev/null new-session -d -x 80 -y 24 "cd '$work' && PATH='$stage/usr/bin':$PATH PS1='\$ ' exec bash --norc"
 await 10 prompts
 
 shows help 'davit --help | head -22'
-shows help-apply 'davit apply --help | head -22'
+shows help-run 'davit run --help | head -22'
 shows nodes 'davit get nodes'
-shows apply 'davit apply -f hello.yaml --wait 2>/dev/null'
+shows run "davit run hello --image demo:1 -- sh -c \\
+'echo hello >index.html; echo it serves; httpd -p 8080
+trap exit TERM; while sleep 1; do :; done'"
 shows pods 'davit get pods'
-shows logs 'davit logs hello'
-shows exec 'davit exec hello -- cat index.html'
-shows update "sed -i s/demo:1/demo:2/ hello.yaml; davit apply -f hello.yaml --wait 2>/dev/null"
-shows updated "davit get pod hello -o yaml | grep 'image:' | sort -u"
-shows forward 'davit port-forward hello :8080 >at & sleep 1; cat at'
+shows logs 'davit logs app/hello'
+shows exec 'davit exec app/hello -- cat index.html'
+shows set-image "davit set image app/hello '*=demo:2'"
+shows rollout 'davit rollout status app/hello'
+shows updated 'davit get pod hello-0 -o yaml | grep image: | sort -u'
+shows forward 'davit port-forward app/hello :8080 >at & sleep 1; cat at'
 shows fetch "curl -s \$(sed -n 's/.*from \\(.*\\) ->.*/\\1/p' at)/; kill %1; wait"
+shows undo 'davit rollout undo app/hello; davit rollout history app/hello'
+shows yaml 'davit run hello --image demo:1 --dry-run -o yaml | head -22'
 shows explain 'davit explain pod.spec.hostNetwork'
-shows wrong 'davit get podz'
-shows delete 'davit delete pod hello'
-shows gone 'davit get pods'
+shows wrong 'davit get podz; davit logs hello'
+shows delete 'davit delete app hello'
+shows gone 'davit wait pod/hello-0 --for delete; davit get pods'

@@ -183,11 +183,11 @@ void options_free(struct options *options)
     *options = (struct options){0};
 }
 
-void options_print_help(uint64_t groups)
+void options_print_help(uint64_t groups, bool with_broker)
 {
     for (size_t i = 0; i < FLAG_COUNT; i++) {
         const struct flag *flag = &FLAGS[i];
-        if ((flag->group & (groups | FLAG_ANY)) == 0)
+        if ((flag->group & (groups | FLAG_ANY)) == 0 || (!with_broker && (flag->group & FLAG_BROKER) != 0))
             continue;
         char letter[8] = "";
         if (flag->letter != 0)

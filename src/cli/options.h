@@ -48,7 +48,7 @@ enum flag_group {
     FLAG_NODE_LABELS = 1ull << 25, /* -l: of nodes */
     FLAG_SELECTOR = 1ull << 26,    /* -l: of objects */
     FLAG_BARE = 1ull << 27,        /* no flag: what is absent stays absent, whatever environment and context say */
-    FLAG_LIST = 1ull << 28,        /* --field-selector, --sort-by, --no-headers */
+    FLAG_LIST = 1ull << 28,        /* --field-selector, --sort-by, --no-headers, and all forms of --output */
     FLAG_EVENTS = 1ull << 29,      /* --for TYPE/NAME, --types */
     FLAG_FOR = 1ull << 30,         /* --for CONDITION, --timeout */
     FLAG_STRICT = 1ull << 34,
@@ -167,8 +167,8 @@ struct options {
  */
 MUST_CHECK bool options_parse(int argc, char **argv, uint64_t groups, struct options *options, struct error *err);
 void options_free(struct options *options);
-/* The flags of `groups`, one a line, on stdout. */
-void options_print_help(uint64_t groups);
+/* The flags of `groups`, one a line, on stdout; those of the broker only where they are asked for. */
+void options_print_help(uint64_t groups, bool with_broker);
 /* "90", "90s", "5m", "2h", "30d", as the flag --FLAG has it. `text` NULL: *ms stays. */
 MUST_CHECK bool options_time(const char *flag, const char *text, uint64_t *ms, struct error *err);
 /* --wait as milliseconds: "false" 0, bare or "true" `fallback_ms`, else a time. */

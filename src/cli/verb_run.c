@@ -77,8 +77,9 @@ static void tell_next(const struct options *options, const char *name)
 {
     AUTO_FREE char *where = options->node != NULL ? mem_printf(" --node %s", options->node) : mem_strdup("");
     (void)fprintf(stderr,
-                  "\nNext:\n  davit get app %s%s\n  davit logs %s-0 -f%s\n  davit exec -it deploy/%s%s -- sh\n  davit delete app %s%s\n",
-                  name, where, name, where, name, where, name, where);
+                  "\nNext:\n  davit get app %s%s\n  davit logs app/%s -f%s\n  davit exec -it app/%s%s -- sh\n  davit set image app/%s '*=IMAGE'%s\n"
+                  "  davit delete app %s%s\n",
+                  name, where, name, where, name, where, name, where, name, where);
 }
 
 /* The name is said, or the image's. The caller frees. NULL: *err. */

@@ -52,8 +52,8 @@ const struct verb VERBS[] = {
      "  davit get jobs --node press-7 -w\n  davit get app historian -o yaml\n"
      "  davit get pods -o jsonpath='{range .items[*]}{.metadata.name}{\"\\n\"}{end}'\n"
      "  davit get nodes -o custom-columns=NAME:.metadata.name",
-     FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT |
-         FLAG_WATCH | FLAG_SELECTOR | FLAG_LIST, verb_get},
+     FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_WATCH |
+         FLAG_SELECTOR | FLAG_LIST, verb_get},
     {"events", SECTION_LOOK, "[-w]", "what happened on nodes, or what happens",
      "  davit events --node press-7\n  davit events -w\n  davit events -w --for pod/hello\n  davit events -w -A --types Warning",
      FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES |
@@ -61,7 +61,7 @@ const struct verb VERBS[] = {
     {"wait", SECTION_LOOK, "TYPE/NAME... --for GOAL", "until objects, or nodes, are what is asked for",
      "  davit wait pod/hello --for condition=Ready --timeout 2m\n  davit wait node/press-7 --for condition=Ready\n"
      "  davit wait pod/web --for jsonpath='{.status.phase}'=Running --nodes 'press-*'\n  davit wait vm/hmi --for delete",
-     FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_GROUP | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_SELECTOR | FLAG_FOR, verb_wait},
+     FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_NODES | FLAG_GROUP | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_SELECTOR | FLAG_FOR, verb_wait},
     {"describe", SECTION_LOOK, "TYPE NAME", "everything a node says about one object", "  davit describe pod hello --node press-7\n  davit describe vm hmi\n  davit describe node press-7",
      FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_NAMESPACE, verb_describe},
     {"logs", SECTION_LOOK, "POD|vm/NAME", "what a container, or a virtual machine's console, wrote",
@@ -72,8 +72,8 @@ const struct verb VERBS[] = {
     {"top", SECTION_LOOK, "[pods|vms|node|nodes] [NAME]", "what pods, virtual machines and nodes use now",
      "  davit top\n  davit top vms\n  davit top pods -A --sort-by memory\n  davit top pod hello --containers\n  davit top node\n  davit top nodes --sort-by memory\n  davit top pods --nodes 'press-*'",
      FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_OUTPUT | FLAG_TOP, verb_top},
-    {"restart", SECTION_ACT, "POD|deploy/NAME|ds/NAME|vm/NAME…", "end pods or virtual machines gracefully, and start them again",
-     "  davit restart hello\n  davit restart deploy/web --node press-7\n  davit restart vm/hmi\n  davit restart deploy/web --nodes 'press-*'",
+    {"restart", SECTION_ACT, "POD|TYPE/NAME…", "end pods or virtual machines gracefully, and start them again",
+     "  davit restart hello\n  davit restart deploy/web --node press-7\n  davit restart vm/hmi sts/db app/hist\n  davit restart deploy/web --nodes 'press-*'",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_YES, verb_restart},
     {"rollout", SECTION_ACT, "status|history|undo|pause|resume|restart TYPE/NAME", "how an update goes, and back to the one before",
      "  davit rollout status deploy/web\n  davit rollout history deploy/web --revision 3\n  davit rollout undo deploy/web --node press-7",
@@ -137,6 +137,7 @@ const struct verb VERBS[] = {
      "  davit acl --node press-7 --groups line-3,presses\n  davit acl -f nodes.txt\n  davit acl --operator anna\n"
      "  davit acl --operator hall --read-only\n  davit acl --site hamburg -f hamburg.txt",
      FLAG_BROKER | FLAG_NODE | FLAG_FILE | FLAG_ACL, verb_acl},
+    {"options", SECTION_DEVICE, "", "the flags that say where the broker is, and who asks", "  davit options", FLAG_BROKER | FLAG_BARE, verb_options},
     {"version", SECTION_DEVICE, "", "of this program, and of the nodes' agents", "  davit version --client",
      FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_CLIENT, verb_version},
 };
@@ -164,5 +165,7 @@ void verb_print_help(const struct verb *verb)
 {
     printf("%s: %s\n\nUsage: davit %s %s\n\nExample:\n%s\n\nFlags:\n", verb->name, verb->summary, verb->name,
            verb->usage, verb->example);
-    options_print_help(verb->flags);
+    options_print_help(verb->flags, (verb->flags & FLAG_BARE) != 0);
+    if ((verb->flags & (FLAG_BROKER | FLAG_BARE)) == FLAG_BROKER)
+        (void)puts("\n`davit options` has the flags of the broker; `davit config` keeps them.");
 }

@@ -47,6 +47,7 @@ enum exit_code verb_rollback(const struct options *options, struct error *err);
 enum exit_code verb_vm(const struct options *options, struct error *err);
 enum exit_code verb_wait(const struct options *options, struct error *err);
 enum exit_code verb_version(const struct options *options, struct error *err);
+enum exit_code verb_options(const struct options *options, struct error *err);
 
 /* The exit code that says what `err` says. */
 enum exit_code exit_code_of(const struct error *err);

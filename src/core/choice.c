@@ -41,10 +41,13 @@ static int compare_names(const struct object *one, const struct object *other)
     return strcmp(one->id.name, other->id.name);
 }
 
-/* The first that runs; where none does, the first. */
-static const struct object *first_pod_of(const struct core *core, const struct object_id *owner)
+/* The first that runs; where none does, the first. An App's are those of its Deployment. */
+static const struct object *first_pod_of(const struct core *core, const struct object_id *named)
 {
     const struct object *first = NULL;
+    struct object_id of = *named, *owner = &of;
+    if (strcmp(of.resource, "apps") == 0)
+        snprintf(of.resource, sizeof(of.resource), "deployments");
     for (const struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
         if (!is_pod_of(object, owner))
             continue;
@@ -82,6 +85,25 @@ static const struct container *choose_container(const struct pod *pod, const cha
     return NULL;
 }
 
+/* Something else has this name, and pods; NULL: nothing. */
+static const struct object *namesake(const struct core *core, const struct object_id *id)
+{
+    for (const struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        if (strcmp(object->id.name, id->name) == 0 && strcmp(object->id.namespace, id->namespace) == 0 &&
+            first_pod_of(core, &object->id) != NULL)
+            return object;
+    return NULL;
+}
+
+static struct json *not_found(const struct core *core, const struct object_id *id)
+{
+    const struct object *other = namesake(core, id);
+    if (other == NULL)
+        return choice_refuse("NotFound", mem_printf("%s \"%s\" not found", id->resource, id->name));
+    return choice_refuse("NotFound", mem_printf("%s \"%s\" not found, but %s/%s is here: say that", id->resource, id->name,
+                                                other->id.resource, other->id.name));
+}
+
 static struct json *find_object(const struct core *core, const struct json *request, const struct object **found)
 {
     struct object_id id;
@@ -93,7 +115,7 @@ static struct json *find_object(const struct core *core, const struct json *requ
     if (*found == NULL && object != NULL)
         return choice_refuse("NotFound", mem_printf("%s \"%s\" has no pod on this device", id.resource, id.name));
     if (*found == NULL || object_wanted(*found) == NULL)
-        return choice_refuse("NotFound", mem_printf("%s \"%s\" not found", id.resource, id.name));
+        return not_found(core, &id);
     return NULL;
 }
 

@@ -78,6 +78,28 @@ control() {
     run -0 davit delete pod "$NAME" --control "$(control)"
 }
 
+@test "set image, scale, label, annotate and wait, by the socket alone" {
+    deployment() {
+        jq -n --arg name "$NAME" '{apiVersion: "apps/v1", kind: "Deployment", metadata: {name: $name}, spec: {replicas: 1,
+            selector: {matchLabels: {a: $name}}, template: {metadata: {labels: {a: $name}}, spec: {terminationGracePeriodSeconds: 0,
+            containers: [{name: "main", image: "demo:1", command: ["sleep", "1"]}]}}}}'
+    }
+    run -0 davit apply -f - --wait=20 --control "$(control)" < <(deployment)
+    run -0 davit scale "deploy/$NAME" --replicas 2 --control "$(control)"
+    run -0 davit wait "deploy/$NAME" --for jsonpath='{.status.readyReplicas}'=2 --timeout 20s --control "$(control)"
+    contains "condition met"
+    run -0 davit label deploy "$NAME" tier=front --control "$(control)"
+    run -0 davit annotate deploy "$NAME" owner=anna --control "$(control)"
+    run -0 davit set image "deploy/$NAME" main=demo:2 --control "$(control)"
+    run -0 davit get deploy "$NAME" -o json --control "$(control)"
+    jq -e '.metadata.labels.tier == "front"' <<<"$output"
+    run -0 davit wait "pod/$NAME-0" --for jsonpath='{.status.containerStatuses[0].image}'=demo:2 --timeout 20s --control "$(control)"
+    run -0 davit rollout undo "deploy/$NAME" --control "$(control)"
+    run -0 davit wait "pod/$NAME-0" --for jsonpath='{.status.containerStatuses[0].image}'=demo:1 --timeout 20s --control "$(control)"
+    run -0 davit delete deploy "$NAME" --control "$(control)"
+    run -0 davit wait "deploy/$NAME" --for delete --timeout 20s --control "$(control)"
+}
+
 @test "an update is rolled out, and a change is seen as it comes" {
     jq -nc --arg name "$NAME" '{apiVersion: "apps/v1", kind: "Deployment", metadata: {name: $name}, spec: {replicas: 2,
         selector: {matchLabels: {app: $name}}, template: {metadata: {labels: {app: $name}}, spec: {

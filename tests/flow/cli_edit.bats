@@ -25,7 +25,7 @@ load cli_lib
     TASKS+=($!)
     run -0 davit run hist --image influxdb:2.7 --node press-7
     contains "app/hist created"
-    contains "davit logs hist-0 -f --node press-7"
+    contains "davit logs app/hist -f --node press-7"
     run -0 davit run hist --image influxdb:2.8 --node press-7 --wait=false
     contains "app/hist configured"
 }

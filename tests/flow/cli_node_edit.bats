@@ -50,7 +50,7 @@ sleeping_within() { # COUNT
     run -0 node davit run demo:1 --name shop -e COLOR=red -- sleep "$MARK"
     contains "app/shop created"
     contains "app/shop: done"
-    contains "davit logs shop-0 -f --node n"
+    contains "davit logs app/shop -f --node n"
     sleeping_within 1
     [ "$(node davit exec shop-0 -- sh -c 'echo $COLOR')" = red ]
     run -0 node davit scale app/shop --replicas=2

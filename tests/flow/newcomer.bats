@@ -32,20 +32,23 @@ shows() { # NAME WORD...: the screen has each
 
 @test "the screens say what a newcomer needs next" {
     shows 01-help apply get logs delete
-    shows 02-help-apply 'Usage: davit apply -f FILE' '--node N' Example:
+    shows 02-help-run 'Usage: davit run IMAGE' '--node N' Example:
     shows 03-nodes press-7 Ready
-    shows 04-apply 'pod/hello created'
-    shows 05-pods hello 1/1 Running
+    shows 04-run 'app/hello created' 'app/hello   done' 'davit logs app/hello -f' "davit set image app/hello '*=IMAGE'"
+    shows 05-pods hello-0 1/1 Running
     shows 06-logs 'it serves'
     shows 07-exec hello
-    shows 08-update 'pod/hello configured'
-    shows 09-updated demo:2
-    shows 10-forward 'Forwarding from 127.0.0.1:PORT -> 8080'
-    shows 11-fetch hello
-    shows 12-explain Honoured.
-    shows 13-wrong 'Did you mean pods?'
-    shows 14-delete 'pod "hello" deleted'
-    shows 15-gone 'No pods found'
+    shows 08-set-image 'app/hello image updated'
+    shows 09-rollout 'successfully rolled out'
+    shows 10-updated demo:2
+    shows 11-forward 'Forwarding from 127.0.0.1:PORT -> 8080'
+    shows 12-fetch hello
+    shows 13-undo 'app/hello rolled back' REVISION
+    shows 14-yaml 'kind: App' 'image: demo:1'
+    shows 15-explain Honoured.
+    shows 16-wrong 'Did you mean pods?' 'apps/hello is here'
+    shows 17-delete 'app "hello" deleted'
+    shows 18-gone 'No pods found'
 }
 
 @test "the documents have the same screens, each with the same commands" {

@@ -194,6 +194,10 @@ static void a_deployment_means_its_first_pod_that_runs(void **state)
         &kit->core->objects, &(struct object_id){ .namespace = "default", .resource = "pods", .name = "web-0" });
     assert_non_null(object);
     assert_non_null(strstr(calls, object->uid));
+    refused(kit, "{\"pod\":\"web\",\"command\":[\"ls\"]}",
+            "{\"reason\":\"NotFound\",\"message\":\"pods \\\"web\\\" not found, but deployments/web is here: say that\",\"ok\":false}");
+    AUTO_FREE char *told_app = NULL;
+    assert_true(ask(kit, "{\"pod\":\"app/web\",\"command\":[\"ls\"]}", &ended, &told_app) > 0);
     core_runtime_down(kit->core, "signal 9");
     free(ended.result);
 }
