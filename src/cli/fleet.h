@@ -38,7 +38,7 @@ bool fleet_needs_status(const struct options *options);
 /* The labels that were asked for; *query NULL: none were. */
 MUST_CHECK bool fleet_query(const struct options *options, struct json **query, struct error *err);
 bool fleet_names_fit(const struct options *options, const char *node);
-/* By the v1 Node, also that of a davitd before groups were in its status. */
+/* By the v1 Node. */
 bool fleet_is_in_group(const struct json *status, const char *group);
 bool fleet_status_fits(const struct options *options, const struct json *query, const struct json *status);
 char *fleet_asked(const struct options *options); /* " --nodes press-*", for messages; the caller frees */

@@ -9,7 +9,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cli/change.h"
+#include "cli/confirm.h"
 #include "cli/edit.h"
+#include "cli/fleet.h"
 #include "cli/output.h"
 #include "cli/remote.h"
 #include "cli/rollout.h"
@@ -126,36 +128,111 @@ static bool replace(void *ctx, struct json *document, struct error *err)
     return true;
 }
 
-static enum exit_code publish(const struct rollout *rollout, int64_t number, struct json *document, struct error *err)
+static bool publish(const struct rollout *rollout, const char *where, int64_t number, struct json *document, uint64_t wait_ms,
+                    struct error *err)
 {
-    uint64_t wait_ms = 0;
     AUTO_TARGETS struct target_set set = {.options = rollout->options};
     bool changed = false;
-    if (rollout->options->wait != NULL && !options_wait_ms(rollout->options, 60000, &wait_ms, err))
-        return EXIT_CODE_USAGE;
     if (!target_places(&set, err))
-        return exit_code_of(err);
+        return false;
     target_add(&set, &rollout->id, rollout->resource);
     AUTO_SESSION struct session *session = target_session(&set, err);
     if (session == NULL || !edit_publish(session, &set.targets[0], replace, document, &changed, err))
-        return exit_code_of(err);
-    printf(changed ? "%s/%s rolled back to revision %" PRId64 "\n" : "%s/%s is at revision %" PRId64 " already\n",
-           rollout->resource->singular, rollout->id.name, number);
+        return false;
+    printf(changed ? "%s/%s rolled back to revision %" PRId64 "%s\n" : "%s/%s is at revision %" PRId64 " already%s\n",
+           rollout->resource->singular, rollout->id.name, number, where);
     (void)fflush(stdout);
-    return wait_ms > 0 ? rollout_follow(&set, session, wait_ms, err) : EXIT_CODE_OK;
+    return wait_ms == 0 || rollout_follow(&set, session, wait_ms, err) == EXIT_CODE_OK;
+}
+
+/* The number of the revision to go back to, and its document; NULL: *err. */
+static struct json *former(const struct rollout *rollout, const struct json *list, int64_t *number, struct error *err)
+{
+    *number = choose(rollout, list, err);
+    AUTO_JSON struct json *answer = *number > 0 ? ask(rollout, *number, err) : NULL;
+    const struct json *document = json_get(answer, "document");
+    if (answer != NULL && document == NULL)
+        (void)error_set(err, ERROR_NOT_FOUND, "the node does not have the document of revision %" PRId64, *number);
+    return document != NULL ? json_copy(document) : NULL;
+}
+
+static bool undo_here(const struct rollout *rollout, const char *where, uint64_t wait_ms, struct error *err)
+{
+    int64_t number = 0;
+    AUTO_JSON struct json *list = ask(rollout, 0, err);
+    AUTO_JSON struct json *document = list != NULL ? former(rollout, list, &number, err) : NULL;
+    return document != NULL && publish(rollout, where, number, document, wait_ms, err);
+}
+
+/* The same for one node of many. */
+static struct options options_of(const struct rollout *rollout, const char *node)
+{
+    struct options one = *rollout->options;
+    one.node = node;
+    one.node_given = true;
+    one.group = one.node_selector = NULL;
+    one.nodes = (struct words){0};
+    return one;
+}
+
+/* Of each node its own, for they may have been told different things. */
+static enum exit_code undo_each(const struct rollout *rollout, const struct fleet *fleet, uint64_t wait_ms, struct error *err)
+{
+    struct fleet_summary summary = {0};
+    AUTO_FREE char *what = mem_printf("%s/%s rolled back", rollout->resource->singular, rollout->id.name);
+    if (fleet->count > 1 && !confirm(rollout->options, err, "roll %s back on %zu nodes", rollout->id.name, fleet->count))
+        return EXIT_CODE_USAGE;
+    for (size_t i = 0; i < fleet->count; i++) {
+        struct error why = {0};
+        const struct fleet_node *node = &fleet->nodes[i];
+        struct options options = options_of(rollout, node->name);
+        struct rollout one = {.options = &options, .resource = rollout->resource, .id = rollout->id};
+        AUTO_FREE char *where = mem_printf(" on %s", node->name);
+        bool done = node->reach == FLEET_ONLINE ? undo_here(&one, where, wait_ms, &why)
+                                                : error_set(&why, ERROR_UNAVAILABLE, "it is offline");
+        fleet_summary_add(&summary, node->name, done ? NULL : why.message);
+    }
+    enum exit_code code = fleet_summary_print(&summary, what);
+    fleet_summary_free(&summary);
+    return code;
+}
+
+/* What the group says was the same for all its nodes: the first that has it from there is asked, and the group's document replaced. */
+static enum exit_code undo_group(const struct rollout *rollout, const struct fleet *fleet, uint64_t wait_ms, struct error *err)
+{
+    AUTO_FREE char *source = mem_printf("group/%s", rollout->options->group);
+    AUTO_FREE char *where = mem_printf(" in group %s", rollout->options->group);
+    for (size_t i = 0; i < fleet->count; i++) {
+        struct options options = options_of(rollout, fleet->nodes[i].name);
+        struct rollout one = {.options = &options, .resource = rollout->resource, .id = rollout->id};
+        struct error ignored = {0}; /* the next one is asked */
+        int64_t number = 0;
+        AUTO_JSON struct json *list = fleet->nodes[i].reach == FLEET_ONLINE ? ask(&one, 0, &ignored) : NULL;
+        const struct json *first = json_first(json_get(list, "revisions"));
+        const char *has = json_get_text(first, "source");
+        if (has == NULL || strcmp(has, source) != 0)
+            continue;
+        AUTO_JSON struct json *document = former(&one, list, &number, err);
+        return document != NULL && publish(rollout, where, number, document, wait_ms, err) ? EXIT_CODE_OK : exit_code_of(err);
+    }
+    (void)error_set(err, ERROR_NOT_FOUND, "no node of group %s that is online has %s \"%s\" from it", rollout->options->group,
+                    rollout->resource->singular, rollout->id.name);
+    return exit_code_of(err);
 }
 
 enum exit_code rollout_undo(const struct rollout *rollout, struct error *err)
 {
-    if (rollout->options->node == NULL)
+    const struct options *options = rollout->options;
+    AUTO_FLEET struct fleet fleet = {0};
+    uint64_t wait_ms = 0;
+    bool of_group = options->group != NULL && !target_means_nodes(options);
+    if (options->wait != NULL && !options_wait_ms(options, 60000, &wait_ms, err))
+        return EXIT_CODE_USAGE;
+    if (!fleet_is_meant(options) && options->node == NULL)
         return usage_error(err, "undo goes over the broker: which node? Give --node N, or set DAVIT_NODE");
-    AUTO_JSON struct json *list = ask(rollout, 0, err);
-    int64_t number = list != NULL ? choose(rollout, list, err) : 0;
-    AUTO_JSON struct json *answer = number > 0 ? ask(rollout, number, err) : NULL;
-    AUTO_JSON struct json *document = answer != NULL ? json_copy(json_get(answer, "document")) : NULL;
-    if (answer != NULL && document == NULL)
-        (void)error_set(err, ERROR_NOT_FOUND, "the node does not have the document of revision %" PRId64, number);
-    if (document == NULL)
+    if (!fleet_is_meant(options))
+        return undo_here(rollout, "", wait_ms, err) ? EXIT_CODE_OK : exit_code_of(err);
+    if (!fleet_find(options, &fleet, err))
         return exit_code_of(err);
-    return publish(rollout, number, document, err);
+    return of_group ? undo_group(rollout, &fleet, wait_ms, err) : undo_each(rollout, &fleet, wait_ms, err);
 }

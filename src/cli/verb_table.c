@@ -76,7 +76,7 @@ const struct verb VERBS[] = {
      "  davit restart hello\n  davit restart deploy/web --node press-7\n  davit restart vm/hmi sts/db app/hist\n  davit restart deploy/web --nodes 'press-*'",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_YES, verb_restart},
     {"rollout", SECTION_ACT, "status|history|undo|pause|resume|restart TYPE/NAME", "how an update goes, and back to the one before",
-     "  davit rollout status deploy/web\n  davit rollout history deploy/web --revision 3\n  davit rollout undo deploy/web --node press-7",
+     "  davit rollout status deploy/web\n  davit rollout history deploy/web --revision 3\n  davit rollout undo deploy/web --node press-7\n  davit rollout undo app/hist --group line-3 --wait",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_YES | FLAG_WAIT | FLAG_OUTPUT | FLAG_REVISION, verb_rollout},
     {"start", SECTION_ACT, "VM…", "switch a virtual machine on", "  davit start vm/hmi\n  davit start hmi --node press-7",
      FLAG_BROKER | FLAG_NODE | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_YES, verb_start},

@@ -137,3 +137,28 @@ changed() {
     contains "has no revision 77"
     run -2 davit rollout history "deploy/$NAME" --revision x
 }
+
+@test "undo takes a group's document back for all of it, and each node of many to its own" {
+    run -0 davit set groups n line-3
+    within 5 holds "$T/status" '.status.groups | index("line-3")'
+    deployment 1001 | davit apply -f - --group line-3 --wait=20
+    deployment 1002 | davit apply -f - --group line-3 --wait=20
+    run -1 davit rollout undo "deploy/$NAME" --node n
+    contains "comes from group/line-3"
+    run -0 davit rollout undo "deploy/$NAME" --group line-3
+    [ "$output" = "deployment/$NAME rolled back to revision 1 in group line-3" ]
+    held "davit/groups/line-3/desired/default/deployments/$NAME" >"$OUT/now"
+    [ "$(jq -r '.spec.template.spec.containers[0].command[1]' "$OUT/now")" = 1001 ]
+    run -0 davit rollout status "deploy/$NAME" --wait=20
+    run -4 davit rollout undo deploy/nothing --group line-3
+    contains 'no node of group line-3 that is online has deployment "nothing" from it'
+    NAME=own
+    apply 1001
+    apply 1002
+    mosquitto_pub -p "$(port)" -r -t davit/nodes/away/presence -m '{"v":1,"online":false,"ts":1}'
+    run -1 davit rollout undo deploy/own --nodes 'n*' --nodes 'a*' --yes
+    contains "deployment/own rolled back to revision 1 on n"
+    contains "deployment/own rolled back on 1 of 2 nodes"
+    contains "away"
+    [ "$(held "$T/desired/default/deployments/own" | jq -r '.spec.template.spec.containers[0].command[1]')" = 1001 ]
+}
