@@ -54,6 +54,9 @@ static bool field_unknown(const struct explained *at, const char *name, struct e
     const char *where = at->name[0] != '\0' ? at->name : at->resource->plural;
     if (at->table == NULL)
         return error_set(err, ERROR_NOT_FOUND, "%.60s has no fields that Davit looks at, so no \"%.60s\"", where, name);
+    const struct field *spec = at->table != NULL ? field_named(at->table, "spec") : NULL;
+    if (spec != NULL && spec->nested != NULL && field_named(spec->nested, name) != NULL)
+        return error_set(err, ERROR_NOT_FOUND, "%.60s has no field \"%.60s\". Did you mean spec.%.60s?", where, name, name);
     if (near != NULL)
         return error_set(err, ERROR_NOT_FOUND, "%.60s has no field \"%.60s\". Did you mean %s?", where, name, near);
     return error_set(err, ERROR_NOT_FOUND, "%.60s has no field \"%.60s\" that Davit knows", where, name);

@@ -23,6 +23,7 @@ const struct flag FLAGS[] = {
     {"field-selector", 0, FLAG_KIND_TEXT, FLAG_LIST, AT(field_selector), "FIELDS", "as status.phase=Running,spec.nodeName!=n1",
      NULL, NULL},
     {"sort-by", 0, FLAG_KIND_TEXT, FLAG_LIST, AT(sort_by), "JSONPATH", "as .metadata.creationTimestamp", NULL, NULL},
+    {"show-labels", 0, FLAG_KIND_SWITCH, FLAG_LIST, AT(show_labels), NULL, "and a column with all labels", NULL, NULL},
     {"no-headers", 0, FLAG_KIND_SWITCH, FLAG_LIST, AT(no_headers), NULL, "rows only", NULL, NULL},
     {"for", 0, FLAG_KIND_TEXT, FLAG_EVENTS, AT(for_what), "TYPE/NAME", "only what is about this object", NULL, NULL},
     {"for", 0, FLAG_KIND_TEXT, FLAG_FOR, AT(for_what), "GOAL", "condition=Ready, delete, or jsonpath='{…}'=VALUE", NULL, NULL},

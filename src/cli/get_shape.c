@@ -12,6 +12,8 @@
 #include "cli/jsonpath.h"
 #include "cli/text.h"
 
+#define LABELS_BYTES 8192
+
 static bool column_read(struct get *get, const char *text, struct error *err)
 {
     const char *colon = strchr(text, ':');
@@ -84,6 +86,8 @@ void get_table_start(struct get *get, struct get_type *type)
         table_column(&type->table, "NODE");
     if (is_wide)
         add_headings(type, COLUMN_LAST);
+    if (get->options->show_labels)
+        table_column(&type->table, "LABELS");
     if (get->options->no_headers)
         table_no_heading(&type->table);
 }
@@ -127,6 +131,16 @@ static void add_name(const struct get *get, const struct get_type *type, const s
     row->count++;
 }
 
+/* The caller frees. */
+static char *labels_of(const struct entry *entry)
+{
+    AUTO_STRBUF struct strbuf line;
+    strbuf_init(&line, LABELS_BYTES);
+    JSON_EACH(label, json_get(json_get(entry->status, "metadata"), "labels"))
+        strbuf_printf(&line, "%s%s=%s", line.len > 0 ? "," : "", json_key(label), json_text(label) != NULL ? json_text(label) : "");
+    return line.len > 0 ? strbuf_steal(&line) : mem_strdup("<none>");
+}
+
 bool get_row_add(struct get *get, struct get_type *type, struct entry *entry)
 {
     struct row row = {.count = 0};
@@ -140,6 +154,11 @@ bool get_row_add(struct get *get, struct get_type *type, struct entry *entry)
         row.cells[row.count++] = entry->node;
     if (is_wide)
         add_cells(get, type, entry, COLUMN_LAST, &row);
+    AUTO_FREE char *labels = get->options->show_labels ? labels_of(entry) : NULL;
+    if (labels != NULL) {
+        row.cells[row.count++] = labels;
+        strbuf_add(&row.lasting, labels);
+    }
     char *shown = strbuf_steal(&row.lasting);
     bool is_new = entry->shown == NULL || strcmp(entry->shown, shown) != 0;
     free(entry->shown);

@@ -48,7 +48,7 @@ enum flag_group {
     FLAG_NODE_LABELS = 1ull << 25, /* -l: of nodes */
     FLAG_SELECTOR = 1ull << 26,    /* -l: of objects */
     FLAG_BARE = 1ull << 27,        /* no flag: what is absent stays absent, whatever environment and context say */
-    FLAG_LIST = 1ull << 28,        /* --field-selector, --sort-by, --no-headers, and all forms of --output */
+    FLAG_LIST = 1ull << 28,        /* --field-selector, --sort-by, --show-labels, --no-headers, and all forms of --output */
     FLAG_EVENTS = 1ull << 29,      /* --for TYPE/NAME, --types */
     FLAG_FOR = 1ull << 30,         /* --for CONDITION, --timeout */
     FLAG_STRICT = 1ull << 34,
@@ -92,6 +92,7 @@ struct options {
     const char *types;
     const char *timeout;
     bool no_headers;
+    bool show_labels;
     const char *ns;
     const char *username;
     const char *password_file;

@@ -171,8 +171,9 @@ void pod_view_of(const struct entry *entry, enum fleet_reach reach, struct pod_v
     view->address = json_get_text(json_get(entry->status, "status"), "podIP");
     if (view->address == NULL)
         view->address = json_get_text(entry->state, "address");
-    (void)snprintf(view->status, sizeof(view->status), "%.100s%s%s%s", word, is_refused && *word != '\0' ? "," : "",
-                   is_refused ? "Refused" : "",
+    const char *update = json_get_text(entry->state, "update"); /* the newer document waits, and the older one runs */
+    (void)snprintf(view->status, sizeof(view->status), "%.100s%s%.30s%s%s%s", word, update != NULL ? "," : "",
+                   update != NULL ? update : "", is_refused && *word != '\0' ? "," : "", is_refused ? "Refused" : "",
                    reach == FLEET_ONLINE ? "" : reach == FLEET_OFFLINE ? ",Offline" : ",Unknown");
     view->since_ms = since_of(entry);
     view->image = json_get_text(entry->state, "image");

@@ -9,7 +9,7 @@
 
 struct pod_view {
     char ready[32];    /* "1/2" */
-    char status[192];  /* "Running", "Init:0/1", "CrashLoopBackOff", "Running,Refused", "Running,Offline" */
+    char status[192];  /* "Running", "Init:0/1", "CrashLoopBackOff", "Running,Refused", "Running,ImagePullBackOff" (of an update) */
     char restarts[48];   /* "2 (5s ago)" */
     int64_t restart_count;
     const char *address;  /* belongs to the entry; NULL: none */

@@ -41,7 +41,9 @@ static void text_of(const struct target *target, char out[ERROR_MESSAGE_BYTES])
     int64_t wanted = wanted_of(target), updated = number(target, "updatedReplicas", "updatedNumberScheduled");
     int64_t present = number(target, "replicas", "currentNumberScheduled");
     int64_t available = number(target, "availableReplicas", "numberAvailable");
-    const char *reason = json_get_text(status_condition(target->status, "Progressing"), "reason");
+    const struct json *progress = status_condition(target->status, "Progressing");
+    const char *reason = json_get_text(progress, "reason"), *message = json_get_text(progress, "message");
+    AUTO_FREE char *why = message != NULL && *message != '\0' ? mem_printf(" (%.200s)", message) : mem_strdup("");
     if (target->failure.code != ERROR_NONE)
         (void)snprintf(out, ERROR_MESSAGE_BYTES, "%s", target->failure.message);
     else if (target->done)
@@ -51,15 +53,15 @@ static void text_of(const struct target *target, char out[ERROR_MESSAGE_BYTES])
     else if (reason != NULL && strcmp(reason, "DeploymentPaused") == 0)
         (void)snprintf(out, ERROR_MESSAGE_BYTES, "%s it is paused...", begin);
     else if (strcmp(target->id.resource, "apps") == 0)
-        (void)snprintf(out, ERROR_MESSAGE_BYTES, "%s it is not ready...", begin);
+        (void)snprintf(out, ERROR_MESSAGE_BYTES, "%s it is not ready...%s", begin, why);
     else if (updated < wanted)
-        (void)snprintf(out, ERROR_MESSAGE_BYTES, "%s %" PRId64 " out of %" PRId64 " new replicas have been updated...", begin, updated,
-                       wanted);
+        (void)snprintf(out, ERROR_MESSAGE_BYTES, "%s %" PRId64 " out of %" PRId64 " new replicas have been updated...%s", begin, updated,
+                       wanted, why);
     else if (present > updated)
         (void)snprintf(out, ERROR_MESSAGE_BYTES, "%s %" PRId64 " old replicas are pending termination...", begin, present - updated);
     else
-        (void)snprintf(out, ERROR_MESSAGE_BYTES, "%s %" PRId64 " of %" PRId64 " updated replicas are available...", begin, available,
-                       updated);
+        (void)snprintf(out, ERROR_MESSAGE_BYTES, "%s %" PRId64 " of %" PRId64 " updated replicas are available...%s", begin, available,
+                       updated, why);
     (void)text_clean(out);
 }
 

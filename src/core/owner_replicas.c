@@ -69,6 +69,8 @@ static void count_child(const struct object *child, const struct replica *replic
     survey->restarts += json_get_integer(child->summary, "restarts", 0);
     if (!owned_is_ready(child) && json_get_text(child->summary, "reason") != NULL && survey->message == NULL)
         survey->message = json_get_text(child->summary, "message");
+    if (survey->message == NULL) /* what runs is ready, and the newer document waits */
+        survey->message = json_get_text(child->summary, "updateReason");
 }
 
 static void look_at_child(struct core *core, const struct object *owner, const struct json *spec, const char *group,

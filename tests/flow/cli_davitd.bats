@@ -35,6 +35,8 @@ labelled() { # NAME LABELS
     [ "$output" = "dep other" ]
     run -0 node davit get deploy -l team=a -o name
     [ "$output" = deployment/dep ]
+    run -0 node davit get pods --show-labels
+    [[ "${lines[0]}" =~ AGE\ +LABELS$ && "$output" =~ web\ .*\ app=web,tier=front ]]
     labelled web '{"app": "web", "tier": "back"}' # nothing restarts of it
     run -0 node davit wait pod/web --for jsonpath='{.metadata.labels.tier}'=back --timeout 20s
     run -0 node davit get pod web -o jsonpath='{.status.containerStatuses[0].restartCount}'

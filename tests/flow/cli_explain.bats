@@ -19,6 +19,8 @@ load cli_lib.bash
     [[ "$output" == *"Not honoured"*"IgnoredFields"* ]]
     run -4 davit explain pod.spec.hostNetwrk
     [[ "$output" == *"Did you mean hostNetwork?"* ]]
+    run -4 davit explain app.health
+    [[ "$output" == *'apps has no field "health". Did you mean spec.health?'* ]]
     run -4 davit explain pdo
     [[ "$output" == *"Did you mean pods?"* ]]
     run -2 davit explain

@@ -47,6 +47,25 @@ deployment() {
     owner deployments/web '.status.replicas == 0'
 }
 
+shows_why() { # as a person sees it
+    [[ "$(node "$STAGE/usr/bin/davit" get pod lost-0 --no-headers)" =~ 1/1\ +Running,(ErrImagePull|ImagePullBackOff)\ +0 ]]
+}
+
+@test "an update that gets no image says so wherever one looks, and what ran runs" {
+    deployment lost 2 | want deployments/lost
+    owner deployments/lost '.status.readyReplicas == 2'
+    run -0 node "$STAGE/usr/bin/davit" set image deploy/lost main=127.0.0.1:1/none:1
+    within 20 shows_why
+    owner deployments/lost "$(condition Progressing) | .message | contains(\"127.0.0.1:1/none:1\")"
+    run -5 node "$STAGE/usr/bin/davit" rollout status deploy/lost --wait=1
+    [[ "$output" == *"1 out of 2 new replicas have been updated... ("*"127.0.0.1:1/none:1"* ]]
+    run -0 node "$STAGE/usr/bin/davit" rollout undo deploy/lost --wait=20
+    [[ "$(node "$STAGE/usr/bin/davit" get pod lost-0 --no-headers)" =~ 1/1\ +Running\ +0 ]]
+    sleeping 2 "$MARK"
+    deployment lost 0 | want deployments/lost
+    within 10 silent "$T/status/default/pods/lost-0"
+}
+
 @test "an update goes from one to the next, and stops where it does not become ready" {
     deployment roll 2 | want deployments/roll
     owner deployments/roll '.status.readyReplicas == 2'
