@@ -66,12 +66,13 @@ static void none_found(const struct get *get, const struct get_type *type)
 {
     const struct options *options = get->options;
     AUTO_FREE char *asked = fleet_asked(options);
+    const char *with = fleet_is_meant(options) ? " with" : "";
     if (type->resource == NULL)
-        (void)fprintf(stderr, "No nodes found below %s at %s%s.\n", options->root, options->broker, asked);
+        (void)fprintf(stderr, "No nodes found below %s at %s%s%s.\n", options->root, options->broker, with, asked);
     else if (options->all_namespaces)
-        (void)fprintf(stderr, "No %s found%s.\n", type->resource->plural, asked);
+        (void)fprintf(stderr, "No %s found%s%s.\n", type->resource->plural, with, asked);
     else
-        (void)fprintf(stderr, "No %s found in namespace \"%s\"%s.\n", type->resource->plural, options->ns, asked);
+        (void)fprintf(stderr, "No %s found in namespace \"%s\"%s%s.\n", type->resource->plural, options->ns, with, asked);
 }
 
 /* The first name that nothing was found of. */

@@ -192,6 +192,8 @@ static bool is_desired_node(const struct parts *parts)
 
 static bool has_nodes(const struct leftovers *leftovers, const char *group)
 {
+    if (strcmp(group, "all") == 0)
+        return true; /* the next node that comes is in it */
     for (const struct kept *kept = leftovers->kept; kept != NULL; kept = kept->hh.next) {
         struct parts parts;
         if (!parts_of(leftovers, kept->topic, &parts) || parts.of_group)

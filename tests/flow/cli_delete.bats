@@ -163,6 +163,7 @@ node_says() { # NODE PRESENCE GROUPS
     contains "group mill: no node is in it"
     contains "1 topic cleared"
     [ -n "$(held "$DAVIT_ROOT/groups/mills/desired/default/pods/hello")" ]
+    say "$DAVIT_ROOT/groups/all/desired/default/pods/hello" '{"kind":"Pod","metadata":{"name":"hello"}}' # every node's that comes
     say "$DAVIT_ROOT/groups/saws/desired/default/pods/hello" '{"kind":"Pod","metadata":{"name":"hello"}}'
     online silent # without a status nobody knows its groups
     run -0 davit prune
