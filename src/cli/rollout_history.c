@@ -197,14 +197,19 @@ static enum exit_code undo_each(const struct rollout *rollout, const struct flee
     return code;
 }
 
+#define ASKED_NODES 8 /* of a group: where none of them has it from there, few have */
+
 /* What the group says was the same for all its nodes: the first that has it from there is asked, and the group's document replaced. */
 static enum exit_code undo_group(const struct rollout *rollout, const struct fleet *fleet, uint64_t wait_ms, struct error *err)
 {
-    AUTO_FREE char *source = mem_printf("group/%s", rollout->options->group);
-    AUTO_FREE char *where = mem_printf(" in group %s", rollout->options->group);
-    for (size_t i = 0; i < fleet->count; i++) {
+    const char *group = rollout->options->group;
+    AUTO_FREE char *source = strcmp(group, "all") == 0 ? mem_strdup(group) : mem_printf("group/%s", group);
+    AUTO_FREE char *where = mem_printf(" in group %s", group);
+    size_t asked = 0;
+    for (size_t i = 0; i < fleet->count && asked < ASKED_NODES; i++) {
         struct options options = options_of(rollout, fleet->nodes[i].name);
         struct rollout one = {.options = &options, .resource = rollout->resource, .id = rollout->id};
+        asked += fleet->nodes[i].reach == FLEET_ONLINE;
         struct error ignored = {0}; /* the next one is asked */
         int64_t number = 0;
         AUTO_JSON struct json *list = fleet->nodes[i].reach == FLEET_ONLINE ? ask(&one, 0, &ignored) : NULL;
@@ -215,7 +220,7 @@ static enum exit_code undo_group(const struct rollout *rollout, const struct fle
         AUTO_JSON struct json *document = former(&one, list, &number, err);
         return document != NULL && publish(rollout, where, number, document, wait_ms, err) ? EXIT_CODE_OK : exit_code_of(err);
     }
-    (void)error_set(err, ERROR_NOT_FOUND, "no node of group %s that is online has %s \"%s\" from it", rollout->options->group,
+    (void)error_set(err, ERROR_NOT_FOUND, "of %zu nodes of group %s that are online none has %s \"%s\" from it", asked, group,
                     rollout->resource->singular, rollout->id.name);
     return exit_code_of(err);
 }

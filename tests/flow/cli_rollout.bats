@@ -151,7 +151,12 @@ changed() {
     [ "$(jq -r '.spec.template.spec.containers[0].command[1]' "$OUT/now")" = 1001 ]
     run -0 davit rollout status "deploy/$NAME" --wait=20
     run -4 davit rollout undo deploy/nothing --group line-3
-    contains 'no node of group line-3 that is online has deployment "nothing" from it'
+    contains 'of 1 nodes of group line-3 that are online none has deployment "nothing" from it'
+    NAME=every
+    deployment 1001 | davit apply -f - --group all --wait=20
+    deployment 1002 | davit apply -f - --group all --wait=20
+    run -0 davit rollout undo deploy/every --group all
+    [ "$output" = "deployment/every rolled back to revision 1 in group all" ]
     NAME=own
     apply 1001
     apply 1002
