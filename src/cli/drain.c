@@ -57,7 +57,7 @@ static void tell_staying(const struct drain *drain)
 {
     for (const struct entry *entry = drain->board.entries; entry != NULL; entry = entry->hh.next)
         if (stage_of(drain, entry) == STAGE_RUNNING)
-            (void)fprintf(stderr, "davit: %s of namespace %s on %s stays: it tolerates the drain\n", entry->id.name,
+            (void)fprintf(stderr, "davit: %s of namespace %s on %s still runs: it tolerates the drain, or its node has said nothing since\n", entry->id.name,
                           entry->id.namespace, entry->node);
 }
 

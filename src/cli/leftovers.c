@@ -33,19 +33,30 @@ static bool parts_of(const struct leftovers *leftovers, const char *topic, struc
     return true;
 }
 
+static void keep(struct leftovers *leftovers, const char *topic, struct json *content_taken)
+{
+    struct kept *kept = mem_alloc(sizeof(*kept));
+    kept->topic = mem_strdup(topic);
+    kept->content = content_taken;
+    HASH_ADD_KEYPTR(hh, leftovers->kept, kept->topic, strlen(kept->topic), kept);
+}
+
 void leftovers_take(void *ctx, const struct session_message *message)
 {
     struct leftovers *leftovers = ctx;
     struct parts parts;
     struct error ignored = {0};
-    if (message->len == 0 || !message->retained || !parts_of(leftovers, message->topic, &parts))
+    if (message->len == 0 || !message->retained)
         return;
-    bool is_read = strcmp(parts.word, "presence") == 0 || strcmp(parts.word, "desired") == 0 ||
+    bool ours = parts_of(leftovers, message->topic, &parts);
+    bool is_read = !ours || strcmp(parts.word, "presence") == 0 || strcmp(parts.word, "desired") == 0 ||
                    (strcmp(parts.word, "status") == 0 && parts.object[0] == '\0');
-    struct kept *kept = mem_alloc(sizeof(*kept));
-    kept->topic = mem_strdup(message->topic);
-    kept->content = is_read ? json_parse(message->payload, message->len, &ignored) : NULL;
-    HASH_ADD_KEYPTR(hh, leftovers->kept, kept->topic, strlen(kept->topic), kept);
+    AUTO_JSON struct json *content = is_read ? json_parse(message->payload, message->len, &ignored) : NULL;
+    const char *presence = json_get_text(content, "availability_topic");
+    if (ours)
+        keep(leftovers, message->topic, mem_steal(&content));
+    else if (presence != NULL) /* what Home Assistant was told: whose presence it looks at */
+        keep(leftovers, message->topic, json_new_text(presence));
 }
 
 static const struct kept *find(const struct leftovers *leftovers, const char *topic)
@@ -78,6 +89,19 @@ static void add_line(struct leftovers *leftovers, char *line_taken)
 
 /* ---- nodes that are gone: what they said. What they are to run stays, for a device may come back. */
 
+static void find_discoveries(struct leftovers *leftovers, uint64_t before_ms)
+{
+    for (const struct kept *kept = leftovers->kept; kept != NULL; kept = kept->hh.next) {
+        const char *presence = json_text(kept->content);
+        struct parts parts;
+        if (presence == NULL || !parts_of(leftovers, presence, &parts) || parts.of_group || strcmp(parts.word, "presence") != 0)
+            continue;
+        uint64_t seen = seen_ms(leftovers, parts.name);
+        if (seen > 0 && seen < before_ms)
+            json_add_text(leftovers->topics, kept->topic);
+    }
+}
+
 static void find_nodes(struct leftovers *leftovers, uint64_t before_ms, uint64_t now_ms)
 {
     for (const struct kept *kept = leftovers->kept; kept != NULL; kept = kept->hh.next) {
@@ -103,8 +127,8 @@ static bool is_to_be_in_group(const struct leftovers *leftovers, const char *nod
     const struct kept *kept = find(leftovers, topic);
     struct desired_node desired;
     bool is_named = false;
-    if (kept == NULL || target_is_tombstone(kept->content))
-        return false;
+    if (kept == NULL || kept->content == NULL || target_is_tombstone(kept->content))
+        return kept != NULL && kept->content == NULL; /* not readable: nobody knows */
     desired_node_take(kept->content, &desired);
     for (size_t i = 0; i < desired.groups.count; i++)
         is_named = is_named || strcmp(desired.groups.items[i], group) == 0;
@@ -133,6 +157,8 @@ static bool is_in_bundle(const struct leftovers *leftovers, const char *node, co
     AUTO_FREE char *topic = topic_node(leftovers->root, node, "desired", NULL);
     const struct kept *kept = find(leftovers, topic);
     const char *name = strrchr(object, '/') + 1;
+    if (kept != NULL && kept->content == NULL)
+        return true; /* it is not readable, and the node goes on with the one before */
     JSON_EACH(item, kept != NULL ? json_get(kept->content, "items") : NULL) {
         const char *has = json_get_text(json_get(item, "metadata"), "name");
         if (has != NULL && strcmp(has, name) == 0)
@@ -234,6 +260,7 @@ void leftovers_find(struct leftovers *leftovers, uint64_t before_ms, uint64_t no
     leftovers->lines = json_new_array();
     list_groups(leftovers);
     find_nodes(leftovers, before_ms, now_ms);
+    find_discoveries(leftovers, before_ms);
     find_tombstones(leftovers);
     find_groups(leftovers);
 }

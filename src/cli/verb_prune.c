@@ -13,6 +13,7 @@
 
 #define OLDER_MS (30 * 24 * 3600 * 1000ull)
 #define OLDER_LEAST_MS (3600 * 1000ull)
+#define DISCOVERIES "+/sensor/+/+/config" /* of Home Assistant */
 
 static bool read_older(const struct options *options, uint64_t *older_ms, struct error *err)
 {
@@ -34,9 +35,9 @@ static bool prune(const struct options *options, struct leftovers *leftovers, ui
 {
     AUTO_FREE char *nodes = mem_printf("%s/nodes/#", options->root);
     AUTO_FREE char *groups = mem_printf("%s/groups/#", options->root);
-    const char *topics[] = {nodes, groups};
+    const char *topics[] = {nodes, groups, DISCOVERIES};
     uint64_t now_ms = clock_wall_ms();
-    AUTO_SESSION struct session *session = session_open(options, topics, 2, leftovers_take, leftovers, err);
+    AUTO_SESSION struct session *session = session_open(options, topics, 3, leftovers_take, leftovers, err);
     if (session == NULL || !session_sync(session, err))
         return false;
     leftovers_find(leftovers, now_ms > older_ms ? now_ms - older_ms : 0, now_ms);

@@ -112,6 +112,8 @@ node_says() { # NODE PRESENCE GROUPS
     node_says away "{\"v\":1,\"online\":false,\"ts\":$((now - 3600000))}" '"presses"'
     node_says gone "{\"v\":1,\"online\":false,\"ts\":$((now - 40 * 86400000))}" ''
     pod_state gone default hello Running 1
+    say "home/sensor/${DAVIT_ROOT}_gone/state/config" "{\"availability_topic\":\"$DAVIT_ROOT/nodes/gone/presence\"}"
+    say "home/sensor/${DAVIT_ROOT}_alive/state/config" "{\"availability_topic\":\"$DAVIT_ROOT/nodes/alive/presence\"}"
     say "$DAVIT_ROOT/nodes/gone/desired/default/pods/hello" '{"kind":"Pod","metadata":{"name":"hello"}}'
     # Carried out; not yet (it is still told of); masks what a group says.
     say "$DAVIT_ROOT/nodes/alive/desired/default/pods/done" "{\"kind\":\"Pod\",$stone"
@@ -134,14 +136,16 @@ node_says() { # NODE PRESENCE GROUPS
     contains "node alive: the deletion of default/pods/done was carried out"
     contains "group presses: the deletion of default/pods/left was carried out"
     contains "group mills: no node is in it, and default/pods/hello is for none"
-    contains "6 topics would be cleared; --yes does it"
+    contains "7 topics would be cleared; --yes does it"
     [ "${#lines[@]}" = 5 ]
     [ -n "$(held "$DAVIT_ROOT/nodes/gone/presence")" ]
     run -0 davit prune --yes --dry-run
-    contains "6 topics would be cleared"
+    contains "7 topics would be cleared"
     run -0 davit prune --yes
-    contains "6 topics cleared"
+    contains "7 topics cleared"
     [ -z "$(held "$DAVIT_ROOT/nodes/gone/presence")" ]
+    [ -z "$(held "home/sensor/${DAVIT_ROOT}_gone/state/config")" ]
+    [ -n "$(held "home/sensor/${DAVIT_ROOT}_alive/state/config")" ]
     [ -n "$(held "$DAVIT_ROOT/nodes/gone/desired/default/pods/hello")" ]
     [ -n "$(held "$DAVIT_ROOT/nodes/alive/desired/default/pods/ending")" ]
     run -0 davit prune
@@ -165,6 +169,15 @@ node_says() { # NODE PRESENCE GROUPS
     [ -n "$(held "$DAVIT_ROOT/groups/mills/desired/default/pods/hello")" ]
     say "$DAVIT_ROOT/groups/all/desired/default/pods/hello" '{"kind":"Pod","metadata":{"name":"hello"}}' # every node's that comes
     say "$DAVIT_ROOT/groups/saws/desired/default/pods/hello" '{"kind":"Pod","metadata":{"name":"hello"}}'
+    # What cannot be read may say anything.
+    say "$DAVIT_ROOT/nodes/odd/desired/node" '{'
+    say "$DAVIT_ROOT/groups/presses/desired/default/pods/hello" '{"kind":"Pod","metadata":{"name":"hello"}}'
+    online odd
+    say "$DAVIT_ROOT/nodes/odd/status" '{"kind":"Node","metadata":{"name":"odd"},"status":{"groups":[]}}'
+    say "$DAVIT_ROOT/nodes/odd/desired" '{'
+    say "$DAVIT_ROOT/nodes/odd/desired/default/pods/x" '{"kind":"Pod","metadata":{"name":"x","deletionTimestamp":"2026-01-01T00:00:00Z"}}'
+    run -0 davit prune
+    contains "0 topics to be cleared"
     online silent # without a status nobody knows its groups
     run -0 davit prune
     contains "0 topics to be cleared"
