@@ -39,7 +39,7 @@ sleeping_within() { # COUNT
     within 10 has_file "$OUT/log" 3
     pod stays '.spec.tolerations = [{operator: "Exists"}]' | apply --wait=20
     run -0 node davit drain n
-    contains "stays of namespace default on n stays: it tolerates the drain"
+    contains "stays of namespace default on n still runs: it tolerates the drain"
     running stays 1
     run -0 node davit uncordon n
     drop stays ends
