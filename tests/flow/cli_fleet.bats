@@ -6,7 +6,7 @@ load cli_lib
 
 node_of() { # NODE GROUPS LABELS: online, with a status
     online "$1"
-    say "$DAVIT_ROOT/nodes/$1/status" '{"apiVersion":"v1","kind":"Node","metadata":{"name":"'"$1"'","labels":{'"$3"'}},"spec":{"groups":['"$2"']}}'
+    say "$DAVIT_ROOT/nodes/$1/status" '{"apiVersion":"v1","kind":"Node","metadata":{"name":"'"$1"'","labels":{'"$3"'}},"status":{"groups":['"$2"']}}'
 }
 
 # Answers pings to all nodes but press-2; press-9 refuses.

@@ -7,7 +7,7 @@ load cli_lib
 node_says() { # NODE STATE-FIELDS [PRESENCE-FIELDS] [LABELS] [GROUPS]
     say "$DAVIT_ROOT/nodes/$1/presence" '{"v":1,"online":true,"ts":1795410958123'"${3:+,$3}"'}'
     say "$DAVIT_ROOT/nodes/$1/state" '{"ready":1,"pods":4,"podsReady":3,"vms":1,"vmsReady":1,"waiting":0,"problems":0,"agent":"0.1.0"'"${2:+,$2}"'}'
-    say "$DAVIT_ROOT/nodes/$1/status" '{"apiVersion":"v1","kind":"Node","metadata":{"name":"'"$1"'","labels":{'"${4:-}"'}},"spec":{"groups":['"${5:-}"']},"status":{"conditions":[{"type":"Ready","status":"True"}],"nodeInfo":{"kernelVersion":"6.1"}}}'
+    say "$DAVIT_ROOT/nodes/$1/status" '{"apiVersion":"v1","kind":"Node","metadata":{"name":"'"$1"'","labels":{'"${4:-}"'}},"status":{"groups":['"${5:-}"'],"conditions":[{"type":"Ready","status":"True"}],"nodeInfo":{"kernelVersion":"6.1"}}}'
 }
 
 pod() { # NODE NAME RESTARTS LABELS PHASE
