@@ -42,8 +42,19 @@ class Broker:
     def say(self, **fields):
         self.pub.stdin.write(json.dumps({"id": self.id, **fields}).encode() + b"\n")
 
+    def close(self):
+        self.pub.stdin.close()
+        try:
+            self.pub.wait(10)
+        except subprocess.TimeoutExpired:  # mosquitto_pub -l may wait forever for an acknowledgement that it has had
+            self.pub.kill()
+        self.sub.kill()
+
     def heard(self):
-        self.rest += self.sub.stdout.read() or b""
+        data = self.sub.stdout.read()
+        if data == b"":
+            finish({"ok": False, "reason": "SubscriberEnded"})
+        self.rest += data or b""
         *lines, self.rest = self.rest.split(b"\n")
         return [json.loads(line) for line in lines if line and line != b"ready"]
 
@@ -68,9 +79,7 @@ def over_broker(port, root, thing, number, hold):
             os.write(1, chunk.get("text", "").encode() + base64.b64decode(chunk.get("base64", "")))
             broker.say(ack=acked)
             if chunk.get("last"):
-                broker.pub.stdin.close()
-                broker.pub.wait()
-                broker.sub.kill()
+                broker.close()
                 finish(chunk)
 
 
