@@ -88,12 +88,19 @@ static void remove_oldest_file(const struct core *core, struct telemetry_history
     history_files_forget_oldest(&history->files);
 }
 
+/* The oldest file is; and not one that was removed before it. */
+static bool is_being_read(const struct telemetry_history *history)
+{
+    return history->reading && !history->outlived;
+}
+
 static void drop_oldest_file(const struct core *core, struct telemetry_history *history)
 {
     history->memory.lost += history->from_file.count;
     history_clear(&history->from_file);
-    history->outlived = history->reading;
-    remove_oldest_file(core, history, !history->loaded && !history->reading);
+    bool being_read = is_being_read(history);
+    history->outlived = history->outlived || being_read; /* and counted by telemetry_history_read */
+    remove_oldest_file(core, history, !history->loaded && !being_read);
 }
 
 static bool has_room(const struct core *core, const struct telemetry_history *history, size_t len)
@@ -106,7 +113,7 @@ static struct history_file *file_to_write(struct telemetry_history *history)
 {
     struct history_files *files = &history->files;
     struct history_file *newest = files->count > 0 ? &files->list[files->count - 1] : NULL;
-    bool on_its_way_out = files->count == 1 && (history->loaded || history->reading);
+    bool on_its_way_out = files->count == 1 && (history->loaded || is_being_read(history));
     if (newest != NULL && !history->ended && !on_its_way_out && newest->bytes < LIMIT_HISTORY_SEGMENT_BYTES)
         return newest;
     history->ended = false;

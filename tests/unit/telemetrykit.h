@@ -23,6 +23,8 @@
 static struct machine machine __attribute__((unused));
 static const char *disk_problem; /* NULL: the disk takes what comes */
 static size_t kept;              /* batches */
+static bool reads_wait __attribute__((unused)); /* what is read comes when a test says so, from `late_samples` */
+static struct history late_samples __attribute__((unused));
 
 static inline void look_at_machine(void *ctx, struct machine *out)
 {
@@ -47,7 +49,11 @@ static inline void read_samples(void *ctx, char *path_taken)
     AUTO_FREE char *path = path_taken;
     struct history samples = { 0 };
     size_t bad = history_file_read(path, &samples);
-    core_samples_read(kit->core, &samples, bad);
+    assert_int_equal(bad, 0);
+    if (reads_wait)
+        late_samples = samples;
+    else
+        core_samples_read(kit->core, &samples, bad);
 }
 
 static inline void remove_samples(void *ctx, char *path_taken, bool counted)
@@ -70,6 +76,7 @@ static inline int setup(void **state)
                                 .disk_free_bytes = 900 * (int64_t)MI };
     disk_problem = NULL;
     kept = 0;
+    reads_wait = false;
     kit->env.machine = look_at_machine;
     kit->env.keep_samples = keep_samples;
     kit->env.read_samples = read_samples;

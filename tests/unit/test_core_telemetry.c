@@ -287,6 +287,50 @@ static void a_full_quota_of_the_disk_loses_the_oldest_file(void **state)
     assert_true(json_size(kit->history) > 5);
 }
 
+static void write_file(const struct corekit *kit, uint64_t number, size_t count)
+{
+    AUTO_FREE char *folder = mem_printf("%s/history", kit->folder);
+    AUTO_FREE char *path = history_file_path(folder, number);
+    AUTO_STRBUF struct strbuf text;
+    struct error err;
+    strbuf_init(&text, 65536);
+    for (size_t i = 0; i < count; i++) {
+        struct history_sample *sample = history_sample_new(kit->wall, kit->now, "boot", mem_strdup(""), mem_strdup("{\"pods\":1}"));
+        history_write_line(sample, &text);
+        history_sample_free(sample);
+    }
+    assert_true(history_file_append(path, text.data, text.len, &err));
+}
+
+static size_t lost(const struct corekit *kit)
+{
+    struct metrics metrics = { 0 };
+    struct machine ignored;
+    (void)telemetry_of_node(kit->core, &metrics, &ignored);
+    return (size_t)metrics.values[METRIC_HISTORY_LOST];
+}
+
+static void files_that_go_while_the_first_is_read_are_counted_each(void **state)
+{
+    struct corekit *kit = *state;
+    write_file(kit, 1, 10);
+    write_file(kit, 2, 40);
+    kit_set(kit, "telemetry.history_memory=4K");
+    kit_set(kit, "telemetry.history_disk=3000");
+    reads_wait = true;
+    begin(kit);
+    kit_advance(kit, 1000);
+    assert_int_equal(late_samples.count, 10);
+    run_hello(kit, "");
+    go_away(kit);
+    for (int i = 0; i < 60 && kept == 0; i++)
+        measure(kit, (100 + 100 * (i % 7)) * (int64_t)MI);
+    assert_int_equal(kept, 1);
+    assert_int_equal(lost(kit), 40);
+    core_samples_read(kit->core, &late_samples, 0);
+    assert_int_equal(lost(kit), 50);
+}
+
 /* ---- discovery */
 
 static void home_assistant_is_told_once_and_forgets_what_goes(void **state)
@@ -328,6 +372,7 @@ int main(void)
         TEST(an_orderly_end_keeps_all_of_it),
         TEST(a_disk_that_takes_nothing_loses_nothing_that_memory_holds),
         TEST(a_full_quota_of_the_disk_loses_the_oldest_file),
+        TEST(files_that_go_while_the_first_is_read_are_counted_each),
         TEST(home_assistant_is_told_once_and_forgets_what_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
