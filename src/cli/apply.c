@@ -125,20 +125,6 @@ static bool apply_bundle(struct apply *apply, struct session *session, struct er
     return session_flush(session, err);
 }
 
-/* What a group was given, on the nodes that say that they are in it. */
-static enum exit_code wait_for_group(const struct apply *apply, struct error *err)
-{
-    AUTO_TARGETS struct target_set nodes = {.options = apply->options};
-    if (!target_place_nodes(&nodes, err))
-        return exit_code_of(err);
-    for (size_t i = 0; i < apply->manifest->count; i++)
-        target_add(&nodes, &apply->manifest->items[i].id, apply->manifest->items[i].resource);
-    for (size_t i = 0; i < nodes.count; i++)
-        nodes.targets[i].generation = apply->set.targets[i / nodes.place_count].generation;
-    AUTO_SESSION struct session *session = target_session(&nodes, err);
-    return session != NULL ? settle_wait(&nodes, session, settle_judge, apply->wait_ms, err) : exit_code_of(err);
-}
-
 static enum exit_code apply_all(struct apply *apply, struct error *err)
 {
     bool bundled = apply->options->bundle;
@@ -153,7 +139,7 @@ static enum exit_code apply_all(struct apply *apply, struct error *err)
     if (apply->wait_ms == 0 || apply->dry.is_dry)
         return EXIT_CODE_OK;
     if (apply->set.places[0].node == NULL)
-        return wait_for_group(apply, err);
+        return settle_group(&apply->set, apply->wait_ms, err);
     return settle_wait(&apply->set, session, settle_judge, apply->wait_ms, err);
 }
 

@@ -15,9 +15,12 @@
 #include "cli/output.h"
 #include "cli/remote.h"
 #include "cli/rollout.h"
+#include "cli/settle.h"
 #include "cli/table.h"
 #include "cli/verbs.h"
 #include "protocol/document.h"
+
+#define ASKED_NODES 8 /* of a group: where none of them has it from there, few have */
 
 static bool read_number(const char *text, int64_t *number, struct error *err)
 {
@@ -75,6 +78,8 @@ enum exit_code rollout_history(const struct rollout *rollout, struct error *err)
     if (!output_parse(rollout->options, &output, err) ||
         (rollout->options->revision != NULL && !read_number(rollout->options->revision, &number, err)))
         return EXIT_CODE_USAGE;
+    if (fleet_is_meant(rollout->options))
+        return usage_error(err, "which one node? Give --node N, or set DAVIT_NODE");
     AUTO_JSON struct json *answer = ask(rollout, number, err);
     if (answer == NULL)
         return exit_code_of(err);
@@ -128,21 +133,23 @@ static bool replace(void *ctx, struct json *document, struct error *err)
     return true;
 }
 
-static bool publish(const struct rollout *rollout, const char *where, int64_t number, struct json *document, uint64_t wait_ms,
-                    struct error *err)
+static enum exit_code publish(const struct rollout *rollout, const char *where, int64_t number, struct json *document,
+                              uint64_t wait_ms, struct error *err)
 {
     AUTO_TARGETS struct target_set set = {.options = rollout->options};
     bool changed = false;
     if (!target_places(&set, err))
-        return false;
+        return exit_code_of(err);
     target_add(&set, &rollout->id, rollout->resource);
     AUTO_SESSION struct session *session = target_session(&set, err);
     if (session == NULL || !edit_publish(session, &set.targets[0], replace, document, &changed, err))
-        return false;
+        return exit_code_of(err);
     printf(changed ? "%s/%s rolled back to revision %" PRId64 "%s\n" : "%s/%s is at revision %" PRId64 " already%s\n",
            rollout->resource->singular, rollout->id.name, number, where);
     (void)fflush(stdout);
-    return wait_ms == 0 || rollout_follow(&set, session, wait_ms, err) == EXIT_CODE_OK;
+    if (wait_ms == 0)
+        return EXIT_CODE_OK;
+    return set.places[0].node == NULL ? settle_group(&set, wait_ms, err) : rollout_follow(&set, session, wait_ms, err);
 }
 
 /* The number of the revision to go back to, and its document; NULL: *err. */
@@ -156,12 +163,12 @@ static struct json *former(const struct rollout *rollout, const struct json *lis
     return document != NULL ? json_copy(document) : NULL;
 }
 
-static bool undo_here(const struct rollout *rollout, const char *where, uint64_t wait_ms, struct error *err)
+static enum exit_code undo_here(const struct rollout *rollout, const char *where, uint64_t wait_ms, struct error *err)
 {
     int64_t number = 0;
     AUTO_JSON struct json *list = ask(rollout, 0, err);
     AUTO_JSON struct json *document = list != NULL ? former(rollout, list, &number, err) : NULL;
-    return document != NULL && publish(rollout, where, number, document, wait_ms, err);
+    return document != NULL ? publish(rollout, where, number, document, wait_ms, err) : exit_code_of(err);
 }
 
 /* The same for one node of many. */
@@ -188,7 +195,7 @@ static enum exit_code undo_each(const struct rollout *rollout, const struct flee
         struct options options = options_of(rollout, node->name);
         struct rollout one = {.options = &options, .resource = rollout->resource, .id = rollout->id};
         AUTO_FREE char *where = mem_printf(" on %s", node->name);
-        bool done = node->reach == FLEET_ONLINE ? undo_here(&one, where, wait_ms, &why)
+        bool done = node->reach == FLEET_ONLINE ? undo_here(&one, where, wait_ms, &why) == EXIT_CODE_OK
                                                 : error_set(&why, ERROR_UNAVAILABLE, "it is offline");
         fleet_summary_add(&summary, node->name, done ? NULL : why.message);
     }
@@ -196,8 +203,6 @@ static enum exit_code undo_each(const struct rollout *rollout, const struct flee
     fleet_summary_free(&summary);
     return code;
 }
-
-#define ASKED_NODES 8 /* of a group: where none of them has it from there, few have */
 
 /* What the group says was the same for all its nodes: the first that has it from there is asked, and the group's document replaced. */
 static enum exit_code undo_group(const struct rollout *rollout, const struct fleet *fleet, uint64_t wait_ms, struct error *err)
@@ -218,7 +223,7 @@ static enum exit_code undo_group(const struct rollout *rollout, const struct fle
         if (has == NULL || strcmp(has, source) != 0)
             continue;
         AUTO_JSON struct json *document = former(&one, list, &number, err);
-        return document != NULL && publish(rollout, where, number, document, wait_ms, err) ? EXIT_CODE_OK : exit_code_of(err);
+        return document != NULL ? publish(rollout, where, number, document, wait_ms, err) : exit_code_of(err);
     }
     (void)error_set(err, ERROR_NOT_FOUND, "of %zu nodes of group %s that are online none has %s \"%s\" from it", asked, group,
                     rollout->resource->singular, rollout->id.name);
@@ -236,7 +241,7 @@ enum exit_code rollout_undo(const struct rollout *rollout, struct error *err)
     if (!fleet_is_meant(options) && options->node == NULL)
         return usage_error(err, "undo goes over the broker: which node? Give --node N, or set DAVIT_NODE");
     if (!fleet_is_meant(options))
-        return undo_here(rollout, "", wait_ms, err) ? EXIT_CODE_OK : exit_code_of(err);
+        return undo_here(rollout, "", wait_ms, err);
     if (!fleet_find(options, &fleet, err))
         return exit_code_of(err);
     return of_group ? undo_group(rollout, &fleet, wait_ms, err) : undo_each(rollout, &fleet, wait_ms, err);

@@ -167,3 +167,16 @@ enum exit_code settle_wait(struct target_set *set, struct session *session, targ
         return exit_code_of(err);
     return set->place_count > 1 ? settle_report_nodes(set, "done") : report_each(set, wait_ms);
 }
+
+enum exit_code settle_group(const struct target_set *group, uint64_t wait_ms, struct error *err)
+{
+    AUTO_TARGETS struct target_set nodes = {.options = group->options};
+    if (!target_place_nodes(&nodes, err))
+        return exit_code_of(err);
+    for (size_t i = 0; i < group->count; i++)
+        target_add(&nodes, &group->targets[i].id, group->targets[i].resource);
+    for (size_t i = 0; i < nodes.count; i++)
+        nodes.targets[i].generation = group->targets[i / nodes.place_count].generation;
+    AUTO_SESSION struct session *session = target_session(&nodes, err);
+    return session != NULL ? settle_wait(&nodes, session, settle_judge, wait_ms, err) : exit_code_of(err);
+}

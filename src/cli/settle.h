@@ -14,4 +14,7 @@ enum exit_code settle_report_nodes(const struct target_set *set, const char *don
 enum exit_code settle_wait(struct target_set *set, struct session *session, target_judge *judge, uint64_t wait_ms,
                            struct error *err);
 
+/* The same on every node that says that it is in the group whose targets these are, for their generations. */
+enum exit_code settle_group(const struct target_set *group, uint64_t wait_ms, struct error *err);
+
 #endif

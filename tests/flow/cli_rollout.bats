@@ -157,6 +157,11 @@ changed() {
     deployment 1002 | davit apply -f - --group all --wait=20
     run -0 davit rollout undo deploy/every --group all
     [ "$output" = "deployment/every rolled back to revision 1 in group all" ]
+    run -0 davit rollout undo deploy/every --group all --wait=20
+    contains "deployment/every rolled back to revision 2 in group all"
+    contains "deployment/every: done"
+    run -2 davit rollout history deploy/every --group all
+    contains "which one node?"
     NAME=own
     apply 1001
     apply 1002
