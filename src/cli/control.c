@@ -28,13 +28,18 @@ bool control_connect(const char *path, int *socket_fd, struct error *err)
                      path, strerror(failed), help);
 }
 
+enum error_code control_code_of(const char *reason)
+{
+    return strncmp(reason, "TooMany", strlen("TooMany")) == 0 ? ERROR_LIMIT : error_code_from_name(reason);
+}
+
 bool control_check_result(const struct json *head, struct error *err)
 {
     const char *reason = json_get_text(head, "reason");
     const char *message = json_get_text(head, "message");
     if (json_get_boolean(head, "ok", false))
         return true;
-    enum error_code code = error_code_from_name(reason != NULL ? reason : "");
+    enum error_code code = control_code_of(reason != NULL ? reason : "");
     return error_set(err, code, "davitd says %s: %s", reason != NULL ? reason : "no",
                      message != NULL ? message : "it gives no message");
 }

@@ -12,6 +12,9 @@ MUST_CHECK struct json *control_call(const char *path, const struct json *reques
                                      void (*on_progress)(void *ctx, const struct json *progress), void *ctx,
                                      struct error *err);
 
+/* What a reason of davitd's is here: ERROR_LIMIT where it has no place for one more (TooMany…). */
+enum error_code control_code_of(const char *reason);
+
 /* The two halves of it, for a conversation that is watched beside other things. */
 MUST_CHECK bool control_connect(const char *path, int *socket_fd, struct error *err);
 MUST_CHECK bool control_check_result(const struct json *head, struct error *err);

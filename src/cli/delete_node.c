@@ -13,7 +13,7 @@
 #include "protocol/topic.h"
 
 struct remains {
-    const char *root, *node;
+    const char *root;
     const char *presence; /* its topic: an object may be called presence, too */
     struct json *topics;  /* that are kept */
     bool online;
@@ -29,7 +29,8 @@ static void take(void *ctx, const struct session_message *message)
     if (message->len == 0 || !message->retained)
         return;
     AUTO_JSON struct json *content = !ours || is_presence ? json_parse(message->payload, message->len, &ignored) : NULL;
-    if (ours || discovery_is_of(remains->root, remains->node, content))
+    const char *looks_at = ours ? NULL : discovery_presence(content);
+    if (ours || (looks_at != NULL && strcmp(looks_at, remains->presence) == 0))
         json_add_text(remains->topics, message->topic);
     if (is_presence)
         remains->online = json_get_boolean(content, "online", false);
@@ -47,7 +48,7 @@ static bool delete_one(const struct options *options, const char *name, const st
 {
     AUTO_JSON struct json *kept = json_new_array();
     AUTO_FREE char *presence = topic_node(options->root, name, "presence", NULL);
-    struct remains remains = {.root = options->root, .node = name, .presence = presence, .topics = kept};
+    struct remains remains = {.root = options->root, .presence = presence, .topics = kept};
     AUTO_FREE char *below = mem_printf("%s/nodes/%s/#", options->root, name);
     AUTO_FREE char *discovery = discovery_filter(options->root, name);
     const char *topics[] = {below, discovery};

@@ -11,6 +11,7 @@
 #include "cli/table.h"
 #include "cli/target.h"
 #include "protocol/desired_node.h"
+#include "protocol/discovery.h"
 #include "protocol/topic.h"
 
 /* A topic in its parts. */
@@ -52,7 +53,7 @@ void leftovers_take(void *ctx, const struct session_message *message)
     bool is_read = !ours || strcmp(parts.word, "presence") == 0 || strcmp(parts.word, "desired") == 0 ||
                    (strcmp(parts.word, "status") == 0 && parts.object[0] == '\0');
     AUTO_JSON struct json *content = is_read ? json_parse(message->payload, message->len, &ignored) : NULL;
-    const char *presence = json_get_text(content, "availability_topic");
+    const char *presence = ours ? NULL : discovery_presence(content);
     if (ours)
         keep(leftovers, message->topic, mem_steal(&content));
     else if (presence != NULL) /* what Home Assistant was told: whose presence it looks at */
@@ -127,8 +128,10 @@ static bool is_to_be_in_group(const struct leftovers *leftovers, const char *nod
     const struct kept *kept = find(leftovers, topic);
     struct desired_node desired;
     bool is_named = false;
-    if (kept == NULL || kept->content == NULL || target_is_tombstone(kept->content))
-        return kept != NULL && kept->content == NULL; /* not readable: nobody knows */
+    if (kept != NULL && kept->content == NULL)
+        return true; /* it is not readable: nobody knows */
+    if (kept == NULL || target_is_tombstone(kept->content))
+        return false;
     desired_node_take(kept->content, &desired);
     for (size_t i = 0; i < desired.groups.count; i++)
         is_named = is_named || strcmp(desired.groups.items[i], group) == 0;

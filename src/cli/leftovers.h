@@ -9,7 +9,7 @@
 #include "base/json.h"
 #include "cli/session.h"
 
-/* A retained topic below R/nodes or R/groups; or of Home Assistant's discovery, and then content is its availability_topic. */
+/* A retained topic below R/nodes or R/groups; or of Home Assistant's discovery, and then content is the presence it looks at. */
 struct kept {
     char *topic;
     struct json *content; /* of presences, nodes' statuses and desired documents; NULL else */

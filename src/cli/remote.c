@@ -190,7 +190,7 @@ bool remote_check(const struct json *answer, struct error *err)
     const char *message = json_get_text(answer, "message");
     if (json_get_boolean(answer, "ok", false))
         return true;
-    return error_set(err, error_code_from_name(reason != NULL ? reason : ""), "the node says %s: %s",
+    return error_set(err, control_code_of(reason != NULL ? reason : ""), "the node says %s: %s",
                      reason != NULL ? reason : "no", message != NULL ? message : "it gives no message");
 }
 

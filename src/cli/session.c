@@ -18,6 +18,7 @@
 #include "cli/control.h"
 #include "cli/link.h"
 #include "davit/limits.h"
+#include "protocol/discovery.h"
 #include "wire/frame.h"
 
 #define CONNECT_MS 10000
@@ -100,7 +101,7 @@ static void on_refused(struct session *session, const struct frame *frame)
     const char *topic = json_get_text(frame->head, "topic");
     const char *reason = json_get_text(frame->head, "reason");
     /* A plant without sites, or without Home Assistant, has no reason to give a right to theirs. */
-    bool is_extra = topic != NULL && (strstr(topic, "/sites/+/") != NULL || strncmp(topic, "+/sensor/", strlen("+/sensor/")) == 0);
+    bool is_extra = topic != NULL && (strstr(topic, "/sites/+/") != NULL || discovery_is_filter(topic));
     if (topic != NULL && strcmp(topic, session->sync_topic) == 0)
         session->sync_refused = true;
     else if (reason != NULL) /* davitd's, by its control socket */

@@ -88,7 +88,7 @@ static bool run_when_free(struct exec_client *client, int *exit_code, struct err
 {
     uint64_t until_ms = clock_boot_ms() + BUSY_MS;
     while (!exec_client_run(client, exit_code, err)) {
-        if (strstr(err->message, "TooMany") == NULL || clock_boot_ms() >= until_ms)
+        if (err->code != ERROR_LIMIT || clock_boot_ms() >= until_ms)
             return false;
         (void)nanosleep(&(struct timespec){.tv_nsec = AGAIN_NS}, NULL);
         *err = (struct error){0};

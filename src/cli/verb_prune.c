@@ -10,10 +10,10 @@
 #include "cli/leftovers.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
+#include "protocol/discovery.h"
 
 #define OLDER_MS (30 * 24 * 3600 * 1000ull)
 #define OLDER_LEAST_MS (3600 * 1000ull)
-#define DISCOVERIES "+/sensor/+/+/config" /* of Home Assistant */
 
 static bool read_older(const struct options *options, uint64_t *older_ms, struct error *err)
 {
@@ -35,7 +35,8 @@ static bool prune(const struct options *options, struct leftovers *leftovers, ui
 {
     AUTO_FREE char *nodes = mem_printf("%s/nodes/#", options->root);
     AUTO_FREE char *groups = mem_printf("%s/groups/#", options->root);
-    const char *topics[] = {nodes, groups, DISCOVERIES};
+    AUTO_FREE char *discoveries = discovery_filter(options->root, NULL);
+    const char *topics[] = {nodes, groups, discoveries};
     uint64_t now_ms = clock_wall_ms();
     AUTO_SESSION struct session *session = session_open(options, topics, 3, leftovers_take, leftovers, err);
     if (session == NULL || !session_sync(session, err))

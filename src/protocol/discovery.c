@@ -5,6 +5,8 @@
 #include "base/memory.h"
 #include "protocol/topic.h"
 
+#define ANY_PREFIX "+/sensor/"
+
 static const struct {
     const char *key, *name, *word; /* the topic that has it: R/nodes/N/WORD… */
     const char *template, *node_template;
@@ -81,13 +83,16 @@ char *discovery_write(const struct discovery_place *place, const struct object_i
 
 char *discovery_filter(const char *root, const char *node)
 {
-    AUTO_FREE char *device = device_id(&(struct discovery_place){ .root = root, .node = node });
-    return mem_printf("+/sensor/%s/+/config", device);
+    AUTO_FREE char *device = node != NULL ? device_id(&(struct discovery_place){ .root = root, .node = node }) : mem_strdup("+");
+    return mem_printf(ANY_PREFIX "%s/+/config", device);
 }
 
-bool discovery_is_of(const char *root, const char *node, const struct json *document)
+bool discovery_is_filter(const char *topic)
 {
-    AUTO_FREE char *presence = topic_node(root, node, "presence", NULL);
-    const char *has = json_get_text(document, "availability_topic");
-    return has != NULL && strcmp(has, presence) == 0;
+    return strncmp(topic, ANY_PREFIX, strlen(ANY_PREFIX)) == 0;
+}
+
+const char *discovery_presence(const struct json *document)
+{
+    return json_get_text(document, "availability_topic");
 }

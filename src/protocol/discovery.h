@@ -17,8 +17,11 @@ size_t discovery_count(const struct object_id *id);
 /* The topic and the document of the sensor `index`; the caller frees. */
 char *discovery_topic(const struct discovery_place *place, const struct object_id *id, size_t index);
 char *discovery_write(const struct discovery_place *place, const struct object_id *id, size_t index);
-/* A filter for all that a node may have told, whatever the prefix; the caller frees. Of which discovery_is_of knows its own. */
+/* A filter for all that a node may have told, whatever the prefix; NULL: that any has. The caller frees. Another root's node may
+ * look the same: discovery_presence tells them apart. */
 char *discovery_filter(const char *root, const char *node);
-bool discovery_is_of(const char *root, const char *node, const struct json *document);
+bool discovery_is_filter(const char *topic);
+/* The topic of the presence that a document looks at, which is its node's; NULL: it is none of these documents. */
+const char *discovery_presence(const struct json *document);
 
 #endif
