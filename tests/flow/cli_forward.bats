@@ -47,33 +47,29 @@ fetch() {
     curl -sS --max-time 20 "http://127.0.0.1:$at/$1"
 }
 
-@test "a page over the broker, ten at a time, and a large one whole" {
-    forward pod/web :8080 --node n
-    [ "$(fetch index.html)" = hello-from-web ]
-    pids=()
-    for i in $(seq 10); do
+fetch_at_once() { # NUMBER
+    local pids=() pid i
+    for i in $(seq "$1"); do
         fetch index.html >"$OUT/$i" 3>&- &
         pids+=($!)
     done
     for pid in "${pids[@]}"; do
-        wait "$pid" || { cat "$OUT/forward.err"; false; }
+        wait "$pid" || { cat "$OUT/forward.err"; return 1; }
     done
-    [ "$(cat "$OUT"/[0-9]* | grep -c hello-from-web)" -eq 10 ]
+    [ "$(cat "$OUT"/[0-9]* | grep -c hello-from-web)" -eq "$1" ]
+}
+
+@test "a page over the broker, ten at a time, and a large one whole" {
+    forward pod/web :8080 --node n
+    [ "$(fetch index.html)" = hello-from-web ]
+    fetch_at_once 10
     fetch large >"$OUT/large"
     [ "$(stat -c %s "$OUT/large")" -eq $((2048 * 1024)) ]
 }
 
 @test "forty connections at once wait for their turn, and those that ended leave the node nothing" {
     forward pod/web :8080 --node n
-    pids=()
-    for i in $(seq 40); do
-        fetch index.html >"$OUT/$i" 3>&- &
-        pids+=($!)
-    done
-    for pid in "${pids[@]}"; do
-        wait "$pid" || { cat "$OUT/forward.err"; false; }
-    done
-    [ "$(cat "$OUT"/[0-9]* | grep -c hello-from-web)" -eq 40 ]
+    fetch_at_once 40
     for i in $(seq 40); do # an end that was not acknowledged would hold one of the node's places
         [ "$(fetch index.html)" = hello-from-web ] || { cat "$OUT/forward.err"; false; }
     done
@@ -117,6 +113,27 @@ assert data == b'a\nb\n', data"
     contains "is no pair of ports"
     run -1 node "$STAGE/usr/bin/davit" port-forward pod/web "$at:8080"
     contains "cannot listen on 127.0.0.1:$at"
+}
+
+@test "without a descriptor a connection waits, and one that gets no process is closed; both are said" {
+    prlimit --nofile=4 "$STAGE/usr/bin/davit" port-forward web :8080 --control "$(control)" >"$OUT/forward" 2>"$OUT/forward.err" 3>&- &
+    forward=$!
+    within 10 grep -q 'Forwarding from' "$OUT/forward"
+    at=$(sed -n '1s/.*:\([0-9]*\) -> .*/\1/p' "$OUT/forward")
+    exec 7<>"/dev/tcp/127.0.0.1/$at"
+    within 5 grep -q "a connection waits: Too many open files" "$OUT/forward.err"
+    sleep 2 # a loop would say it thousands of times
+    [ "$(wc -l <"$OUT/forward.err")" -le 4 ]
+    exec 7>&-
+    kill "$forward"
+    wait "$forward" || true
+    strace -qq -o "$OUT/calls" -e inject=fork,clone,clone3:error=EAGAIN "$STAGE/usr/bin/davit" port-forward web :8080 \
+        --control "$(control)" >"$OUT/forward" 2>"$OUT/forward.err" 3>&- &
+    forward=$!
+    within 10 grep -q 'Forwarding from' "$OUT/forward"
+    at=$(sed -n '1s/.*:\([0-9]*\) -> .*/\1/p' "$OUT/forward")
+    run ! fetch index.html
+    within 5 grep -q "is closed, for no process can be made for it: Resource temporarily unavailable" "$OUT/forward.err"
 }
 
 @test "Ctrl-C ends it, and all its connections" {

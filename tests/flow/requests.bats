@@ -338,3 +338,8 @@ is_other() { # NAME UID
     wait $follower
     diff "$OUT/followed" <(seq -f 'line %.0f' 150)
 }
+
+@test "an answer is not held back for the acknowledgement before it: no connection waits for more to send" {
+    run -0 node strace -f -qq -e trace=setsockopt -o "$OUT/calls" "$STAGE/usr/bin/davit" ping --node n
+    grep -q 'TCP_NODELAY, \[1\], 4) = 0' "$OUT/calls"
+}

@@ -273,7 +273,7 @@ static void every_problem_is_told(void **state)
     struct corekit *kit = *state;
     struct core *core = kit->core;
     static const char *const types[] = { "RuntimeProblem", "VirtualMachineProblem", "StorageProblem", "BrokerProblem", "BrokerDenies",
-                                         "DuplicateNode", "BrokerTruncated", "ClockUnset", "DatabaseLost" };
+                                         "DuplicateNode", "BrokerTruncated", "ClockUnset", "DatabaseLost", "EventsDropped" };
     struct json *state_json = NULL, *status_json = NULL;
     snprintf(core->runtime.problem, sizeof(core->runtime.problem), "hangs");
     snprintf(core->vms.problem, sizeof(core->vms.problem), "hangs");
@@ -281,7 +281,7 @@ static void every_problem_is_told(void **state)
     snprintf(core->link.problem, sizeof(core->link.problem), "lost");
     snprintf(core->database_lost, sizeof(core->database_lost), "damaged");
     core->vms.wanted = core->link.truncated = true;
-    core->link.denied_ms = core->link.rival_ms = kit->now;
+    core->link.denied_ms = core->link.rival_ms = core->link.dropped_ms = kit->now;
     kit->wall = 1000;
     report_node_write(core, &state_json, &status_json);
     AUTO_JSON struct json *node = state_json;
