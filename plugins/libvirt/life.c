@@ -3,6 +3,7 @@
 #include "life.h"
 
 #include <libvirt/virterror.h>
+#include <poll.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -13,6 +14,8 @@
 
 #define XML_BYTES (1024 * 1024)
 #define AGENT_PATIENCE_S 5 /* of libvirtd, for an answer of the guest's agent */
+#define TAKEN_TRIES 100    /* for a name and a UUID that libvirtd has not let go of yet */
+#define TAKEN_WAIT_MS 50
 
 /* Lock held. NULL: there is none, or an earlier errand still has it; the errand fails, then. */
 static struct instance *take(struct errand *errand)
@@ -95,6 +98,27 @@ static char *read_xml(const struct errand *errand, struct error *err)
     return file_read_regular(path, XML_BYTES, &text, &len, err) ? text : NULL;
 }
 
+/* The pod before of the same machine has ended, and libvirtd still holds its name and UUID: it cleans up after a QEMU that
+ * was killed for a second or two. libvirt has no code of its own for that.
+ */
+static bool is_taken(void)
+{
+    virErrorPtr last = virGetLastError();
+
+    return last != NULL && last->code == VIR_ERR_OPERATION_FAILED && last->message != NULL &&
+           (strstr(last->message, "is already being removed") != NULL || strstr(last->message, "is already defined with uuid") != NULL);
+}
+
+static virDomainPtr create_when_free(const struct errand *errand, const char *xml)
+{
+    struct pollfd cancelled = {.fd = errand->cancel_fd, .events = POLLIN};
+    virDomainPtr domain = virDomainCreateXML(errand->connection, xml, VIR_DOMAIN_NONE);
+
+    for (int i = 0; domain == NULL && i < TAKEN_TRIES && is_taken() && poll(&cancelled, 1, TAKEN_WAIT_MS) == 0; i++)
+        domain = virDomainCreateXML(errand->connection, xml, VIR_DOMAIN_NONE);
+    return domain;
+}
+
 /* libvirtd refuses a second domain of the same name or UUID, so there is never a second one. */
 static bool create_domain(struct errand *errand, struct error *err)
 {
@@ -103,7 +127,7 @@ static bool create_domain(struct errand *errand, struct error *err)
 
     if (domain == NULL && err->code == ERROR_NOT_FOUND) {
         xml = read_xml(errand, err);
-        domain = xml != NULL ? virDomainCreateXML(errand->connection, xml, VIR_DOMAIN_NONE) : NULL;
+        domain = xml != NULL ? create_when_free(errand, xml) : NULL;
         if (xml != NULL && domain == NULL)
             connection_error(errand->connection, err, "the virtual machine cannot be started");
     }

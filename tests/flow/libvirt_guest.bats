@@ -197,3 +197,22 @@ read_disk() { echo "say echo it-has-\$(dd if=/dev/vda bs=5 count=1 2>/dev/null)"
     call release "$UID1" "{\"uid\":\"$UID1\"}" | { echo "until opened"; cat; echo "wait all"; } | play "$PLUGIN" > "$NODE/out2"
     [ -z "$(ls "$NODE/logs")" ]
 }
+
+# libvirtd cleans up after a QEMU that was killed for a second or two, and lends its UUID to nobody meanwhile.
+@test "a machine whose QEMU was killed just now is begun again under another pod" {
+    local round uid out="$NODE/out"
+    reached() { grep -qs "\"lap\":\"$1\"" "$out"; }
+    {
+        echo "until opened"
+        for round in 1 2 3; do
+            uid=$(cat /proc/sys/kernel/random/uuid)
+            call create "$uid" "$(vm "$uid" 0)"
+            call start "$uid" "$(vm_ref "$uid" 0)"
+            echo "wait all"
+            echo "lap $round"
+            within 30 reached "$round"
+            domains_end
+        done
+    } | play "$PLUGIN" > "$out"
+    assert_all_ok "$out"
+}
