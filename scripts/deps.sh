@@ -15,7 +15,7 @@ libpaho-mqtt-dev libssl-dev libcurl4-openssl-dev uthash-dev libnl-route-3-dev li
 programs='conmon crun dnsmasq-base mosquitto mosquitto-clients busybox-static'
 libraries='libuv1 libcjson1 libsqlite3-0 libarchive13 libyaml-0-2 libinih1 libseccomp2 libnettle8 libpaho-mqtt1.3 libcurl4 libssl3 libnl-route-3-200 libnftables1 ca-certificates'
 run="$programs $libraries mount util-linux"
-test='attr faketime python3-prometheus-client docker-registry skopeo umoci buildah podman apache2-utils bats pmccabe shellcheck libcmocka-dev python3 python3-paho-mqtt rabbitmq-server openssl strace tmux jq procps python3-jsonschema iproute2 nftables containernetworking-plugins
+test='attr faketime python3-prometheus-client docker-registry skopeo umoci buildah podman apache2-utils bats pmccabe shellcheck libcmocka-dev python3 python3-paho-mqtt rabbitmq-server openssl strace tmux zsh fish jq procps python3-jsonschema iproute2 nftables containernetworking-plugins
 cpio linux-image-cloud-amd64 debootstrap debian-archive-keyring gpgv qemu-system-x86 e2fsprogs qemu-utils genisoimage xorriso xz-utils
 zstd'
 # The daemon of libvirt's old, single kind, as every Debian has it; its network and its firewall are not used.

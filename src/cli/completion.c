@@ -17,6 +17,8 @@ static const struct {
     {"get", "pods vms deployments daemonsets statefulsets jobs cronjobs apps services configmaps secrets "
             "persistentvolumeclaims nodes events images all"},
     {"top", "pods vms nodes"},
+    {"rollout", "status history undo pause resume restart"},
+    {"set", "image groups"},
     {"image", "import pull ls inspect rm prune"},
     {"vm", "import"},
     {"config", "get-contexts use-context set-context delete-context current-context view"},
