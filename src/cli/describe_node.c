@@ -85,7 +85,7 @@ static void print_node(const struct board *board, const struct entry *entry)
     describe_map(0, "Labels", json_get(json_get(object, "metadata"), "labels"));
     print_groups(object);
     if (json_get_boolean(spec, "unschedulable", false))
-        describe_field(0, "Unschedulable", "True");
+        describe_field(0, "Unschedulable", json_get(status, "manifest") == NULL ? "True" : "True (said on the device: uncordon it there)");
     print_taints(spec);
     print_system(status);
     describe_conditions(status, NULL);

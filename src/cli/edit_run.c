@@ -3,6 +3,7 @@
 #include "cli/edit_run.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "cli/address.h"
@@ -92,17 +93,30 @@ enum exit_code edit_objects(const struct options *options, const char **words, s
     return session != NULL ? edit_run(&set, session, done, change, ctx, err) : exit_code_of(err);
 }
 
+/* The words name nodes, or a selector does; by the control socket it is this device, named or not. */
+static bool check_words(const struct options *options, const char ***words, size_t *count, struct error *err)
+{
+    for (size_t i = 0; options->by_control && i < *count; i++)
+        if (strcmp((*words)[i], options->node) != 0)
+            return error_set(err, ERROR_INVALID, "the control socket is of node %s alone: of %s a broker is to be asked (--broker)",
+                             options->node, (*words)[i]);
+    if (options->by_control) {
+        *words = (const char **)&options->node;
+        *count = 1;
+        return true;
+    }
+    if (*count > 0 && fleet_is_meant(options))
+        return error_set(err, ERROR_INVALID, "%s and a selector? Give one of them", (*words)[0]);
+    return *count > 0 || fleet_is_meant(options) || error_set(err, ERROR_INVALID, "which node? Give its name, or --nodes, --group or -l");
+}
+
 enum exit_code edit_nodes(struct target_set *set, struct session **session, const char **words, size_t count, const char *ask,
                           const char *done, edit_change *change, void *ctx, struct error *err)
 {
     const struct options *options = set->options;
     *session = NULL;
-    if (!address_check(options, err))
+    if (!address_check(options, err) || !check_words(options, &words, &count, err))
         return EXIT_CODE_USAGE;
-    if (count > 0 && fleet_is_meant(options))
-        return usage_error(err, "%s and a selector? Give one of them", words[0]);
-    if (count == 0 && !fleet_is_meant(options))
-        return usage_error(err, "which node? Give its name, or --nodes, --group or -l");
     if (!(count > 0 ? target_place_named(set, words, count, err) : target_place_nodes(set, err)))
         return err->code == ERROR_INVALID ? EXIT_CODE_USAGE : exit_code_of(err);
     if (ask != NULL && count == 0 && set->place_count > 1 && !confirm(options, err, "%s %zu nodes", ask, set->place_count))

@@ -132,8 +132,8 @@ static void on_message(struct session *session, const struct frame *frame)
 
 static bool refusal_set(const struct session *session, const char *topic, struct error *err)
 {
-    return error_set(err, ERROR_DENIED, "%s refused %s: %s. Has this user the right to write it?", session->broker, topic,
-                     session->answer_reason);
+    return error_set(err, ERROR_DENIED, "%s refused %s: %s%s", session->broker, topic, session->answer_reason,
+                     session->options->by_control ? "" : ". Has this user the right to write it?");
 }
 
 static void on_published(struct session *session, const struct frame *frame)

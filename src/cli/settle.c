@@ -37,7 +37,9 @@ static const struct json *refusal_of(const struct target *target)
 static int64_t observed_of(const struct target *target)
 {
     const struct json *status = json_get(target->status, "status");
-    return json_get_integer(target->kind == TARGET_BUNDLE ? json_get(status, "bundle") : status, "observedGeneration", 0);
+    int64_t device = target->kind == TARGET_NODE ? json_get_integer(json_get(status, "manifest"), "observedGeneration", 0) : 0;
+    int64_t seen = json_get_integer(target->kind == TARGET_BUNDLE ? json_get(status, "bundle") : status, "observedGeneration", 0);
+    return seen > device ? seen : device; /* of the two that a node may have, the newer is the one that was changed now */
 }
 
 static void fail(struct target *target, const char *reason, const char *what, const char *message)

@@ -63,21 +63,30 @@ static bool drain(void *ctx, struct json *document, struct error *err)
     return true;
 }
 
-static enum exit_code change(const struct options *options, const char *verb, const char *done, edit_change *edit, struct error *err)
+enum exit_code verb_cordon(const struct options *options, struct error *err)
 {
     AUTO_TARGETS struct target_set set = {.options = options};
     AUTO_SESSION struct session *session = NULL;
-    return edit_nodes(&set, &session, options->words, options->word_count, verb, done, edit, NULL, err);
+    return edit_nodes(&set, &session, options->words, options->word_count, "cordon", "cordoned", cordon, NULL, err);
 }
 
-enum exit_code verb_cordon(const struct options *options, struct error *err)
+/* What was said on a device, by its control socket, is taken back there. */
+static void tell_closed(const struct target_set *set)
 {
-    return change(options, "cordon", "cordoned", cordon, err);
+    for (size_t i = 0; i < set->count && !set->options->by_control; i++)
+        if (json_get(json_get(set->targets[i].status, "status"), "manifest") != NULL)
+            (void)fprintf(stderr, "davit: %s stays as somebody at the device wants it: `davit uncordon` there opens it\n",
+                          set->targets[i].place->node);
 }
 
 enum exit_code verb_uncordon(const struct options *options, struct error *err)
 {
-    return change(options, "uncordon", "uncordoned", uncordon, err);
+    AUTO_TARGETS struct target_set set = {.options = options};
+    AUTO_SESSION struct session *session = NULL;
+    enum exit_code code =
+        edit_nodes(&set, &session, options->words, options->word_count, "uncordon", "uncordoned", uncordon, NULL, err);
+    tell_closed(&set);
+    return code;
 }
 
 enum exit_code verb_drain(const struct options *options, struct error *err)

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "core/desired_node.h"
 #include "core/report.h"
 #include "protocol/document.h"
 #include "protocol/topic.h"
@@ -69,6 +70,11 @@ static char *path_of(const struct watch *watch, const struct object_id *id)
     return mem_printf("%s/%s.%s.%s.json", watch->core->config->manifests_dir, id->namespace, id->resource, id->name);
 }
 
+static char *node_path(const struct watch *watch)
+{
+    return mem_printf("%s/node.json", watch->core->config->manifests_dir);
+}
+
 /* As a broker would say it that does not let who asks read there: nobody takes a list for whole that is not. */
 static void refuse(struct watch *watch, const char *topic, const struct error *err)
 {
@@ -76,11 +82,13 @@ static void refuse(struct watch *watch, const char *topic, const struct error *e
     conn_send(watch->conn, head, NULL, 0);
 }
 
+/* `id` NULL: of the node itself. */
 static void tell_desired(struct watch *watch, const struct object_id *id)
 {
     const struct config *config = watch->core->config;
-    AUTO_FREE char *path = path_of(watch, id);
-    AUTO_FREE char *topic = topic_desired(config->root, config->node, NULL, id);
+    AUTO_FREE char *path = id != NULL ? path_of(watch, id) : node_path(watch);
+    AUTO_FREE char *topic = id != NULL ? topic_desired(config->root, config->node, NULL, id)
+                                       : topic_node(config->root, config->node, "desired/node", NULL);
     AUTO_FREE char *text = NULL;
     size_t len = 0;
     struct error err; /* no file is no document */
@@ -102,6 +110,7 @@ static void tell_all(struct watch *watch)
     report_node_write(core, &state, &status);
     tell_json(watch, "state", NULL, state);
     tell_json(watch, "status", NULL, status);
+    tell_desired(watch, NULL);
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next) {
         if (object->summary != NULL)
             tell_json(watch, "state", &object->id, json_copy(object->summary));
@@ -152,16 +161,42 @@ static bool put_file(const struct watch *watch, const struct object_id *id, cons
                            : error_set_errno(err, errno, "removing %s", path);
 }
 
-bool watch_publish(struct watch *watch, const struct frame *frame)
+/* One that forbids nothing any more is no file. */
+static bool put_node(const struct watch *watch, const struct frame *frame, struct error *err)
+{
+    AUTO_FREE char *path = node_path(watch);
+    AUTO_JSON struct json *json = json_parse(frame->body != NULL ? frame->body : "", frame->body_len, err);
+    struct refusal refusal;
+    if (json == NULL)
+        return false;
+    if (!desired_node_manifest_check(watch->core, json, &refusal))
+        return error_set(err, ERROR_INVALID, "%s: %s", refusal.reason, refusal.message);
+    if (desired_node_forbids(json))
+        return file_write_atomic(path, frame->body, frame->body_len, 0600, true, err);
+    return unlink(path) == 0 || errno == ENOENT || error_set_errno(err, errno, "removing %s", path);
+}
+
+/* False, and no error: it is not this node's desired state. */
+static bool put(const struct watch *watch, const char *topic, const struct frame *frame, struct error *err)
 {
     const struct config *config = watch->core->config;
-    const char *topic = json_get_text(frame->head, "topic");
     struct topic parsed = { 0 };
+    struct error ignored;
+    if (topic == NULL || !topic_parse(config->root, config->node, topic, &parsed, &ignored))
+        return false;
+    if (parsed.kind == TOPIC_DESIRED_NODE)
+        return put_node(watch, frame, err);
+    return parsed.kind == TOPIC_DESIRED_OBJECT && parsed.group[0] == '\0' && put_file(watch, &parsed.id, frame, err);
+}
+
+bool watch_publish(struct watch *watch, const struct frame *frame)
+{
+    const char *topic = json_get_text(frame->head, "topic");
     struct error err = { 0 };
-    bool ours = topic != NULL && topic_parse(config->root, config->node, topic, &parsed, &err);
-    bool desired = ours && parsed.kind == TOPIC_DESIRED_OBJECT && parsed.group[0] == '\0';
-    bool own = !desired && topic != NULL && !json_get_boolean(frame->head, "retain", false) && is_asked(watch, topic);
-    bool good = own || (desired && put_file(watch, &parsed.id, frame, &err));
+    bool desired = put(watch, topic, frame, &err);
+    bool own = !desired && err.code == ERROR_NONE && topic != NULL && !json_get_boolean(frame->head, "retain", false) &&
+               is_asked(watch, topic);
+    bool good = desired || own;
     if (!good && err.code == ERROR_NONE)
         error_set(&err, ERROR_UNSUPPORTED, "the control socket takes objects of this node alone");
     if (good) /* back to whoever watches, as a broker would */
@@ -170,5 +205,5 @@ bool watch_publish(struct watch *watch, const struct frame *frame)
     json_set_integer(answer, "id", json_get_integer(frame->head, "id", 0));
     json_set_boolean(answer, "ok", good);
     conn_send(watch->conn, answer, NULL, 0);
-    return good && desired;
+    return desired;
 }

@@ -10,9 +10,9 @@ enum verdict { VERDICT_FREE, VERDICT_UNSCHEDULABLE, VERDICT_DRAINED, VERDICT_DRA
 
 static const struct pod_wait waits[] = {
     [VERDICT_UNSCHEDULABLE] = { "NodeUnschedulable", "the desired Node says that nothing new starts here (spec.unschedulable, or a "
-                                                     "taint NoSchedule): what runs stays. davit uncordon ends it" },
+                                                     "taint NoSchedule): what runs stays. davit uncordon ends it, there where it was said" },
     [VERDICT_DRAINED] = { "NodeDrained", "the desired Node has a taint NoExecute, which this does not tolerate: it starts when that "
-                                         "goes. davit uncordon takes it away" },
+                                         "goes. davit uncordon takes it away, there where it was said" },
     [VERDICT_DRAINING] = { "NodeDraining", "the desired Node has a taint NoExecute, which this does not tolerate: what ran is ending" },
 };
 

@@ -158,6 +158,7 @@ struct core {
     struct outbox *outbox;
     struct objects objects;
     struct object bundle, desired_node; /* documents of the node as a whole: in no table (core/whole) */
+    struct json *manifest_node; /* the manifests folder's Node; NULL: it has none */
     struct desired_node node; /* what holds: the configuration's, and over it the document's */
     uint64_t tainted_boot_ms; /* its taints hold since, in this life of davitd */
     struct whole_change *whole_changes; /* on their way to the disk */

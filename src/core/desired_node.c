@@ -45,6 +45,24 @@ bool desired_node_group(const struct core *core, const char *group, struct slot_
 
 /* ---- what holds */
 
+static bool has_taint(const struct json *taints, const struct json *taint)
+{
+    JSON_EACH(one, taints)
+        if (same_json(one, taint))
+            return true;
+    return false;
+}
+
+/* Whatever one of the two forbids is forbidden. */
+static void lay_manifest(const struct json *manifest, struct desired_node *node)
+{
+    const struct json *spec = json_get(manifest, "spec");
+    node->unschedulable = node->unschedulable || json_get_boolean(spec, "unschedulable", false);
+    JSON_EACH(taint, json_get(spec, "taints"))
+        if (!has_taint(node->taints, taint))
+            json_add(node->taints, json_copy(taint));
+}
+
 void desired_node_derive(struct core *core)
 {
     const struct slot *slot = whole_slot(&core->desired_node);
@@ -63,6 +81,7 @@ void desired_node_derive(struct core *core)
     node->unschedulable = said.unschedulable;
     node->taints = mem_steal(&said.taints);
     desired_node_free(&said);
+    lay_manifest(core->manifest_node, node);
     if (node->unschedulable) {
         struct json *taint = json_add_object(node->taints);
         json_set_text(taint, "key", TAINT_UNSCHEDULABLE);
@@ -186,4 +205,39 @@ void desired_node_settled(struct core *core)
         subscribe(core, &before.groups, relabelled);
     desired_node_free(&before);
     core_touch_all(core);
+}
+
+/* ---- the manifests folder's Node */
+
+bool desired_node_manifest_check(const struct core *core, const struct json *json, struct refusal *refusal)
+{
+    const struct json *metadata = json_get(json, "metadata");
+    AUTO_FREE char *text = json_print(json);
+    struct document document;
+    if (!desired_node_read(core->config->node, text, strlen(text), &document, refusal))
+        return false;
+    bool good = !document.tombstone && json_size(json_get(metadata, "labels")) == 0 &&
+                json_get_text(json_get(metadata, "annotations"), DESIRED_NODE_GROUPS) == NULL;
+    if (!good) /* groups are joined before anything is read here */
+        refusal_set(refusal, "InvalidDocument", "on the device a Node says what may start and stay here, and no more: labels and groups "
+                                                "are of [node] in davitd.conf, or of the desired Node that the broker keeps");
+    document_free(&document);
+    return good;
+}
+
+bool desired_node_forbids(const struct json *json)
+{
+    const struct json *spec = json_get(json, "spec");
+    return json_get_boolean(spec, "unschedulable", false) || json_size(json_get(spec, "taints")) > 0;
+}
+
+void desired_node_manifest(struct core *core, const struct json *json)
+{
+    if (json == NULL && core->manifest_node == NULL)
+        return;
+    if (json != NULL && core->manifest_node != NULL && same_json(json, core->manifest_node))
+        return;
+    json_free(core->manifest_node);
+    core->manifest_node = json != NULL ? json_copy(json) : NULL;
+    desired_node_settled(core);
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/yaml.h"
+#include "core/desired_node.h"
 #include "core/inbox.h"
 
 /* What the folder holds now. */
@@ -15,6 +16,7 @@ struct found {
     struct core *core;
     struct object_id *ids;
     size_t count;
+    bool node;     /* what may start and stay here */
     bool doubtful; /* a file could not be read: what it held is not known */
 };
 
@@ -39,11 +41,36 @@ static bool found_has(const struct found *found, const struct object_id *id)
     return false;
 }
 
+static bool is_node(const struct json *document)
+{
+    const char *kind = json_get_text(document, "kind"), *version = json_get_text(document, "apiVersion");
+    return kind != NULL && version != NULL && strcmp(kind, "Node") == 0 && strcmp(version, "v1") == 0;
+}
+
+static void take_node(struct found *found, const char *file, const struct json *document)
+{
+    struct refusal refusal;
+    bool good = desired_node_manifest_check(found->core, document, &refusal);
+    if (good && found->node) {
+        good = false;
+        refusal_set(&refusal, "InvalidManifest", "another file holds a Node already");
+    }
+    found->node = true;
+    if (good)
+        desired_node_manifest(found->core, document);
+    else
+        core_event(found->core, NULL, true, refusal.reason, "%s: %s", file, refusal.message);
+}
+
 static void take_documents(struct found *found, const char *file, const struct json *documents)
 {
     JSON_EACH(document, documents) {
         struct object_id id = { 0 };
         struct refusal refusal;
+        if (is_node(document)) {
+            take_node(found, file, document);
+            continue;
+        }
         if (!inbox_manifest(found->core, document, &id, &refusal)) {
             core_event(found->core, NULL, true, refusal.reason, "%s: %s", file, refusal.message);
             /* A document that says who it is keeps its place; one that does not puts all in doubt. */
@@ -102,5 +129,7 @@ void manifests_read(struct core *core)
     closedir(folder);
     if (!found.doubtful)
         empty_missing(core, &found);
+    if (!found.doubtful && !found.node)
+        desired_node_manifest(core, NULL);
     free(found.ids);
 }

@@ -111,6 +111,7 @@ void report_node_write(struct core *core, struct json **state, struct json **sta
     tell_document(&core->desired_node, &report.desired);
     const struct slot *said = whole_slot(&core->desired_node);
     report.ignored = said != NULL ? &said->ignored : NULL;
+    report.manifest = core->manifest_node;
     report.taints = core->node.taints;
     report.unschedulable = core->node.unschedulable;
     report.drained = cordon_is_drained(core);

@@ -247,4 +247,5 @@ void whole_free(struct core *core)
         object_clear(objects[i]);
     }
     desired_node_free(&core->node);
+    json_free(core->manifest_node);
 }

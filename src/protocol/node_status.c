@@ -1,6 +1,7 @@
 #include "protocol/node_status.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -100,6 +101,21 @@ static void write_desired(const struct node_report *report, struct json *conditi
         json_set_integer(status, "observedGeneration", report->desired.generation);
 }
 
+/* What was said on the device itself holds until it is taken back there. */
+static void write_manifest(const struct json *manifest, struct json *status)
+{
+    const struct json *spec = json_get(manifest, "spec"), *taints = json_get(spec, "taints");
+    if (manifest == NULL)
+        return;
+    struct json *said = json_set_object(status, "manifest");
+    const char *generation = json_get_text(json_get(json_get(manifest, "metadata"), "annotations"), DOCUMENT_GENERATION);
+    if (generation != NULL) /* a number: it was checked */
+        json_set_integer(said, "observedGeneration", strtoll(generation, NULL, 10));
+    json_set_boolean(said, "unschedulable", json_get_boolean(spec, "unschedulable", false));
+    if (json_size(taints) > 0)
+        json_set(said, "taints", json_copy(taints));
+}
+
 static void write_capacity(const struct node_report *report, int64_t memory_bytes, struct json *capacity)
 {
     AUTO_FREE char *cpus = mem_printf("%" PRId64, report->cpus);
@@ -154,6 +170,7 @@ struct json *node_status_write(const struct node_report *report)
                       report->problems[i].message);
     write_desired(report, conditions, status);
     write_bundle(report, conditions, status);
+    write_manifest(report->manifest, status);
     write_info(report, status);
     json_set(status, "images", report->images != NULL ? json_copy(report->images) : json_new_array());
     return node;

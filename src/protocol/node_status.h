@@ -42,6 +42,7 @@ struct node_report {
     uint64_t started_ms; /* davitd's start */
     struct node_document bundle, desired;
     const struct ignored_fields *ignored; /* of the desired Node; NULL: nothing */
+    const struct json *manifest; /* the Node of the device's manifests folder, whose spec is in these two; NULL: none */
     const struct json *taints;
     bool unschedulable, drained;
     size_t bundle_objects; /* that it brought */

@@ -29,6 +29,10 @@ davit() { # with nothing of the environment but the socket
     )
 }
 
+waits_for() { # NAME REASON
+    [[ $(davit get pod "$1" --no-headers) == *" $2 "* ]]
+}
+
 control() {
     (
         . "$N/env"
@@ -119,6 +123,27 @@ control() {
 
 paused() {
     davit get deploy "$NAME" -o json | jq -e '.status.conditions[] | select(.reason == "DeploymentPaused")' >/dev/null
+}
+
+@test "the device is cordoned, drained and opened on the spot" {
+    pod "$NAME" | davit apply -f - --wait=20
+    run -0 davit cordon n
+    run -0 davit get nodes --no-headers
+    contains "Ready,SchedulingDisabled"
+    pod "$NAME-late" | davit apply -f - --wait=false
+    within 10 waits_for "$NAME-late" NodeUnschedulable
+    run -0 davit drain
+    contains "node/n drained"
+    waits_for "$NAME" NodeDrained
+    run -2 davit cordon other
+    contains "of node n alone"
+    run -1 davit label node n site=hamburg
+    contains "davitd.conf"
+    [ -e "$N/manifests/node.json" ]
+    run -0 davit uncordon
+    [ ! -e "$N/manifests/node.json" ]
+    run -0 davit wait pod/"$NAME" pod/"$NAME-late" --for condition=Ready --timeout 20s
+    run -0 davit delete pod "$NAME" "$NAME-late"
 }
 
 @test "what is wrong is refused with the decoder's words, and what came from elsewhere stays" {

@@ -75,3 +75,37 @@ sleeping_within() { # COUNT
     within 10 silent "$T/state/default/pods/grouped"
     run -0 node davit set groups n -
 }
+
+on_the_device() { # VERB…: as somebody who stands before it
+    (
+        . "$N/env"
+        unset DAVIT_BROKER DAVIT_NODE
+        exec davit "$@"
+    )
+}
+
+@test "what was closed on the device stays so, whatever is said from afar, until it is opened there" {
+    pod held | apply --wait=20
+    run -0 on_the_device drain
+    state held '.reason == "NodeDrained"'
+    status held '.status.conditions | any(.message | contains("there where it was said"))'
+    within 10 says "$T/status" '.status.manifest.unschedulable and .spec.unschedulable'
+    run -0 node davit uncordon n
+    contains "n stays as somebody at the device wants it"
+    run -0 node davit describe node n
+    contains "said on the device"
+    kill -9 "$(davitd_pid)"
+    devnode_do davitd_start
+    within 20 says "$T/presence" '.online'
+    state held '.reason == "NodeDrained"'
+    [ -z "$(sleepers)" ]
+    echo 'kind: [' >"$N/manifests/broken.yaml" # what a file that cannot be read held is not known: nothing opens
+    within 5 grep -q 'InvalidManifest' "$DIR/record"
+    rm "$N/manifests/node.json"
+    sleep 1
+    state held '.reason == "NodeDrained"'
+    rm "$N/manifests/broken.yaml"
+    running held 20
+    within 10 says "$T/status" '.status.manifest == null and .spec.unschedulable != true'
+    drop held
+}
