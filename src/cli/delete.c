@@ -36,6 +36,17 @@ static struct json *tombstone_of(const struct target *target, bool purge)
     return object;
 }
 
+static void miss(struct target *target, bool nobody_minds)
+{
+    target->done = true;
+    target->absent = nobody_minds;
+    if (nobody_minds)
+        return;
+    (void)snprintf(target->reason, sizeof(target->reason), "NotFound");
+    (void)error_set(&target->failure, ERROR_NOT_FOUND, "%s \"%s\" not found in namespace \"%s\"",
+                    target->resource->plural, target->id.name, target->id.namespace);
+}
+
 /* False where there is nothing to be deleted, or it is on its way already: then done says which. */
 static bool is_to_be_published(struct target *target, const struct options *options)
 {
@@ -51,10 +62,7 @@ static bool is_to_be_published(struct target *target, const struct options *opti
         return false;
     }
     if (!target_is_wanted(target) && target->status == NULL && !purge) {
-        (void)snprintf(target->reason, sizeof(target->reason), "NotFound");
-        (void)error_set(&target->failure, ERROR_NOT_FOUND, "%s \"%s\" not found in namespace \"%s\"",
-                        target->resource->plural, target->id.name, target->id.namespace);
-        target->done = true;
+        miss(target, options->ignore_missing);
         return false;
     }
     return !target_is_tombstone(target->desired) || target_was_out_of_order(target) || (purge && !is_purge(target->desired));
@@ -86,6 +94,8 @@ static enum exit_code report(const struct target *target, uint64_t wait_ms, cons
         (void)fprintf(stderr, "davit: %s\n", target->failure.message);
         return exit_code_of(&target->failure);
     }
+    if (target->absent)
+        return EXIT_CODE_OK;
     if (target->done || wait_ms == 0) {
         printf("%s deleted%s\n", name, note);
         return EXIT_CODE_OK;

@@ -80,7 +80,7 @@ static bool names_found(const struct get *get, const struct get_type *type, cons
 {
     const struct options *options = get->options;
     AUTO_FREE char *asked = fleet_asked(options);
-    for (size_t i = 0; i < type->name_count; i++) {
+    for (size_t i = 0; !options->ignore_missing && i < type->name_count; i++) {
         bool found = false;
         for (size_t j = 0; !found && j < listing->count; j++) {
             const struct entry *entry = listing->list[j].entry;
@@ -132,6 +132,12 @@ static bool is_single(const struct get *get)
     return get->type_count == 1 && get->types[0].name_count == 1;
 }
 
+/* No document at all, where one was asked for that is not there. */
+static bool is_silent(const struct get *get, size_t count, const struct error *err)
+{
+    return count == 0 && (err->code != ERROR_NONE || (get->options->ignore_missing && is_single(get)));
+}
+
 /* The error is of the first name that is missing; what there is is shown all the same. */
 static void show_all(struct get *get, struct error *err)
 {
@@ -152,7 +158,7 @@ static void show_all(struct get *get, struct error *err)
     }
     if (get->is_all && count == 0)
         (void)fprintf(stderr, "No resources found.\n");
-    if (!get_is_table(get) && !get->options->watch && (err->code == ERROR_NONE || count > 0))
+    if (!get_is_table(get) && !get->options->watch && !is_silent(get, count, err))
         get_print_objects(get, objects, is_single(get));
 }
 

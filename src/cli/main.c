@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/nearest.h"
 #include "cli/device.h"
+#include "cli/habits.h"
 #include "cli/options.h"
 #include "cli/text.h"
 #include "cli/verb_table.h"
@@ -51,6 +52,11 @@ static void print_usage(FILE *out)
 static int verb_unknown(const char *name)
 {
     const char *near = nearest_word(name, VERBS, VERB_COUNT, sizeof(struct verb));
+    const char *instead = habit_verb(name);
+    if (instead != NULL) {
+        (void)fprintf(stderr, "davit: unknown verb %s: %s\n", name, instead);
+        return EXIT_CODE_USAGE;
+    }
     (void)fprintf(stderr, "davit: unknown verb %s. ", name);
     if (near != NULL)
         (void)fprintf(stderr, "Did you mean %s?\n", near);
@@ -92,6 +98,23 @@ static void fill_standard_fds(void)
     }
 }
 
+/* Flags before the verb go behind it. */
+static bool verb_first(int argc, char **argv)
+{
+    struct error err = {0};
+    int index = 0;
+    if (strcmp(argv[0], "--version") == 0)
+        return true;
+    if (!options_find_verb(argc, argv, &index, &err) || index == argc) {
+        (void)fprintf(stderr, "davit: %s\n", err.code != ERROR_NONE ? text_clean(err.message) : "which verb? davit --help lists them");
+        return false;
+    }
+    char *verb = argv[index];
+    memmove(argv + 1, argv, (size_t)index * sizeof(*argv));
+    argv[0] = verb;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
     fill_standard_fds();
@@ -105,6 +128,8 @@ int main(int argc, char **argv)
         print_usage(stdout);
         return EXIT_CODE_OK;
     }
+    if (!verb_first(argc - 1, argv + 1))
+        return EXIT_CODE_USAGE;
     const struct verb *verb = verb_find(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);
     if (verb == NULL)
         return verb_unknown(argv[1]);

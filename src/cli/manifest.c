@@ -16,6 +16,8 @@
 #include "cli/manifest_compose.h"
 #include "davit/limits.h"
 
+#define FOLDERS_DEEP 32
+
 static bool check_once(const struct manifest *manifest, const struct manifest_item *added, struct error *err)
 {
     for (size_t i = 0; i < manifest->count; i++) {
@@ -119,28 +121,50 @@ static bool add_file(const struct options *options, struct manifest *manifest, c
     return add_text(options, manifest, path, text, len, err);
 }
 
-static int is_manifest_name(const struct dirent *entry)
+static bool is_manifest_name(const char *name)
 {
-    const char *dot = strrchr(entry->d_name, '.');
-    if (dot == NULL || entry->d_name[0] == '.')
-        return 0;
-    return strcmp(dot, ".json") == 0 || strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0;
+    const char *dot = strrchr(name, '.');
+    return dot != NULL && (strcmp(dot, ".json") == 0 || strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
 }
 
-static bool add_folder(const struct options *options, struct manifest *manifest, const char *path, struct error *err)
+static int is_visible(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+/* Files of a folder by their names; with -R those below too. *files counts them. */
+static bool add_folder(const struct options *options, struct manifest *manifest, const char *path, int depth, size_t *files,
+                       struct error *err)
 {
     struct dirent **entries = NULL;
-    int count = scandir(path, &entries, is_manifest_name, alphasort);
+    int count = scandir(path, &entries, is_visible, alphasort);
     if (count < 0)
         return error_set_errno(err, errno, "%s: cannot read the folder", path);
-    bool ok = count > 0 || error_set(err, ERROR_NOT_FOUND, "%s: no *.json, *.yaml or *.yml in this folder", path);
+    bool ok = true;
     for (int i = 0; i < count; i++) {
-        AUTO_FREE char *file = mem_printf("%s/%s", path, entries[i]->d_name);
-        ok = ok && add_file(options, manifest, file, err);
+        AUTO_FREE char *below = mem_printf("%s/%s", path, entries[i]->d_name);
+        struct stat status;
+        bool is_folder = stat(below, &status) == 0 && S_ISDIR(status.st_mode);
+        if (ok && is_folder && options->recursive)
+            ok = depth < FOLDERS_DEEP ? add_folder(options, manifest, below, depth + 1, files, err)
+                                      : error_set(err, ERROR_LIMIT, "%s: more than %d folders in one another", below, FOLDERS_DEEP);
+        else if (ok && !is_folder && is_manifest_name(entries[i]->d_name)) {
+            ok = add_file(options, manifest, below, err);
+            ++*files;
+        }
         free(entries[i]);
     }
     free(entries);
     return ok;
+}
+
+static bool read_folder(const struct options *options, struct manifest *manifest, const char *path, struct error *err)
+{
+    size_t files = 0;
+    if (!add_folder(options, manifest, path, 0, &files, err))
+        return false;
+    return files > 0 || error_set(err, ERROR_NOT_FOUND, "%s: no *.json, *.yaml or *.yml in this folder%s", path,
+                                  options->recursive ? "" : "; -R looks into the folders in it");
 }
 
 static bool read_one(const struct options *options, struct manifest *manifest, const char *path, struct error *err)
@@ -150,7 +174,7 @@ static bool read_one(const struct options *options, struct manifest *manifest, c
     if (strstr(path, "://") != NULL)
         return error_set(err, ERROR_UNSUPPORTED, "%s: Davit reads no URLs. Try: curl -fsSL %s | davit apply -f -", path, path);
     bool is_folder = !is_stdin && stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-    return (is_folder ? add_folder : add_file)(options, manifest, path, err);
+    return (is_folder ? read_folder : add_file)(options, manifest, path, err);
 }
 
 bool manifest_read_names(const struct options *options, struct manifest *manifest, struct error *err)

@@ -9,6 +9,7 @@
 #include "base/nearest.h"
 #include "cli/context.h"
 #include "cli/flags.h"
+#include "cli/habits.h"
 
 /* -f is a file here and following there: what the verb takes comes first. */
 static const struct flag *flag_find(const char *name, size_t len, char letter, uint64_t groups)
@@ -29,6 +30,9 @@ static bool flag_unknown(const char *arg, const char *name, size_t len, struct e
 {
     AUTO_FREE char *word = mem_strndup(name, len);
     const char *near = nearest_word(word, FLAGS, FLAG_COUNT, sizeof(struct flag));
+    const char *instead = habit_flag(word);
+    if (instead != NULL)
+        return error_set(err, ERROR_INVALID, "unknown flag %s: %s", arg, instead);
     if (near != NULL)
         return error_set(err, ERROR_INVALID, "unknown flag %s. Did you mean --%s?", arg, near);
     return error_set(err, ERROR_INVALID, "unknown flag %s: --help shows which there are", arg);
@@ -94,6 +98,21 @@ static bool flag_read(int argc, char **argv, int *index, uint64_t groups, struct
     return flag_store(flag, value, options, err);
 }
 
+bool options_find_verb(int argc, char **argv, int *index, struct error *err)
+{
+    for (*index = 0; *index < argc && argv[*index][0] == '-' && argv[*index][1] != '\0'; ++*index) {
+        const char *arg = argv[*index];
+        bool is_long = arg[1] == '-';
+        const char *name = is_long ? arg + 2 : arg + 1;
+        size_t len = is_long ? strcspn(name, "=") : 1;
+        const struct flag *flag = flag_find(is_long ? name : NULL, len, is_long ? 0 : name[0], UINT64_MAX);
+        if (flag == NULL)
+            return flag_unknown(arg, name, len, err);
+        *index += (flag->kind == FLAG_KIND_TEXT || flag->kind == FLAG_KIND_LIST) && name[len] == '\0' && *index + 1 < argc;
+    }
+    return true;
+}
+
 static bool read_words(int argc, char **argv, uint64_t groups, struct options *options, struct error *err)
 {
     for (int i = 0; i < argc; i++) {
@@ -133,6 +152,14 @@ static void read_fallbacks(struct options *options)
     }
 }
 
+/* kubectl's --timeout, where something is waited for. */
+static void read_timeout(uint64_t groups, struct options *options)
+{
+    bool is_open = options->wait == NULL || *options->wait == '\0' || strcmp(options->wait, "true") == 0;
+    if ((groups & FLAG_WAIT) != 0 && options->timeout != NULL && is_open)
+        options->wait = options->timeout;
+}
+
 /* A flag that names nodes is nearer than DAVIT_NODE. */
 static bool read_surroundings(struct options *options, struct error *err)
 {
@@ -152,6 +179,7 @@ bool options_parse(int argc, char **argv, uint64_t groups, struct options *optio
     options->words = mem_array((size_t)argc + 1, sizeof(*options->words));
     if (!read_words(argc, argv, groups, options, err))
         return false;
+    read_timeout(groups, options);
     options->namespace_given = options->ns != NULL;
     options->node_given = options->node != NULL;
     options->control_given = options->control != NULL;

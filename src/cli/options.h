@@ -29,7 +29,7 @@ enum flag_group {
     FLAG_FILE = 1ull << 5,
     FLAG_OUTPUT = 1ull << 6,
     FLAG_WATCH = 1ull << 7,
-    FLAG_WAIT = 1ull << 8,
+    FLAG_WAIT = 1ull << 8, /* --wait, --timeout */
     FLAG_CLIENT = 1ull << 9,
     FLAG_CONTROL = 1ull << 10,
     FLAG_NAME = 1ull << 11,
@@ -37,6 +37,7 @@ enum flag_group {
     FLAG_ANY = 1ull << 13, /* --help */
     FLAG_CONTAINER = 1ull << 14,
     FLAG_EXEC = 1ull << 15, /* -i, -t */
+    FLAG_MISSING = 1ull << 16, /* --ignore-not-found */
     FLAG_TOP = 1ull << 18, /* --containers, --sort-by */
     FLAG_PURGE = 1ull << 19,
     FLAG_FORCE = 1ull << 20,
@@ -140,6 +141,7 @@ struct options {
     const char *listen;
     bool yes;
     bool recursive;
+    bool ignore_missing;
     const char *config;
     const char *revision;
     const char *address;
@@ -168,6 +170,8 @@ struct options {
  */
 MUST_CHECK bool options_parse(int argc, char **argv, uint64_t groups, struct options *options, struct error *err);
 void options_free(struct options *options);
+/* Where the verb is in argv: flags may stand before it, as kubectl has it. argc: there is none. */
+MUST_CHECK bool options_find_verb(int argc, char **argv, int *index, struct error *err);
 /* The flags of `groups`, one a line, on stdout; those of the broker only where they are asked for. */
 void options_print_help(uint64_t groups, bool with_broker);
 /* "90", "90s", "5m", "2h", "30d", as the flag --FLAG has it. `text` NULL: *ms stays. */

@@ -45,7 +45,7 @@ const struct verb VERBS[] = {
      "  davit delete pod hello --node press-7\n  davit delete -f hello.yaml --nodes 'press-*' --yes\n"
      "  davit delete pvc hist --node press-7 --purge\n  davit delete node press-9",
      FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_SELECTOR | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_FILE |
-         FLAG_WAIT | FLAG_PURGE | FLAG_ALL | FLAG_YES | FLAG_DRY_RUN | FLAG_FORGET,
+         FLAG_WAIT | FLAG_PURGE | FLAG_ALL | FLAG_YES | FLAG_DRY_RUN | FLAG_FORGET | FLAG_MISSING,
      verb_delete},
     {"get", SECTION_LOOK, "TYPE[,TYPE] [NAME...]|TYPE/NAME...|all", "list what the nodes say they have",
      "  davit get nodes -o wide\n  davit get pods -A -l app=web --nodes 'press-*'\n  davit get pods,deployments --sort-by .metadata.name\n"
@@ -53,7 +53,7 @@ const struct verb VERBS[] = {
      "  davit get pods -o jsonpath='{range .items[*]}{.metadata.name}{\"\\n\"}{end}'\n"
      "  davit get nodes -o custom-columns=NAME:.metadata.name",
      FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_WATCH |
-         FLAG_SELECTOR | FLAG_LIST, verb_get},
+         FLAG_SELECTOR | FLAG_LIST | FLAG_MISSING, verb_get},
     {"events", SECTION_LOOK, "[-w]", "what happened on nodes, or what happens",
      "  davit events --node press-7\n  davit events -w\n  davit events -w --for pod/hello\n  davit events -w -A --types Warning",
      FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_GROUP | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES |
@@ -103,12 +103,12 @@ const struct verb VERBS[] = {
      "  davit cp hello:/etc/hosts hosts\n  davit cp conf hello:/etc/app\n  davit cp -c web plant/hello:/var/log logs",
      FLAG_BROKER | FLAG_NODE | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_CONTAINER, verb_cp},
     {"cordon", SECTION_NODE, "NODE…", "nothing new starts there", "  davit cordon press-7\n  davit cordon -l site=hamburg",
-     FLAG_BROKER | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_YES, verb_cordon},
+     FLAG_BROKER | FLAG_CONTROL | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_YES, verb_cordon},
     {"uncordon", SECTION_NODE, "NODE…", "things start there again, also after a drain", "  davit uncordon press-7",
-     FLAG_BROKER | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_YES, verb_uncordon},
+     FLAG_BROKER | FLAG_CONTROL | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_YES, verb_uncordon},
     {"drain", SECTION_NODE, "NODE…", "end what runs there, gracefully, until it is uncordoned",
      "  davit drain press-7\n  davit drain --nodes 'press-*' --yes",
-     FLAG_BROKER | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_YES | FLAG_WAIT, verb_drain},
+     FLAG_BROKER | FLAG_CONTROL | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_YES | FLAG_WAIT, verb_drain},
     {"prune", SECTION_NODE, "", "what the broker keeps and nobody needs any more", "  davit prune\n  davit prune --older 90d --yes",
      FLAG_BROKER | FLAG_OLDER | FLAG_YES | FLAG_DRY_RUN, verb_prune},
     {"doctor", SECTION_DEVICE, "", "whether this device can do what Davit needs", "  sudo davit doctor\n  davit doctor -o json",

@@ -31,6 +31,40 @@ load cli_lib
     contains "--watch has no meaning here: --help shows what has"
 }
 
+@test "flags stand before the verb or behind it" {
+    pod_state press-7 plant hello Running 1
+    run -0 davit -n plant get pods --no-headers --node press-7
+    contains hello
+    run -0 davit --broker="$DAVIT_BROKER" --node press-7 -A get pods --no-headers
+    contains hello
+    run -2 davit --nod press-7 get pods
+    contains "Did you mean --node?"
+    run -2 davit -n plant
+    contains "which verb?"
+}
+
+@test "what kubectl and docker have is answered with Davit's own way" {
+    run -2 davit edit deploy/web
+    contains 'davit get TYPE/NAME -o yaml > FILE'
+    run -2 davit ps
+    contains 'davit get pods -A'
+    run -2 davit apply -k overlays/line-3 --node press-7
+    contains 'kustomize build DIR | davit apply -f -'
+    run -2 davit drain press-7 --ignore-daemonsets
+    contains 'davit/drain'
+}
+
+@test "--ignore-not-found makes no failure of what is not there" {
+    run -4 davit get pod nothing --node press-7
+    run -0 davit get pod nothing --node press-7 --ignore-not-found
+    [ -z "$output" ]
+    run -0 davit get pod nothing --node press-7 --ignore-not-found -o json
+    [ -z "$output" ]
+    run -0 davit delete pod nothing --node press-7 --ignore-not-found
+    [ -z "$output" ]
+    [ -z "$(held "$NODE/desired/default/pods/nothing")" ]
+}
+
 @test "an unknown verb is named, with the nearest one" {
     run -2 davit aply
     contains "Did you mean apply?"

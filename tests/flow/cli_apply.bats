@@ -108,6 +108,19 @@ assert sorted(o["metadata"]["annotations"])==["davit/generation","mine"], o'
     [ -n "$(held "$NODE/desired/other/configmaps/b")" ]
 }
 
+@test "-R takes the folders in a folder too" {
+    mkdir -p "$DIR/tree/line-3/deep" "$DIR/tree/.git"
+    manifest up > "$DIR/tree/up.yaml"
+    manifest down > "$DIR/tree/line-3/deep/down.yml"
+    manifest hidden > "$DIR/tree/.git/hidden.yaml"
+    run -0 davit apply -f "$DIR/tree" --node press-7
+    [ "$output" = "pod/up created" ]
+    run -1 davit apply -f "$DIR/tree/line-3" --node press-7
+    contains "-R looks into the folders in it"
+    run -0 davit apply -R -f "$DIR/tree" --node press-7
+    [ "$output" = $'pod/down created\npod/up unchanged' ]
+}
+
 @test "a PodList, as the API gives it, is a List of Pods" {
     echo '{"apiVersion":"v1","kind":"PodList","items":[{"metadata":{"name":"a"},"spec":{"containers":[{"name":"c","image":"demo:1"}]}}]}' > "$DIR/pods.json"
     run -0 davit apply -f "$DIR/pods.json" --node press-7
@@ -241,6 +254,8 @@ print(json.dumps({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"big"}
     contains "it is offline"
     contains "The deletion stands"
     [[ "$(held "$NODE/desired/default/pods/hello")" == *deletionTimestamp* ]]
+    run -5 davit delete pod hello --node press-7 --timeout=1s
+    contains "within 1 s"
 }
 
 @test "delete --wait=false does not wait" {

@@ -48,6 +48,7 @@ apply() {
     run -5 --separate-stderr davit rollout status "deploy/$NAME" --wait=2
     [[ "$output" == *"0 of 2 updated replicas are available..."* || "$output" == *"new replicas have been updated..."* ]]
     [[ "$stderr" == *"not rolled out within 2 s"* ]]
+    run -5 davit rollout status "deploy/$NAME" --timeout 1s
     run -0 davit rollout status "deploy/$NAME" --wait=false
     apply 1001 '.spec.template.metadata.annotations = {"davit/after": "pods/none"} | .spec.progressDeadlineSeconds = 1'
     run -1 davit rollout status "deploy/$NAME" --wait=20
