@@ -67,7 +67,7 @@ const struct verb VERBS[] = {
     {"logs", SECTION_LOOK, "POD|vm/NAME", "what a container, or a virtual machine's console, wrote",
      "  davit logs hello -f\n  davit logs vm/hmi -f --tail 50\n  davit logs hello -c web --tail 20 --timestamps\n  davit logs hello --previous --node press-7",
      FLAG_BROKER | FLAG_NODE | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_LOGS, verb_logs},
-    {"ping", SECTION_LOOK, "", "whether a node answers, and how soon", "  davit ping --node press-7\n  davit ping --nodes 'press-*'",
+    {"ping", SECTION_LOOK, "[NODE]", "whether a node answers, and how soon", "  davit ping press-7\n  davit ping --nodes 'press-*'",
      FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_GROUP | FLAG_CONTROL, verb_ping},
     {"top", SECTION_LOOK, "[pods|vms|node|nodes] [NAME]", "what pods, virtual machines and nodes use now",
      "  davit top\n  davit top vms\n  davit top pods -A --sort-by memory\n  davit top pod hello --containers\n  davit top node\n  davit top nodes --sort-by memory\n  davit top pods --nodes 'press-*'",

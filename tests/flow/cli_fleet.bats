@@ -43,6 +43,13 @@ plant() {
     node_of robot-1 '"line-3"' '"site":"hamburg"'
 }
 
+@test "ping takes one node by its name, or a selector, and not both" {
+    run -2 davit ping press-1 --nodes '*'
+    run -2 davit ping press-1 --node press-2
+    run -2 davit ping '#'
+    run -2 davit ping press-1 press-2
+}
+
 @test "every node that is meant is asked once, by name, by group and by label" {
     plant
     answerer
