@@ -83,8 +83,9 @@ static struct json *ask(const char *path, const struct json *request, int fd,
     AUTO_JSON struct json *result = NULL;
     if (!control_connect(path, &socket_fd, err))
         return NULL;
-    if (frame_send(socket_fd, request, NULL, 0, fd >= 0 ? &fd : NULL, fd >= 0 ? 1 : 0, err))
-        result = read_result(socket_fd, on_progress, ctx, brought, err);
+    bool sent = frame_send(socket_fd, request, NULL, 0, fd >= 0 ? &fd : NULL, fd >= 0 ? 1 : 0, err);
+    struct error unread = {0}; /* who takes nothing more may have said why */
+    result = read_result(socket_fd, on_progress, ctx, brought, sent ? err : &unread);
     if (result == NULL) {
         (void)error_wrap(err, "davitd at %s gave no result", path);
         return NULL;

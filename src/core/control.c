@@ -38,6 +38,7 @@ struct control {
     uv_timer_t pause; /* no descriptor was left for a client: asked again later, for the poll would not let go */
     struct client *clients;
     size_t count;
+    bool full; /* one was refused, and that was written down */
 };
 
 struct client {
@@ -61,6 +62,7 @@ static void client_drop(struct client *client)
             break;
         }
     control->count--;
+    control->full = control->full && control->count > LIMIT_CONTROL_CLIENTS / 2;
     if (client->importer != NULL)
         importer_detach(client->importer);
     if (client->pull != NULL)
@@ -363,6 +365,21 @@ static void on_pause_over(uv_timer_t *timer)
     uv_poll_start(&control->poll, UV_READABLE, on_connection);
 }
 
+/* Best effort: who does not read it sees a connection that was closed. */
+static void refuse_more(struct control *control, int fd)
+{
+    AUTO_FREE char *message = mem_printf("%d connections to davitd's control socket are open: end some, as `davit logs -f`, "
+                                         "exec or port-forward on this device", LIMIT_CONTROL_CLIENTS);
+    AUTO_JSON struct json *answer = json_new_texts("op", "result", "reason", "TooManyConnections", "message", message, NULL);
+    struct error ignored;
+    json_set_boolean(answer, "ok", false);
+    if (!frame_send(fd, answer, NULL, 0, NULL, 0, &ignored))
+        log_debug("nobody read that the control socket takes no more");
+    if (!control->full)
+        log_warn("a connection to the control socket was refused: %s", message);
+    control->full = true;
+}
+
 static void on_connection(uv_poll_t *poll, int status, int events)
 {
     static const struct conn_handlers handlers = { .on_frame = on_frame, .on_closed = on_closed };
@@ -378,9 +395,12 @@ static void on_connection(uv_poll_t *poll, int status, int events)
         uv_timer_start(&control->pause, on_pause_over, ACCEPT_RETRY_MS, 0);
         return;
     }
-    if (!may_ask(fd) || control->count >= LIMIT_CONTROL_CLIENTS) {
-        log_warn("a connection to the control socket was refused: %s",
-                 may_ask(fd) ? "too many are open" : "only root and davitd's own user may ask");
+    if (!may_ask(fd)) {
+        log_warn("a connection to the control socket was refused: only root and davitd's own user may ask");
+        return;
+    }
+    if (control->count >= LIMIT_CONTROL_CLIENTS) {
+        refuse_more(control, fd);
         return;
     }
     struct client *client = mem_alloc(sizeof(*client));

@@ -164,3 +164,22 @@ paused() {
 there() {
     davit get pod "$NAME" >/dev/null 2>&1
 }
+
+@test "who is one too many on the socket hears so, and the log says it once" {
+    DAVIT_CONTROL=$(control) DAVIT="$STAGE/usr/bin/davit" run -0 python3 - <<'END'
+import os, socket, subprocess, time
+kept = [socket.socket(socket.AF_UNIX) for _ in range(80)]
+for one in kept:
+    one.connect(os.environ["DAVIT_CONTROL"])
+env = {key: value for key, value in os.environ.items() if key not in ("DAVIT_BROKER", "DAVIT_NODE")}
+for _ in range(3):
+    asked = subprocess.run([os.environ["DAVIT"], "get", "nodes"], env=env, capture_output=True, text=True)
+    assert asked.returncode == 1 and "TooManyConnections: 80 connections" in asked.stderr, asked
+for one in kept:
+    one.close()
+time.sleep(0.5)
+asked = subprocess.run([os.environ["DAVIT"], "get", "nodes"], env=env, capture_output=True, text=True)
+assert asked.returncode == 0, asked
+END
+    [ "$(grep -c "a connection to the control socket was refused" "$N/davitd.log")" = 1 ]
+}
