@@ -30,4 +30,10 @@ for file in $(files '*.md' .); do
         esac
     done < <(grep -noE '\]\([^) ]+\)' "$file" || true)
 done
+
+# Whoever reads a reason on a topic finds it in the documents.
+while IFS=: read -r file line reason; do
+    grep -qwF -- "$reason" docs/*.md || violation "$file:$line: the reason $reason is in no document; docs/protocol.md is the place"
+done < <(find src/core src/protocol src/model -name '*.c' -exec grep -HnoE '(refusal_set|core_event)\([^"]*"[A-Z][A-Za-z]+"' {} + 2>/dev/null |
+    sed -E 's/^([^:]*:[0-9]+:).*"([A-Za-z]+)"$/\1\2/')
 finish

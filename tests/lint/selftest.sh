@@ -103,6 +103,8 @@ echo '[a](gone.md)' >"$tree/docs/b.md"
 finds docs "a link to nowhere" 'docs/b.md:1: gone.md'
 echo '[a](a.md#none)' >"$tree/docs/b.md"
 finds docs "a link to no heading" 'no such heading'
+echo '    refusal_set(refusal, "NeverHeardOf", "no");' >"$tree/src/model/bad.c"
+finds docs "a reason that no document has" 'the reason NeverHeardOf'
 # shellcheck disable=SC2016 # not to be expanded here
 printf '#!/bin/sh\ncd $1\nrm -r $2/x\n' >"$tree/scripts/bad.sh"
 finds shell "an unquoted path" 'scripts/bad.sh:2'
