@@ -83,15 +83,17 @@ def over_broker(port, root, thing, number, hold):
                 finish(chunk)
 
 
-def receive(peer):
+def frames(peer):  # two may come in one read
     data = b""
-    while len(data) < 12 or len(data) < 12 + struct.unpack("<I", data[4:8])[0]:
+    while True:
+        while len(data) >= 12 and len(data) >= 12 + struct.unpack("<I", data[4:8])[0]:
+            size = 12 + struct.unpack("<I", data[4:8])[0]
+            yield json.loads(data[12:size])
+            data = data[size:]
         got = peer.recv(65536)
         if not got:
             finish({"ok": False, "reason": "Closed"})
         data += got
-    size = 12 + struct.unpack("<I", data[4:8])[0]
-    return json.loads(data[12:size])
 
 
 def on_device(path, thing, number, hold):
@@ -103,8 +105,9 @@ def on_device(path, thing, number, hold):
     fds = array.array("i", [feed[0] if feed else 0, 1, other.fileno()])
     peer.sendmsg([b"DVT1" + struct.pack("<II", len(text), 0) + text], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds.tobytes())])
     other.close()
-    result = receive(peer)
-    finish(result if result["op"] == "result" else receive(peer))
+    for frame in frames(peer):
+        if frame["op"] == "result":
+            finish(frame)
 
 
 def main():
