@@ -17,7 +17,7 @@
 #define PRINT_BYTES (1024 * 1024) /* what one piece can become: times are longer than none */
 #define FOLLOW_NS 100000000L /* between two looks at a log that is followed */
 #define ASK_EVERY 10         /* looks, until davitd is asked whether the container still runs */
-#define ASK_BYTES (256 * 1024) /* or so much was read: there may be newer files, and they do not stay for ever */
+#define ASK_BYTES ((size_t)256 * 1024) /* or so much was read: there may be newer files, and they do not stay for ever */
 
 /* A log on its way to stdout. */
 struct following {
@@ -44,18 +44,23 @@ static struct json *open_log(struct following *following, struct error *err)
         json_set_integer(request, "attempt", json_get_integer(following->answer, "attempt", 0));
     }
     struct json *answer = control_open(following->options->control, request, fds, ROTATED_FILES, &count, err);
+    bool told = following->files.gap;
     rotated_take(&following->files, fds, count);
+    if (following->files.gap && !told)
+        (void)fputs("davit: lines are missing: files of the log were removed before they were read\n", stderr);
     return answer;
 }
 
-/* True: something was there. */
-static bool drain(struct following *following)
+/* What there is, or until davitd is to be asked. True: something was there. */
+static bool drain(struct following *following, size_t most)
 {
     static char data[READ_BYTES];
     bool any = false;
     AUTO_STRBUF struct strbuf out;
     strbuf_init(&out, PRINT_BYTES);
-    for (ssize_t got; !following->cutter.full && (got = rotated_read(&following->files, data, sizeof(data))) > 0; any = true) {
+    for (ssize_t got; !following->cutter.full && following->unasked < most &&
+                      (got = rotated_read(&following->files, data, sizeof(data))) > 0;
+         any = true) {
         log_cutter_add(&following->cutter, data, (size_t)got, &out);
         (void)fwrite(out.data != NULL ? out.data : "", 1, out.len, stdout);
         out.len = 0;
@@ -79,17 +84,18 @@ static bool still_runs(struct following *following)
 static void follow(struct following *following)
 {
     for (int look = 1; !following->cutter.full; look++) {
-        if (drain(following)) {
+        if (drain(following, ASK_BYTES)) {
             look = 0;
-            if (following->unasked >= ASK_BYTES && still_runs(following))
-                continue;
-        } else if ((look == 1 || look % ASK_EVERY == 0) && !still_runs(following) && !drain(following)) {
+            if (following->unasked >= ASK_BYTES) {
+                if (still_runs(following))
+                    continue;
+                (void)drain(following, SIZE_MAX);
+            }
+        } else if ((look == 1 || look % ASK_EVERY == 0) && !still_runs(following) && !drain(following, SIZE_MAX)) {
             break;
         }
         (void)nanosleep(&(struct timespec){ .tv_nsec = FOLLOW_NS }, NULL);
     }
-    if (following->files.gap)
-        (void)fputs("davit: lines are missing: files of the log were removed before they were read\n", stderr);
 }
 
 enum exit_code logs_local(const struct options *options, const char *pod, const struct log_flags *flags, struct error *err)
@@ -108,9 +114,10 @@ enum exit_code logs_local(const struct options *options, const char *pod, const 
     rotated_skip_before(&following.files, following.cutter.pick.since_ms);
     if (flags->tail >= 0 && !rotated_seek_tail(&following.files, flags->tail, following.cutter.pick.raw ? log_line_is_any : log_line_ends, err))
         return exit_code_of(err);
-    (void)drain(&following);
     if (options->follow && json_get_boolean(answer, "running", false))
         follow(&following);
+    else
+        (void)drain(&following, SIZE_MAX);
     rotated_close(&following.files);
     log_cutter_free(&following.cutter);
     return EXIT_CODE_OK;
