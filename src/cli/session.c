@@ -40,10 +40,10 @@ struct session {
     int64_t last_id; /* of a publication */
     struct {
         int64_t id;
-        char *topic; /* NULL: answered */
-    } under_way[LIMIT_INFLIGHT]; /* what session_publish_soon published */
-    size_t under_way_count;
-    bool has_room;        /* fewer are under way than LIMIT_INFLIGHT */
+        char *topic; /* NULL: nobody is told of its refusal */
+    } under_way[LIMIT_INFLIGHT]; /* what is published, and not acknowledged; id 0: a free place */
+    size_t under_way_count, window; /* how many there may be */
+    bool has_room;        /* fewer are under way than that */
     bool is_settled;      /* none is */
     struct error refused; /* the first of them */
     int64_t answered_id;
@@ -79,6 +79,8 @@ static void on_connected(struct session *session, const struct frame *frame)
     session->connected = true;
     session->packet_limit = (size_t)json_get_integer(frame->head, "maximumPacketSize", 0);
     session->version = json_get_integer(frame->head, "version", 5);
+    int64_t most = json_get_integer(frame->head, "receiveMaximum", LIMIT_INFLIGHT);
+    session->window = most > 0 && most < LIMIT_INFLIGHT ? (size_t)most : LIMIT_INFLIGHT;
 }
 
 static void on_disconnected(struct session *session, const struct frame *frame)
@@ -144,12 +146,12 @@ static void on_published(struct session *session, const struct frame *frame)
     session->answered = session->answered_id == session->last_id;
     (void)snprintf(session->answer_reason, sizeof(session->answer_reason), "%s", reason != NULL ? reason : "no reason");
     for (size_t i = 0; i < LIMIT_INFLIGHT; i++) {
-        if (session->under_way[i].topic == NULL || session->under_way[i].id != session->answered_id)
+        if (session->under_way[i].id == 0 || session->under_way[i].id != session->answered_id)
             continue;
-        if (!session->answer_ok && session->refused.code == ERROR_NONE)
+        if (!session->answer_ok && session->under_way[i].topic != NULL && session->refused.code == ERROR_NONE)
             (void)refusal_set(session, session->under_way[i].topic, &session->refused);
-        free(session->under_way[i].topic);
-        session->under_way[i].topic = NULL;
+        free(mem_steal(&session->under_way[i].topic));
+        session->under_way[i].id = 0;
         session->under_way_count--;
         session->has_room = true;
         session->is_settled = session->under_way_count == 0;
@@ -356,18 +358,30 @@ bool session_publish(struct session *session, const char *topic, const char *pay
     return refusal_set(session, topic, err);
 }
 
-bool session_publish_soon(struct session *session, const char *topic, const char *payload, size_t len, struct error *err)
+/* Paho 1.3.12 holds back what is over the broker's receive-maximum, and may look for room again only a second later. */
+static bool await_room(struct session *session, const char *topic, struct error *err)
 {
-    session->has_room = session->under_way_count < LIMIT_INFLIGHT;
-    if (!session_until(session, &session->has_room, PUBLISH_MS, err))
-        return error_wrap(err, "cannot publish %s", topic);
-    struct json *head = publish_head(session, topic, true);
+    session->has_room = session->under_way_count < session->window;
+    return session_until(session, &session->has_room, PUBLISH_MS, err) || error_wrap(err, "cannot publish %s", topic);
+}
+
+/* `told`: whose refusal is session_flush's error; NULL: nobody's. */
+static void note_under_way(struct session *session, const char *told)
+{
     size_t i = 0;
-    while (session->under_way[i].topic != NULL)
+    while (session->under_way[i].id != 0)
         i++;
     session->under_way[i].id = session->last_id;
-    session->under_way[i].topic = mem_strdup(topic);
+    session->under_way[i].topic = told != NULL ? mem_strdup(told) : NULL;
     session->under_way_count++;
+}
+
+bool session_publish_soon(struct session *session, const char *topic, const char *payload, size_t len, struct error *err)
+{
+    if (!await_room(session, topic, err))
+        return false;
+    struct json *head = publish_head(session, topic, true);
+    note_under_way(session, topic);
     return send_head(session, head, payload, len, err);
 }
 
@@ -384,8 +398,11 @@ bool session_flush(struct session *session, struct error *err)
 bool session_request(struct session *session, const char *topic, const char *payload, size_t len, int64_t expiry_s,
                      struct error *err)
 {
+    if (!await_room(session, topic, err))
+        return false;
     struct json *head = publish_head(session, topic, false);
     json_set_integer(head, "expiry", expiry_s);
+    note_under_way(session, NULL);
     return send_head(session, head, payload, len, err);
 }
 

@@ -73,10 +73,28 @@ void settle_judge_accepted(struct target *target)
     target->done = judge_refusal(target) || is_accepted(target);
 }
 
+/* Of two documents of one object a node runs one: that of a stronger source. A group's waits behind it, for ever. */
+static bool judge_shadowed(struct target *target)
+{
+    const struct json *status = json_get(target->status, "status");
+    const char *source = json_get_text(status, "source");
+    AUTO_FREE char *own = target->group != NULL ? mem_printf("group/%s", target->group) : NULL;
+    if (own == NULL || source == NULL || strcmp(source, own) == 0)
+        return false;
+    JSON_EACH(one, json_get(status, "shadows")) {
+        if (json_text(one) == NULL || strcmp(json_text(one), own) != 0)
+            continue;
+        AUTO_FREE char *what = mem_printf("the node has another %s of this name, which rules", target->resource->singular);
+        fail(target, "Shadowed", what, source);
+        return true;
+    }
+    return false;
+}
+
 void settle_judge(struct target *target)
 {
     const char *phase = json_get_text(json_get(target->status, "status"), "phase");
-    if (judge_refusal(target) || !is_accepted(target))
+    if (judge_refusal(target) || judge_shadowed(target) || !is_accepted(target))
         return;
     if ((phase != NULL && strcmp(phase, "Failed") == 0) || status_condition_is(target->status, "Failed", "True")) {
         AUTO_FREE char *message = mem_printf("`davit describe %s %s` says more", target->resource->singular, target->id.name);
@@ -177,8 +195,10 @@ enum exit_code settle_group(const struct target_set *group, uint64_t wait_ms, st
         return exit_code_of(err);
     for (size_t i = 0; i < group->count; i++)
         target_add(&nodes, &group->targets[i].id, group->targets[i].resource);
-    for (size_t i = 0; i < nodes.count; i++)
+    for (size_t i = 0; i < nodes.count; i++) {
         nodes.targets[i].generation = group->targets[i / nodes.place_count].generation;
+        nodes.targets[i].group = group->options->group;
+    }
     AUTO_SESSION struct session *session = target_session(&nodes, err);
     return session != NULL ? settle_wait(&nodes, session, settle_judge, wait_ms, err) : exit_code_of(err);
 }

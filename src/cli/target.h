@@ -37,6 +37,7 @@ struct target {
     struct json *desired; /* retained; NULL: none, or not readable */
     struct json *status;  /* NULL: none */
     int64_t generation;   /* of what is wanted now */
+    const char *group;    /* whose document the node is to run; NULL: its own */
     bool absent;          /* there is nothing to do, and nobody minds */
     bool done;            /* the node has done it, or has refused it */
     struct error failure; /* why it will not become what is wanted */

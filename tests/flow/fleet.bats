@@ -129,6 +129,27 @@ nodes_are() { # COUNT STATUS: so many lines of `davit get nodes` say it
     within 20 runs_new
 }
 
+@test "all are asked at once, and none waits for another's acknowledgement" {
+    local begin
+    begin=$(date +%s%3N)
+    run "$BUILD/davit" ping --nodes 'sim-*'
+    [ "$output" = "answered on $NODES nodes" ]
+    [ $(($(date +%s%3N) - begin)) -lt 5000 ] # it was 13 s, one second of each 16
+}
+
+@test "a node with a document of its own is named, and holds nobody who waits for its group" {
+    local own
+    own=$(jq -nc '{apiVersion: "v1", kind: "Pod", metadata: {name: "web2"}, spec: {hostNetwork: true, containers: [{name: "main", image: "demo:1"}]}}')
+    "$BUILD/davit" apply -f - --node sim-7 --wait=20 <<<"$own"
+    run timeout 20 "$BUILD/davit" apply -f - --group line-3 --wait=60 <<<"$own"
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"done on $((NODES - 1)) of $NODES nodes; not on:"*"Shadowed: 1 (sim-7)"* ]]
+    "$BUILD/davit" delete pod web2 --node sim-7 --wait=20
+    run "$BUILD/davit" delete pod web2 --group line-3 --yes
+    [ "$status" -eq 0 ]
+}
+
 @test "a third is cut off: the others have the new generation, the broker's table says who is away; joined, they catch up" {
     [ "$(ask cut 33 | jq .nodes)" -eq 99 ]
     publish 4 demo:2
