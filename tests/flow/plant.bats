@@ -117,6 +117,22 @@ refused_now() {
     ! as_node "$1" mosquitto_pub -t "davit/nodes/$1/state" -m 1 2>/dev/null
 }
 
+# A session is its client id's: who has that has what waits in it, and throws out who had it before.
+@test "a node's certificate does not take over another node's session, nor throw it out" {
+    local id=davit-davit-press-8 other
+    as_node press-8 mosquitto_sub -i $id -c -x 3600 -q 1 -t 'davit/nodes/press-8/desired/taken/#' -E -W 3
+    mosquitto_pub -V 5 -p "$WATCH" -q 1 -t davit/nodes/press-8/desired/taken/pods/a -m secret
+    run as_node press-7 mosquitto_sub -i $id -c -x 3600 -q 1 -t davit/nodes/press-7/desired/none -W 2 -F %p
+    [[ "$output" != *secret* ]]
+    as_node press-8 mosquitto_sub -i $id -c -x 3600 -q 1 -t davit/nodes/press-8/desired/taken/pods/b -W 8 -C 2 -F %p >"$DIR/own" 3>&- &
+    other=$!
+    within 5 grep -q secret "$DIR/own"
+    as_node press-7 mosquitto_pub -i $id -t davit/nodes/press-7/state -m 1
+    mosquitto_pub -V 5 -p "$WATCH" -q 1 -t davit/nodes/press-8/desired/taken/pods/b -m still
+    wait $other
+    [ "$(cat "$DIR/own")" = $'secret\nstill' ]
+}
+
 @test "an operator asks in her own name and publishes what nodes want" {
     arrives davit/nodes/press-7/request/restart/anna x as_operator anna mosquitto_pub
     arrives davit/nodes/press-7/desired/default/pods/a x as_operator anna mosquitto_pub
