@@ -176,7 +176,7 @@ def main():
         heal(fleet, operator)
         get_nodes(fleet)
         said = swarm.ask("report")
-        common.report("fleet-memory", round(said["bytesPerNode"] / 1000), "kB", f"target ≤ 150 kB a node; "
+        common.report("fleet-memory", round(said["bytesPerNode"] / 1000), "kB", f"a node, after {operator.generation} rollouts that it remembers; "
                       f"{said['bytesPerNodeEmpty'] / 1000:.0f} kB before it connects", nodes=options.nodes)
         operator.close()
     sim.note(f"{time.monotonic() - begin:.0f} s in all")
