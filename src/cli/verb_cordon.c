@@ -70,13 +70,20 @@ enum exit_code verb_cordon(const struct options *options, struct error *err)
     return edit_nodes(&set, &session, options->words, options->word_count, "cordon", "cordoned", cordon, NULL, err);
 }
 
-/* What was said on a device, by its control socket, is taken back there. */
+/* Whether the other one closes it too: what was said on the device is taken back there, and what the broker keeps over the broker. */
 static void tell_closed(const struct target_set *set)
 {
-    for (size_t i = 0; i < set->count && !set->options->by_control; i++)
-        if (json_get(json_get(set->targets[i].status, "status"), "manifest") != NULL)
+    for (size_t i = 0; i < set->count; i++) {
+        const struct json *status = set->targets[i].status;
+        bool by_device = json_get(json_get(status, "status"), "manifest") != NULL;
+        bool closed = json_get_boolean(json_get(status, "spec"), "unschedulable", false);
+        if (by_device && !set->options->by_control)
             (void)fprintf(stderr, "davit: %s stays as somebody at the device wants it: `davit uncordon` there opens it\n",
                           set->targets[i].place->node);
+        else if (closed && !by_device && set->options->by_control)
+            (void)fprintf(stderr, "davit: %s stays as its desired Node on the broker wants it: `davit uncordon` over the broker opens it\n",
+                          set->targets[i].place->node);
+    }
 }
 
 enum exit_code verb_uncordon(const struct options *options, struct error *err)

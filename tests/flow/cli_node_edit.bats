@@ -107,5 +107,10 @@ on_the_device() { # VERB…: as somebody who stands before it
     rm "$N/manifests/broken.yaml"
     running held 20
     within 10 says "$T/status" '.status.manifest == null and .spec.unschedulable != true'
+    node davit cordon n
+    within 10 says "$T/status" '.spec.unschedulable'
+    run -0 on_the_device uncordon
+    contains "n stays as its desired Node on the broker wants it"
+    node davit uncordon n
     drop held
 }
