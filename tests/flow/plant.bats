@@ -8,6 +8,7 @@ setup_file() {
     cd "$BATS_TEST_DIRNAME/../.." || return 1
     export TOP=$PWD STAGE=${DAVIT_STAGE:-$PWD/build/stage} DIR
     export DAVIT=$STAGE/usr/bin/davit BUILD=${DAVIT_BUILD:-$PWD/build}
+    [ -x "$BUILD/linkdrive" ] || make -C "$BUILD" linkdrive >&2 || return 1
     DIR=$(mktemp -d)
     plant_make press-7 press-8 gone
     printf 'press-7 line-3,presses\n' >"$DIR/nodes.txt"
