@@ -25,7 +25,9 @@ setup() {
 }
 
 teardown() {
-    [ -z "${forward:-}" ] || kill "$forward" 2>/dev/null || true
+    [ -n "${forward:-}" ] || return 0
+    pkill -TERM -P "$forward" || true # strace hears no signal, and ends with its child
+    kill "$forward" 2>/dev/null || true
 }
 
 # forward ARG...: sets forward (its pid) and at (the first local port)
