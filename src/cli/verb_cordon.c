@@ -70,19 +70,24 @@ enum exit_code verb_cordon(const struct options *options, struct error *err)
     return edit_nodes(&set, &session, options->words, options->word_count, "cordon", "cordoned", cordon, NULL, err);
 }
 
-/* Whether the other one closes it too: what was said on the device is taken back there, and what the broker keeps over the broker. */
+/* Who keeps it closed, where that is not whom the change went to: the device, the broker, or a file that somebody wrote. */
+static const char *closer(const struct target *target, bool by_control)
+{
+    bool by_device = json_get(json_get(target->status, "status"), "manifest") != NULL;
+    bool closed = json_get_boolean(json_get(target->status, "spec"), "unschedulable", false);
+    if (by_device && !by_control)
+        return "somebody at the device wants it: `davit uncordon` there opens it";
+    if (by_device && target->desired == NULL)
+        return "a file of its manifests folder wants it: change that";
+    return closed && !by_device && by_control ? "its desired Node on the broker wants it: `davit uncordon` over the broker opens it" : NULL;
+}
+
 static void tell_closed(const struct target_set *set)
 {
     for (size_t i = 0; i < set->count; i++) {
-        const struct json *status = set->targets[i].status;
-        bool by_device = json_get(json_get(status, "status"), "manifest") != NULL;
-        bool closed = json_get_boolean(json_get(status, "spec"), "unschedulable", false);
-        if (by_device && !set->options->by_control)
-            (void)fprintf(stderr, "davit: %s stays as somebody at the device wants it: `davit uncordon` there opens it\n",
-                          set->targets[i].place->node);
-        else if (closed && !by_device && set->options->by_control)
-            (void)fprintf(stderr, "davit: %s stays as its desired Node on the broker wants it: `davit uncordon` over the broker opens it\n",
-                          set->targets[i].place->node);
+        const char *who = closer(&set->targets[i], set->options->by_control);
+        if (who != NULL)
+            (void)fprintf(stderr, "davit: %s stays as %s\n", set->targets[i].place->node, who);
     }
 }
 

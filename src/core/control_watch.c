@@ -169,6 +169,8 @@ static bool put_node(const struct watch *watch, const struct frame *frame, struc
     struct refusal refusal;
     if (json == NULL)
         return false;
+    if (watch->core->manifest_node != NULL && access(path, F_OK) != 0)
+        return error_set(err, ERROR_CONFLICT, "another file of the manifests folder holds a Node: change it there");
     if (!desired_node_manifest_check(watch->core, json, &refusal))
         return error_set(err, ERROR_INVALID, "%s: %s", refusal.reason, refusal.message);
     if (desired_node_forbids(json))

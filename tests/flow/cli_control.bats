@@ -144,6 +144,14 @@ paused() {
     [ ! -e "$N/manifests/node.json" ]
     run -0 davit wait pod/"$NAME" pod/"$NAME-late" --for condition=Ready --timeout 20s
     run -0 davit delete pod "$NAME" "$NAME-late"
+    printf 'apiVersion: v1\nkind: Node\nmetadata: {name: "n"}\nspec: {unschedulable: true}\n' >"$N/manifests/hall.yaml"
+    within 10 eval '[[ $(davit get nodes --no-headers) == *SchedulingDisabled* ]]'
+    run -0 davit uncordon
+    contains "n stays as a file of its manifests folder wants it"
+    run -1 davit drain
+    contains "another file of the manifests folder holds a Node"
+    rm "$N/manifests/hall.yaml"
+    within 10 eval '[[ $(davit get nodes --no-headers) != *SchedulingDisabled* ]]'
 }
 
 @test "what is wrong is refused with the decoder's words, and what came from elsewhere stays" {
