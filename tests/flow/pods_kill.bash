@@ -2,7 +2,8 @@
 # What the files pods_kill*.bats share, beside davitd.bash: a pod with everything that takes time, and what must be left of it.
 # uids, in the file's folder, gets the uids of all pods.
 
-# whole NAME NUMBER: a pod with everything that takes time.
+# whole NAME NUMBER: a pod with everything that takes time. Its port on the host is below those of devnode's brokers and of the
+# registries: whoever publishes a port takes it from those who listen there.
 whole() {
     pod "$1" ".spec = {terminationGracePeriodSeconds: 3, volumes: [{name: \"out\", hostPath: {path: \$out}},
             {name: \"m\", emptyDir: {medium: \"Memory\"}}, {name: \"c\", downwardAPI: {items: [{path: \"n\", fieldRef: {fieldPath: \"metadata.name\"}}]}}],
@@ -10,7 +11,7 @@ whole() {
             {name: \"init\", image: \"demo:1\", command: [\"sh\", \"-c\", \"sleep 0.05; echo i >>/out/$1.init\"], volumeMounts: [{name: \"out\", mountPath: \"/out\"}]},
             {name: \"side\", image: \"demo:1\", restartPolicy: \"Always\", command: [\"sh\", \"-c\", \"trap 'exit 0' TERM; sleep $2 & wait\"]}],
         containers: [{name: \"main\", image: \"demo:1\", command: [\"sh\", \"-c\", \"trap 'exit 0' TERM; sleep ${2}1 & wait\"],
-            ports: [{containerPort: 80, hostPort: (20000 + (\"$2\" | tonumber) % 5000)}],
+            ports: [{containerPort: 80, hostPort: (6000 + (\"$2\" | tonumber) % 5000)}],
             volumeMounts: [{name: \"out\", mountPath: \"/out\"}, {name: \"m\", mountPath: \"/m\"}, {name: \"c\", mountPath: \"/c\"},
                 {name: \"m\", mountPath: \"/sub\", subPath: \"x\"}],
             readinessProbe: {exec: {command: [\"true\"]}, periodSeconds: 1}, livenessProbe: {exec: {command: [\"true\"]}, periodSeconds: 1},

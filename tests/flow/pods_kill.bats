@@ -56,7 +56,8 @@ six_moments() {
     put probed '.spec.containers[0].readinessProbe = {tcpSocket: {port: 9}, periodSeconds: 1}'
     within 40 child davit-probe # davit-net, killed so often just before, comes back after a while
     six_moments davit-probe
-    drop probed
+    tombstone probed
+    within 40 none_sleeps
 }
 
 @test "davit-link killed at six moments of a pod's life, and of its end" {

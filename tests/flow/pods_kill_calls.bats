@@ -74,7 +74,12 @@ process_of() {
 }
 
 @test "davit-net killed at what it says to the kernel" {
+    put standing # davitd, killed just before, starts davit-net for a pod alone
+    within 20 one_sleeps
+    uid_of standing >>"$DIR/uids"
     at_calls davit-net sendmsg,sendto 1 2 4 6 9 12 15 19
+    tombstone standing
+    within 40 none_sleeps
 }
 
 @test "nothing is left of all these pods" {
