@@ -85,6 +85,8 @@
 #define LIMIT_REQUEST_BYTES (64 * 1024) /* of its payload; more is refused */
 #define LIMIT_REQUEST_NAME_BYTES 64     /* of the requester's name; more is refused */
 #define LIMIT_REQUESTS_RUNNING 64       /* that wait for their answer; one more is refused as TooManyRequests */
+#define LIMIT_REQUESTS_RUNNING_EACH 32  /* the same, of one requester */
+#define LIMIT_CORRELATION_BYTES 1024    /* of MQTT 5's correlation data, as base64; more is refused */
 #define LIMIT_REQUESTS_KNOWN 512        /* what was carried out, and answered; the oldest is forgotten */
 #define LIMIT_REQUESTS_KNOWN_EACH 128   /* the same, of one requester */
 #define LIMIT_REQUESTS_KNOWN_DAYS 8     /* longer than a broker's session keeps a request */
@@ -92,6 +94,7 @@
 #define LIMIT_ANSWERS 1024              /* waiting for the broker; then requests are refused as TooManyRequests, and streams wait */
 #define LIMIT_ANSWERS_BYTES (4 * 1024 * 1024) /* the same */
 #define LIMIT_REFUSALS 4096             /* answers and refusals waiting; then a request is dropped, and an event says so */
+#define LIMIT_REFUSALS_BYTES (8 * 1024 * 1024) /* the same */
 #define LIMIT_ANSWER_TEXT_BYTES (128 * 1024)  /* of a log, or of what a command wrote, in one answer; it is truncated */
 #define LIMIT_STREAMS 32                /* at a time; one more is refused as TooManyStreams */
 #define LIMIT_STREAMS_EACH 16           /* the same, of one requester: a page that is forwarded opens six, and another one */

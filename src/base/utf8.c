@@ -54,6 +54,27 @@ static bool is_control(const unsigned char *at, size_t len)
     return len == 1 ? at[0] < 0x20 || at[0] == 0x7f : len == 2 && at[0] == 0xc2 && at[1] < 0xa0;
 }
 
+/* U+FDD0 to U+FDEF, and the last two of each plane. */
+static bool is_no_character(const unsigned char *at, size_t len)
+{
+    if (len == 3 && at[0] == 0xef && at[1] == 0xb7)
+        return at[2] >= 0x90 && at[2] <= 0xaf;
+    bool last = (len == 3 && at[0] == 0xef && at[1] == 0xbf) || (len == 4 && (at[1] & 0x0f) == 0x0f && at[2] == 0xbf);
+    return last && at[len - 1] >= 0xbe;
+}
+
+bool utf8_is_plain(const char *text, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        const unsigned char *here = (const unsigned char *)text + at;
+        size_t bytes = utf8_char_bytes(text + at, len - at);
+        if (bytes == 0 || is_control(here, bytes) || is_no_character(here, bytes))
+            return false;
+        at += bytes;
+    }
+    return true;
+}
+
 void utf8_tame(const char *text, char *out, size_t size)
 {
     size_t left = strlen(text), len = 0;

@@ -38,12 +38,13 @@ static int memfd_of(const char *path, const char *what)
     return fd;
 }
 
-static void add_subscription(struct json *list, char *topic_taken)
+static struct json *add_subscription(struct json *list, char *topic_taken)
 {
     AUTO_FREE char *topic = topic_taken;
     struct json *one = json_add_object(list);
     json_set_text(one, "topic", topic);
     json_set_integer(one, "qos", 1);
+    return one;
 }
 
 static void add_subscriptions(const struct core *core, struct json *head)
@@ -57,7 +58,8 @@ static void add_subscriptions(const struct core *core, struct json *head)
     add_subscription(list, topic_node(config->root, config->node, "presence", NULL));
     add_subscription(list, topic_node(config->root, config->node, "presence/#", NULL));
     add_subscription(list, mem_printf("%s/nodes/%s/desired/#", config->root, config->node));
-    add_subscription(list, mem_printf("%s/nodes/%s/request/+/+", config->root, config->node));
+    /* One that was published retained is refused, also while the node is there. */
+    json_set_boolean(add_subscription(list, mem_printf("%s/nodes/%s/request/+/+", config->root, config->node)), "asPublished", true);
     add_subscription(list, mem_printf("%s/groups/all/desired/#", config->root));
     for (size_t i = 0; i < groups->count; i++)
         add_subscription(list, mem_printf("%s/groups/%s/desired/#", config->root, groups->items[i]));

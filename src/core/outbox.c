@@ -50,13 +50,20 @@ struct outbox {
     size_t undeleted_count;
 };
 
+/* What an answer holds of memory, nearly. */
+static size_t bytes_of(const struct entry *entry)
+{
+    return sizeof(*entry) + strlen(entry->topic) + strlen(entry->payload) +
+           (entry->correlation != NULL ? strlen(entry->correlation) : 0);
+}
+
 static void entry_free(struct outbox *outbox, struct entry *entry)
 {
     if (entry->keyed)
         HASH_DEL(outbox->topics, entry);
     else if (entry->answer) {
         outbox->answer_count--;
-        outbox->answer_bytes -= strlen(entry->payload);
+        outbox->answer_bytes -= bytes_of(entry);
     } else if (entry->light)
         outbox->light_count--;
     else
@@ -276,19 +283,19 @@ void outbox_answer(struct outbox *outbox, const char *topic, const char *payload
     entry->answer = true;
     entry->correlation = mem_strdup(correlation);
     outbox->answer_count++;
-    outbox->answer_bytes += strlen(payload);
+    outbox->answer_bytes += bytes_of(entry);
     DL_APPEND(outbox->queue, entry);
     pump(outbox);
-}
-
-size_t outbox_answers(const struct outbox *outbox)
-{
-    return outbox->answer_count;
 }
 
 bool outbox_is_full(const struct outbox *outbox)
 {
     return outbox->answer_count >= LIMIT_ANSWERS || outbox->answer_bytes >= LIMIT_ANSWERS_BYTES;
+}
+
+bool outbox_is_overfull(const struct outbox *outbox)
+{
+    return outbox->answer_count >= LIMIT_REFUSALS || outbox->answer_bytes >= LIMIT_REFUSALS_BYTES;
 }
 
 void outbox_first(struct outbox *outbox, const char *topic, const char *payload)

@@ -35,8 +35,8 @@ void outbox_clear(struct outbox *outbox, struct store_txn *txn, const char *topi
  * makes them looks at outbox_is_full first.
  */
 void outbox_answer(struct outbox *outbox, const char *topic, const char *payload, const char *correlation);
-size_t outbox_answers(const struct outbox *outbox); /* that wait */
 bool outbox_is_full(const struct outbox *outbox); /* LIMIT_ANSWERS, or LIMIT_ANSWERS_BYTES */
+bool outbox_is_overfull(const struct outbox *outbox); /* LIMIT_REFUSALS, or LIMIT_REFUSALS_BYTES: not even a refusal is said */
 /* Not retained. outbox_first goes before everything that waits, and is gone with the connection (the end-of-flood nonce). */
 void outbox_event(struct outbox *outbox, const char *topic, const char *payload);
 void outbox_first(struct outbox *outbox, const char *topic, const char *payload);

@@ -179,8 +179,17 @@ static void begin(struct core *core, const struct topic *topic, const struct fra
     inbox_taken(core, seq);
 }
 
-/* What may not begin; NULL: it may. */
-static const char *hindrance(const struct core *core, const struct request_verb *verb, struct refusal *refusal)
+/* Of one requester over the broker. */
+static size_t running_of(const struct core *core, const char *who)
+{
+    size_t count = 0;
+    for (const struct request_call *call = core->requests.calls; call != NULL; call = call->next)
+        count += strcmp(call->who, who) == 0;
+    return count;
+}
+
+/* What may not begin; NULL: it may. `who` "": the control socket's. */
+static const char *hindrance(const struct core *core, const char *who, const struct request_verb *verb, struct refusal *refusal)
 {
     if (verb == NULL) {
         AUTO_FREE char *known = request_verbs_list();
@@ -195,7 +204,19 @@ static const char *hindrance(const struct core *core, const struct request_verb 
         refusal_set(refusal, "TooManyRequests", "%d requests wait for their answers: try again later", LIMIT_REQUESTS_RUNNING);
         return refusal->reason;
     }
+    if (who[0] != '\0' && running_of(core, who) >= LIMIT_REQUESTS_RUNNING_EACH) {
+        refusal_set(refusal, "TooManyRequests", "%d requests of %s wait for their answers: try again later",
+                    LIMIT_REQUESTS_RUNNING_EACH, who);
+        return refusal->reason;
+    }
     return NULL;
+}
+
+/* What is refused for being too long is not said back. */
+static const char *correlation_of(const struct frame_view *frame)
+{
+    const char *correlation = json_get_text(frame->head, "correlation");
+    return correlation != NULL && strlen(correlation) <= LIMIT_CORRELATION_BYTES ? correlation : NULL;
 }
 
 static void refuse(struct core *core, const struct topic *topic, const struct frame_view *frame,
@@ -207,7 +228,7 @@ static void refuse(struct core *core, const struct topic *topic, const struct fr
         json_set_boolean(answer, "last", true);
     }
     if (request->reply != NULL) {
-        send(core, request->reply, json_get_text(frame->head, "correlation"), answer);
+        send(core, request->reply, correlation_of(frame), answer);
         return;
     }
     AUTO_FREE char *message = mem_printf("a request %s of %s: %s", topic->verb, topic->who, refusal->message);
@@ -224,7 +245,7 @@ static void arrived(struct core *core, const struct topic *topic, const struct f
         request_record_repeat(core, known, request->reply, json_get_text(frame->head, "correlation"));
     } else if (find_key(core, request->key) != NULL) {
         log_debug("%s came again, and is being carried out", request->key);
-    } else if (hindrance(core, verb, &refusal) != NULL) {
+    } else if (hindrance(core, topic->who, verb, &refusal) != NULL) {
         refuse(core, topic, frame, request, &refusal);
     } else {
         begin(core, topic, frame, request, verb, seq);
@@ -250,7 +271,7 @@ void requests_message(struct core *core, const struct topic *topic, const struct
     struct refusal refusal;
     bool good = request_read(&message, &request, &refusal);
     /* To let the broker wait for its acknowledgement would hold back what it says of our answers. */
-    if (outbox_answers(core->outbox) >= LIMIT_REFUSALS && !request.input) {
+    if (outbox_is_overfull(core->outbox) && !(good && request.input)) {
         tell_refused(core, "TooManyRequests", "requests are dropped: too many answers wait for the broker");
         inbox_taken(core, seq);
     } else if (!good) {
@@ -272,7 +293,7 @@ int64_t requests_control(struct core *core, const char *name, const struct json 
     struct refusal refusal;
     struct object_id object;
     const struct request_verb *verb = request_verb_find(name);
-    bool good = hindrance(core, verb, &refusal) == NULL && request_object(args, &object, &refusal);
+    bool good = hindrance(core, "", verb, &refusal) == NULL && request_object(args, &object, &refusal);
     if (!good) {
         done(ctx, request_failure(args, refusal.reason, refusal.message));
         return 0;

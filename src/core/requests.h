@@ -19,7 +19,7 @@ struct request_call {
     int64_t serial;
     const struct request_verb *verb;
     char who[LIMIT_REQUEST_NAME_BYTES + 1]; /* "" on the control socket */
-    char key[REQUEST_KEY_BYTES];            /* WHO/ID; "": it has none */
+    char key[REQUEST_KEY_BYTES];            /* WHO/VERB/ID; "": it has none */
     struct json *args;
     struct object_id object; /* name "": none is named */
     bool stream;

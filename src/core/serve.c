@@ -10,7 +10,8 @@
 #include "core/request_verbs.h"
 #include "davit/limits.h"
 
-#define LOOK_MS 500u /* at the clocks of a stream */
+#define LOOK_MS 500u   /* at the clocks of a stream */
+#define AGAIN_MS 1000u /* a requester may ask as often as it likes */
 
 static uint64_t timeout_of(const struct served *served)
 {
@@ -159,11 +160,23 @@ struct json *served_choice(const struct served *served)
     return choice;
 }
 
+/* Chunks wait for the broker in line; what is asked for too early, or when the line is full, is said at a later look. */
+static void say_again(struct served *served)
+{
+    uint64_t now = clock_boot_ms();
+    if (!served->again || now < served->again_ms + AGAIN_MS || outbox_is_full(served->daemon->core->outbox))
+        return;
+    served->again = false;
+    served->again_ms = now;
+    chunks_each(&served->chunks, publish, served);
+}
+
 static void on_look(uv_timer_t *timer)
 {
     struct served *served = timer->data;
     struct daemon *daemon = served->daemon;
     uint64_t now = clock_boot_ms(), timeout = timeout_of(served);
+    say_again(served);
     if (chunks_is_lost(&served->chunks, now, timeout)) {
         if (!served->stopped)
             log_info("stream %s: no acknowledgement for %llu s: it is ended", served->key,
@@ -252,8 +265,8 @@ void serve_input(void *ctx, const char *key, const struct json *input)
     int64_t ack = json_get_integer(input, "ack", -1);
     if (ack >= 0)
         (void)chunks_ack(&served->chunks, ack, clock_boot_ms());
-    if (json_get_boolean(input, "again", false))
-        chunks_each(&served->chunks, publish, served);
+    served->again = served->again || json_get_boolean(input, "again", false);
+    say_again(served);
     if (json_get_boolean(input, "cancel", false)) {
         served_fail(served, "Cancelled", "the requester has ended it");
         drop_timer(served); /* and waits for no last word */

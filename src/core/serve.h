@@ -36,6 +36,8 @@ struct served {
     char *reply, *correlation;
     bool stream;
     bool stopped;   /* answered to the end */
+    bool again;     /* what is not acknowledged is to be said once more */
+    uint64_t again_ms; /* boot: when it last was */
     size_t holding; /* handles and work that libuv still has; it is freed with the last one */
     struct chunks chunks;
     uv_timer_t *timer; /* of a stream: idle, lost */

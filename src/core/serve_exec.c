@@ -221,16 +221,21 @@ static void on_writable(uv_poll_t *poll, int status, int events)
     daemon_settle(daemon);
 }
 
-static void add_input(struct running *running, const struct json *from)
+/* False: bytes are given, and cannot be read. */
+static bool add_input(struct running *running, const struct json *from)
 {
     const char *text = json_get_text(from, "stdin"), *base64 = json_get_text(from, "stdinBase64");
+    bool given = json_get(from, "stdin") != NULL || json_get(from, "stdinBase64") != NULL;
     AUTO_FREE char *bytes = NULL;
     size_t len = 0;
     if (text != NULL)
         strbuf_add(&running->input, text);
     else if (base64 != NULL && base64_decode(base64, strlen(base64), &bytes, &len))
         strbuf_add_bytes(&running->input, bytes, len);
+    else if (given)
+        return false;
     running->input_over = running->input_over || json_get_boolean(from, "eof", false);
+    return true;
 }
 
 static void resize(const struct running *running, const struct json *size)
@@ -253,8 +258,9 @@ static void input(struct served *served, const struct json *from)
     if (!has_more || !chunks_take_input(&served->chunks, json_get_integer(from, "seq", 0)))
         return;
     resize(running, json_get(from, "resize"));
-    add_input(running, from);
-    if (running->input.overflow)
+    if (!add_input(running, from))
+        served_fail(served, "InvalidRequest", "stdin must be a text, and stdinBase64 base64: what was given is lost");
+    else if (running->input.overflow)
         served_fail(served, "TooMuchInput", "more was given to read than the command took: wait for \"input\" in the chunks");
     else
         write_input(served);
@@ -390,7 +396,7 @@ static bool begin(struct served *served)
     if (served->stream) {
         served_tell(served, running->head);
     } else if (with_input) {
-        add_input(running, served->args);
+        (void)add_input(running, served->args); /* a text, or with_input is not set */
         running->input_over = true;
         write_input(served);
     }

@@ -181,20 +181,22 @@ bool client_subscribe(struct client *client, size_t from, struct error *err)
     size_t count = options->subscription_count - from;
     AUTO_FREE char **topics = mem_array(count, sizeof(*topics));
     AUTO_FREE int *qos = mem_array(count, sizeof(*qos));
+    AUTO_FREE MQTTSubscribe_options *each = mem_array(count, sizeof(*each));
 
     for (size_t i = 0; i < count; i++) {
         topics[i] = options->subscriptions[from + i].topic;
         qos[i] = options->subscriptions[from + i].qos;
+        /* RETAIN tells a replay from something new (docs/protocol.md); a node must see its own late will. */
+        each[i] = (MQTTSubscribe_options)MQTTSubscribe_options_initializer;
+        each[i].retainAsPublished = options->subscriptions[from + i].as_published;
     }
     client->asked = count;
     response.context = client;
     if (client->version == CLIENT_VERSION_5) {
         response.onSuccess5 = client_on_subscribed5;
         response.onFailure5 = client_on_subscribe_failed5;
-        /* RETAIN tells a replay from something new (docs/protocol.md); a node must see its own late will. */
-        response.subscribeOptions.retainAsPublished = 0;
-        response.subscribeOptions.retainHandling = 0;
-        response.subscribeOptions.noLocal = 0;
+        response.subscribeOptionsList = each;
+        response.subscribeOptionsCount = (int)count;
     } else {
         response.onSuccess = client_on_subscribed;
         response.onFailure = client_on_subscribe_failed;

@@ -76,6 +76,7 @@ bool link_subscriptions_read(const struct json *head, struct link_subscription *
         struct link_subscription *to = &(*out)[*count];
         if (!topic_read(item, "subscribe", &to->topic, &to->qos, err))
             return false;
+        to->as_published = json_get_boolean(item, "asPublished", false);
         ++*count;
     }
     return true;

@@ -10,6 +10,7 @@
 struct link_subscription {
     char *topic;
     int qos;
+    bool as_published; /* MQTT 5: RETAIN comes as the publisher set it, and does not tell a replay */
 };
 
 struct link_will {

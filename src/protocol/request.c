@@ -11,17 +11,28 @@
 #include "base/utf8.h"
 #include "protocol/names.h"
 
-#define TOPIC_BYTES 1024 /* of a reply */
+#define REPLY_BYTES 1024 /* of its topic */
+#define REPLY_SHOWN_BYTES 150
+#define REPLY_LEVELS 64  /* Mosquitto ends the connection of whoever publishes to more than 200 */
 /* A session of the broker holds a request no longer: what expires later was said by another clock. */
 #define EXPIRES_MAX_MS (8ull * 24 * 3600 * 1000)
 
-/* Below R/nodes/N/response/WHO/, or a requester could make a node write where it has no right itself. */
+static bool has_few_levels(const char *topic)
+{
+    size_t levels = 1;
+    for (const char *at = topic; *at != '\0'; at++)
+        levels += *at == '/';
+    return levels <= REPLY_LEVELS;
+}
+
+/* Below R/nodes/N/response/WHO/, or a requester could make a node write where it has no right itself; and nothing that a broker
+ * would end the node's connection for. */
 static bool reply_is_own(const struct request_message *message, const char *topic)
 {
     AUTO_FREE char *prefix = mem_printf("%s/nodes/%s/response/%s/", message->root, message->node, message->who);
     size_t len = strlen(prefix);
-    return strncmp(topic, prefix, len) == 0 && topic[len] != '\0' && strlen(topic) < TOPIC_BYTES &&
-           strpbrk(topic, "+#") == NULL && utf8_is_valid(topic, strlen(topic));
+    return strncmp(topic, prefix, len) == 0 && topic[len] != '\0' && strlen(topic) < REPLY_BYTES && has_few_levels(topic) &&
+           strpbrk(topic, "+#") == NULL && utf8_is_plain(topic, strlen(topic));
 }
 
 static bool take_reply(const struct request_message *message, const char *id, struct request *request,
@@ -31,8 +42,10 @@ static bool take_reply(const struct request_message *message, const char *id, st
     if (asked == NULL)
         asked = json_get_text(request->args, "replyTo");
     if (asked != NULL && !reply_is_own(message, asked)) {
-        refusal_set(refusal, "ForeignReply", "a reply goes only below %.100s/nodes/%.100s/response/%.80s/, not to %.150s",
-                    message->root, message->node, message->who, asked);
+        char tame[REPLY_SHOWN_BYTES];
+        utf8_tame(asked, tame, sizeof(tame));
+        refusal_set(refusal, "ForeignReply", "a reply goes only below %.100s/nodes/%.100s/response/%.80s/, not to %s",
+                    message->root, message->node, message->who, tame);
         return false;
     }
     request->reply = asked != NULL ? mem_strdup(asked)
@@ -132,11 +145,11 @@ static void set_key(const struct request_message *message, const char *id, struc
 {
     char digest[DIGEST_HEX_BYTES];
     if (id[0] != '\0')
-        snprintf(request->key, sizeof(request->key), "%s/%s", message->who, id);
+        snprintf(request->key, sizeof(request->key), "%s/%s/%s", message->who, message->verb, id);
     if (id[0] != '\0' || message->correlation == NULL)
         return;
     digest_of(message->correlation, strlen(message->correlation), digest);
-    snprintf(request->key, sizeof(request->key), "%s/~%.32s", message->who, digest); /* no id begins so */
+    snprintf(request->key, sizeof(request->key), "%s/%s/~%.32s", message->who, message->verb, digest); /* no id begins so */
 }
 
 /* MQTT's own expiry is kept by the broker's clock and rules; ours is for those who have only 3.1.1. */
@@ -193,6 +206,10 @@ bool request_read(const struct request_message *message, struct request *request
     set_key(message, id, request);
     request->stream = json_get_boolean(request->args, "stream", false);
     request->input = is_input(request->args);
+    if (good && message->correlation != NULL && strlen(message->correlation) > LIMIT_CORRELATION_BYTES) {
+        refusal_set(refusal, "InvalidRequest", "its correlation data have more than %d bytes", LIMIT_CORRELATION_BYTES / 4 * 3);
+        good = false;
+    }
     good = good && check_age(message, request->args, refusal) && request_object(request->args, &request->object, refusal);
     if (good && (request->stream || request->input) && id[0] == '\0') {
         refusal_set(refusal, "InvalidRequest", "a stream needs an id");

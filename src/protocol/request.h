@@ -5,8 +5,9 @@
 #include "base/json.h"
 #include "model/object_id.h"
 #include "protocol/document.h"
+#include "protocol/topic.h"
 
-#define REQUEST_KEY_BYTES (LIMIT_REQUEST_NAME_BYTES + 2 + LIMIT_LABEL_BYTES + 1) /* WHO/ID */
+#define REQUEST_KEY_BYTES (LIMIT_REQUEST_NAME_BYTES + 1 + TOPIC_VERB_BYTES + 1 + LIMIT_LABEL_BYTES + 1) /* WHO/VERB/ID */
 
 /* How it came. */
 struct request_message {

@@ -89,7 +89,7 @@ void store_delete_address(struct store_txn *txn, const char *uid);
 MUST_CHECK bool store_each_address(struct store *store, void (*each)(void *ctx, const char *uid, const char *address),
                                    void *ctx, struct error *err);
 
-/* Requests that are carried out once: WHO/ID, and how they were answered. */
+/* Requests that are carried out once: WHO/VERB/ID, and how they were answered. */
 struct request_row {
     const char *key;
     uint64_t begun_ms; /* wall */

@@ -162,15 +162,10 @@ is_other() { # NAME UID
     local before
     heard dora
     before=$(uid web)
-    ask restart dora '{"id":1,"pod":"web"}' -r
-    # A live one that is retained for others comes with RETAIN 0: what is kept is refused at the next connection.
-    within 5 answer dora 1 '.ok'
-    within 10 is_other web "$before"
-    running web
-    before=$(uid web)
-    node true
+    ask restart dora '{"id":1,"pod":"web"}' -r # while the node is there, and kept for its next connection
+    within 5 answer dora 1 '.reason == "Retained"'
     kill -KILL "$(child davit-link)"
-    within 20 answer dora 1 '.reason == "Retained"' || within 1 answer dora 1 '.ok'
+    within 20 eval '[ "$(grep -ca "\"reason\":\"Retained\"" "$OUT/dora")" = 2 ]'
     clear_topic "$T/request/restart/dora"
     ask restart dora '{"id":2,"pod":"web","expires":1000}'
     within 5 answer dora 2 '.reason == "Expired"'
@@ -189,6 +184,22 @@ is_other() { # NAME UID
     said_nothing_to dora 9
     [ -z "$(held "$T/desired/default/pods/evil")" ]
     [ "$(uid web)" = "$before" ]
+    kill $SUBSCRIBER
+}
+
+@test "a reply's topic that would end the node's connection is refused, and the node stays" {
+    local reply link offline
+    heard hans
+    link=$(child davit-link) offline=$(grep -ca "^$T/presence .*\"online\":false" "$DIR/record" || true)
+    for reply in 'a\u0001' 'a\u007f' 'a\u0085' 'a\uffff' "$(printf 'a/%.0s' {1..250})b"; do
+        ask ping hans "{\"id\":\"bad\",\"replyTo\":\"$T/response/hans/$reply\"}"
+        ask exec hans "{\"id\":\"run\",\"pod\":\"web\",\"command\":[\"sh\",\"-c\",\"echo >/tmp/evil\"],\"replyTo\":\"$T/response/hans/$reply\"}"
+    done
+    ask exec hans '{"id":"look","pod":"web","command":["ls","/tmp/evil"]}'
+    within 5 answer hans look '.exitCode != 0'
+    sleep 1
+    [ "$(grep -ca "^$T/presence .*\"online\":false" "$DIR/record" || true)" = "$offline" ]
+    [ "$(child davit-link)" = "$link" ]
     kill $SUBSCRIBER
 }
 
@@ -214,6 +225,31 @@ is_other() { # NAME UID
     [ "$(grep -a "^$T/response/finn/" "$OUT/finn" | cut -d" " -f1 | sort -u | wc -l)" = 1000 ]
     after=$(rss)
     [ $((after - before)) -lt 8000 ] || { echo "$before $after"; return 1; }
+    kill $SUBSCRIBER
+}
+
+@test "whoever asks without end for what was said, or with much to say back, takes no memory, and holds up nobody" {
+    local before after
+    rss() { awk '/VmRSS/ { print $2 }' "/proc/$(davitd_pid)/status"; }
+    heard ines
+    ask exec ines '{"id":"e","pod":"web","stream":true,"command":["sh","-c","head -c 2000000 /dev/zero | tr \"\\\\0\" x; sleep 100"]}'
+    within 10 answer ines e '.seq == 30'
+    before=$(rss)
+    yes '{"id":"e","again":true}' | head -n 3000 |
+        mosquitto_pub -V 311 -h 127.0.0.1 -p "$(port)" -q 1 -t "$T/request/exec/ines" -l
+    run -0 rr ping again ''
+    # Each of these is refused, or dropped once many wait.
+    yes x | head -n 3000 | mosquitto_pub -V 5 -h 127.0.0.1 -p "$(port)" -q 1 -t "$T/request/ping/ines" -l \
+        -D publish correlation-data "$(printf 'c%.0s' {1..60000})"
+    within 10 rr ping after ''
+    after=$(rss)
+    [ $((after - before)) -lt 12000 ] || { echo "$before $after"; return 1; }
+    ask exec ines '{"id":"e","cancel":true}'
+    # Bytes that cannot be read are not lost without a word.
+    ask exec ines '{"id":"f","pod":"web","stream":true,"stdin":true,"command":["cat"]}'
+    within 5 answer ines f '.seq == 1'
+    ask exec ines '{"id":"f","seq":1,"stdinBase64":"%%%"}'
+    within 5 answer ines f '.last and .reason == "InvalidRequest"'
     kill $SUBSCRIBER
 }
 

@@ -91,6 +91,9 @@ static void the_same_again_is_answered_from_memory(void **state)
         kit_start(kit);
         kit_connect(kit);
     }
+    /* Asked for something else, the same id is another request. */
+    ask(kit, "ping", "{\"id\":17}", NO_SEQ);
+    assert_true(answered(kit, "17", "\"node\":\"press-7\""));
     /* Of another requester it is another request. */
     kit_message(kit, ASK "restart/bob", "{\"id\":17,\"pod\":\"hello\"}", LIVE, NO_SEQ);
     assert_string_equal(kit_held(kit, NODE_TOPIC "/response/bob/17"), "{\"id\":17,\"ok\":true,\"pods\":1}");
@@ -120,7 +123,7 @@ static void what_was_begun_when_davitd_died_is_interrupted(void **state)
     run_hello(kit);
     /* What it had written by then. */
     struct store_txn *txn = store_begin(kit->store);
-    store_put_request(txn, &(struct request_row){ .key = "anna/17", .begun_ms = kit->wall, .reply = REPLY "17", .correlation = "",
+    store_put_request(txn, &(struct request_row){ .key = "anna/restart/17", .begun_ms = kit->wall, .reply = REPLY "17", .correlation = "",
                                                   .answer = "{\"id\":17,\"ok\":false,\"reason\":\"Interrupted\"}" });
     store_commit(txn, NULL, NULL);
     kit_stop(kit);
@@ -171,6 +174,24 @@ static void what_is_remembered_has_a_cap(void **state)
     assert_int_equal(request_records_count(kit->core), 1);
 }
 
+/* Nothing is carried out before it is on the disk, and the disk is slow. */
+static void one_requester_leaves_room_for_the_others(void **state)
+{
+    struct corekit *kit = *state;
+    run_hello(kit);
+    kit->disk_waits = true;
+    for (int i = 0; i <= LIMIT_REQUESTS_RUNNING_EACH; i++) {
+        AUTO_FREE char *payload = mem_printf("{\"id\":%d,\"pod\":\"hello\"}", i);
+        ask(kit, "restart", payload, NO_SEQ);
+    }
+    AUTO_FREE char *last = mem_printf("%d", LIMIT_REQUESTS_RUNNING_EACH);
+    assert_true(answered(kit, last, "TooManyRequests"));
+    kit_message(kit, ASK "ping/bob", "{\"id\":1}", LIVE, NO_SEQ);
+    assert_non_null(kit_held(kit, NODE_TOPIC "/response/bob/1"));
+    kit->disk_waits = false;
+    kit_settle(kit);
+}
+
 #define WEB NODE_TOPIC "/desired/default/deployments/web"
 
 static void a_deployments_pods_go_one_after_the_other(void **state)
@@ -214,6 +235,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_was_begun_when_davitd_died_is_interrupted, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(nothing_is_said_on_a_foreign_topic, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(what_is_remembered_has_a_cap, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(one_requester_leaves_room_for_the_others, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(a_deployments_pods_go_one_after_the_other, kit_setup, kit_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

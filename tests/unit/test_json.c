@@ -261,6 +261,21 @@ static void pretty_text_is_indented_by_two(void **state)
     assert_string_equal(text, "{\n  \"a\": \"b\",\n  \"empty\": [],\n  \"list\": [\n    \"x\"\n  ]\n}");
 }
 
+static void what_a_broker_takes_in_a_topic_is_plain(void **state)
+{
+    static const struct {
+        const char *text;
+        bool plain;
+    } cases[] = { { "", true }, { "davit/\xc3\xa4 \xf0\x9f\x98\x80", true }, { "\xef\xbf\xbd", true }, { "\xef\xb7\x8f", true },
+                  { "\xc2\xa0", true }, { "\x1f", false }, { "\x7f", false }, { "\xc2\x9f", false }, { "\xef\xb7\x90", false },
+                  { "\xef\xb7\xaf", false }, { "\xef\xb7\xb0", true }, { "\xef\xbf\xbe", false }, { "\xf0\x9f\xbf\xbf", false },
+                  { "\xf4\x8f\xbf\xbe", false }, { "\xf0\x9e\xbf\xbf", true }, { "\xf0\x9f\xbe\xbf", true }, { "a\xff", false } };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        if (utf8_is_plain(cases[i].text, strlen(cases[i].text)) != cases[i].plain)
+            fail_msg("case %zu", i);
+}
+
 static void bytes_that_are_no_utf8_are_printed_as_a_mark(void **state)
 {
     struct error err = {0};
@@ -328,6 +343,7 @@ int main(void)
         cmocka_unit_test(equal_content_has_one_canonical_form),
         cmocka_unit_test(pretty_text_is_indented_by_two),
         cmocka_unit_test(what_strangers_say_is_tame),
+        cmocka_unit_test(what_a_broker_takes_in_a_topic_is_plain),
         cmocka_unit_test(bytes_that_are_no_utf8_are_printed_as_a_mark),
         cmocka_unit_test(random_doubles_survive_print_and_parse),
     };

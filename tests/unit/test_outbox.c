@@ -321,6 +321,30 @@ static void a_clear_in_flight_that_is_replaced_is_no_row_any_more(void **state)
     assert_int_equal(outbox_waiting(outbox), 0);
 }
 
+/* Topic and correlation data are as much of a flood as the payload. */
+static void answers_are_counted_with_all_they_hold(void **state)
+{
+    char correlation[LIMIT_CORRELATION_BYTES + 1];
+    (void)state;
+    memset(correlation, 'A', LIMIT_CORRELATION_BYTES);
+    correlation[LIMIT_CORRELATION_BYTES] = '\0';
+    size_t count = 0;
+    for (; !outbox_is_full(outbox) && count < LIMIT_ANSWERS; count++)
+        outbox_answer(outbox, "a", "x", correlation);
+    assert_int_equal(count, LIMIT_ANSWERS);
+    for (; !outbox_is_overfull(outbox) && count < LIMIT_REFUSALS; count++) {
+        char large[4 * LIMIT_CORRELATION_BYTES];
+        memset(large, 'B', sizeof(large));
+        large[sizeof(large) - 1] = '\0';
+        outbox_answer(outbox, "a", "x", large);
+    }
+    assert_in_range(count * LIMIT_CORRELATION_BYTES, LIMIT_REFUSALS_BYTES / 8, LIMIT_REFUSALS_BYTES);
+    outbox_connected(outbox, 16, 0);
+    for (int64_t id = 1; outbox_is_overfull(outbox); id++)
+        outbox_published(outbox, id, true);
+    assert_true(outbox_is_full(outbox));
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -346,6 +370,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_break_keeps_the_order, begin, end),
         cmocka_unit_test_setup_teardown(what_the_link_lost_waits_for_the_next_connection_in_its_place, begin, end),
         cmocka_unit_test_setup_teardown(events_over_their_cap_are_dropped_oldest_first_and_counted, begin, end),
+        cmocka_unit_test_setup_teardown(answers_are_counted_with_all_they_hold, begin, end),
         cmocka_unit_test_setup_teardown(the_nonce_goes_first_and_ends_with_its_connection, begin, end),
         cmocka_unit_test_setup_teardown(a_clear_is_a_row_until_it_is_acknowledged, begin, end),
         cmocka_unit_test_setup_teardown(a_clear_outlives_a_restart, begin, end),

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "protocol/request.h"
 #include "protocol/topic.h"
 #include "unit.h"
@@ -36,9 +37,9 @@ static void bare_words_and_json_name_an_object(void **state)
     reads("  historian\n", "pods", "historian", OWN "restart", "");
     reads("deploy/web", "deployments", "web", OWN "restart", "");
     reads("", "", "", OWN "restart", "");
-    reads("{\"id\":17,\"pod\":\"historian\"}", "pods", "historian", OWN "17", "anna/17");
-    reads("{\"id\":\"a-1\",\"object\":\"ds/x\",\"namespace\":\"ns\"}", "daemonsets", "x", OWN "a-1", "anna/a-1");
-    reads("{\"id\":\"1\",\"replyTo\":\"" OWN "deep/er\"}", "", "", OWN "deep/er", "anna/1");
+    reads("{\"id\":17,\"pod\":\"historian\"}", "pods", "historian", OWN "17", "anna/restart/17");
+    reads("{\"id\":\"a-1\",\"object\":\"ds/x\",\"namespace\":\"ns\"}", "daemonsets", "x", OWN "a-1", "anna/restart/a-1");
+    reads("{\"id\":\"1\",\"replyTo\":\"" OWN "deep/er\"}", "", "", OWN "deep/er", "anna/restart/1");
 }
 
 static void is_refused(struct request_message message, const char *reason)
@@ -71,15 +72,32 @@ static void a_reply_goes_only_below_its_requesters_own_topics(void **state)
 {
     static const char *const foreign[] = { "davit/nodes/press-8/desired/default/pods/x", "davit/nodes/press-7/response/eve/1",
                                            "davit/nodes/press-7/response/anna", OWN, OWN "+", OWN "a/#", "",
-                                           "davit/nodes/press-7/response/annabel/1" };
+                                           "davit/nodes/press-7/response/annabel/1",
+                                           /* What a broker ends the connection for. */
+                                           OWN "a\x01", OWN "a\x7f", OWN "\xc2\x85", OWN "\xef\xb7\x90", OWN "\xef\xbf\xbf",
+                                           OWN "\xf0\x9f\xbf\xbe", OWN "\xed\xa0\x80" };
     (void)state;
     for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
         struct request_message message = message_of("pods/x");
         message.response_topic = foreign[i];
         is_refused(message, "ForeignReply");
+        if (!utf8_is_plain(foreign[i], strlen(foreign[i]))) /* as JSON it is spelled otherwise, or is none */
+            continue;
         AUTO_FREE char *json = mem_printf("{\"pod\":\"x\",\"replyTo\":\"%s\"}", foreign[i]);
         is_refused(message_of(json), "ForeignReply");
     }
+    is_refused(message_of("{\"pod\":\"x\",\"replyTo\":\"" OWN "a\\u0001\"}"), "ForeignReply");
+    is_refused(message_of("{\"pod\":\"x\",\"replyTo\":\"" OWN "a\\uffff\"}"), "ForeignReply");
+    reads("{\"pod\":\"x\",\"replyTo\":\"" OWN "\xc3\xa4/\xf0\x9f\x98\x80\"}", "pods", "x", OWN "\xc3\xa4/\xf0\x9f\x98\x80", "");
+    /* Six levels are its own, 64 in all. */
+    char levels[2 * 60 + 1] = "";
+    for (size_t i = 0; i < 59; i++)
+        memcpy(levels + 2 * i, i < 58 ? "a/" : "a", i < 58 ? 2 : 1);
+    AUTO_FREE char *most = mem_printf("{\"pod\":\"x\",\"replyTo\":\"" OWN "%s\"}", levels);
+    AUTO_FREE char *reply = mem_printf(OWN "%s", levels);
+    reads(most, "pods", "x", reply, "");
+    AUTO_FREE char *more = mem_printf("{\"pod\":\"x\",\"replyTo\":\"" OWN "a/%s\"}", levels);
+    is_refused(message_of(more), "ForeignReply");
     /* Garbage with a foreign reply is answered nowhere either. */
     struct request_message garbage = message_of("{");
     garbage.response_topic = foreign[0];
@@ -97,7 +115,7 @@ static void what_is_retained_or_too_old_is_refused(void **state)
     is_refused(message, "Expired");
     is_refused(message_of("{\"pod\":\"x\",\"expires\":1795410957999}"), "Expired");
     is_refused(message_of("{\"pod\":\"x\",\"expires\":1896102158000}"), "ClockSkew");
-    reads("{\"id\":1,\"pod\":\"x\",\"expires\":1795410959000}", "pods", "x", OWN "1", "anna/1");
+    reads("{\"id\":1,\"pod\":\"x\",\"expires\":1795410959000}", "pods", "x", OWN "1", "anna/restart/1");
     /* What MQTT 5 says needs no clock of ours. */
     message = message_of("{\"pod\":\"x\",\"expires\":1}");
     message.expiry_s = 5;
@@ -121,6 +139,16 @@ static void correlation_data_serve_as_an_id(void **state)
     assert_true(first.key[0] != '\0');
     assert_string_equal(first.key, again.key);
     assert_string_not_equal(first.key, other.key);
+    request_free(&other);
+    message.correlation = "AAEC";
+    message.verb = "exec"; /* another thing is asked for */
+    assert_true(request_read(&message, &other, &refusal));
+    assert_string_not_equal(first.key, other.key);
+    char big[LIMIT_CORRELATION_BYTES + 2];
+    memset(big, 'A', sizeof(big));
+    big[LIMIT_CORRELATION_BYTES + 1] = '\0';
+    message.correlation = big;
+    is_refused(message, "InvalidRequest");
     request_free(&first);
     request_free(&again);
     request_free(&other);
