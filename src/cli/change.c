@@ -42,7 +42,7 @@ bool change_check_size(const struct target *target, const struct json *wanted, c
 {
     AUTO_JSON struct json *whole = json_copy(wanted);
     size_t most = target->kind == TARGET_BUNDLE ? LIMIT_BUNDLE_BYTES : LIMIT_DOCUMENT_BYTES;
-    target_set_generation(whole, INT64_MAX);
+    target_set_generation(whole, DOCUMENT_GENERATION_MAX);
     AUTO_FREE char *payload = json_print(whole);
     size_t len = strlen(payload);
     if (len > most)

@@ -9,9 +9,9 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cli/status.h"
+#include "protocol/document.h"
 #include "protocol/topic.h"
 
-#define GENERATION "davit/generation"
 /* With more topics than this, wildcards are subscribed instead of each of them. */
 #define EXACT_TOPICS 128
 #define SHOW_MS 1000
@@ -225,7 +225,7 @@ struct session *target_session(struct target_set *set, struct error *err)
 
 int64_t target_generation_of(const struct json *object)
 {
-    const struct json *value = json_get(json_get(json_get(object, "metadata"), "annotations"), GENERATION);
+    const struct json *value = json_get(json_get(json_get(object, "metadata"), "annotations"), DOCUMENT_GENERATION);
     const char *text = value != NULL ? json_text(value) : NULL;
     int64_t generation = 0;
     if (text == NULL) {
@@ -244,10 +244,14 @@ void target_set_generation(struct json *object, int64_t generation)
     char text[24];
     struct json *metadata = json_get_mutable(object, "metadata");
     struct json *annotations = json_get_mutable(metadata, "annotations");
+    if (generation > DOCUMENT_GENERATION_MAX) { /* somebody gave the last one away: the node counts on by itself */
+        json_remove(annotations, DOCUMENT_GENERATION);
+        return;
+    }
     if (annotations == NULL)
         annotations = json_set_object(metadata, "annotations");
     (void)snprintf(text, sizeof(text), "%lld", (long long)generation);
-    json_set_text(annotations, GENERATION, text);
+    json_set_text(annotations, DOCUMENT_GENERATION, text);
 }
 
 static int64_t larger(int64_t a, int64_t b)
@@ -259,7 +263,7 @@ int64_t target_next_generation(const struct target *target)
 {
     int64_t seen = larger(target_generation_of(target->desired), status_observed_generation(target->status));
     seen = larger(seen, status_refused_generation(target->status));
-    return larger(seen < INT64_MAX ? seen + 1 : seen, (int64_t)clock_wall_ms());
+    return larger(seen + 1, (int64_t)clock_wall_ms());
 }
 
 bool target_is_tombstone(const struct json *object)

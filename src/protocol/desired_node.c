@@ -69,6 +69,10 @@ static bool check_spec(const struct json *json, struct document *document, struc
         refusal_set(refusal, "InvalidDocument", "a node has at most %d labels", LIMIT_NODE_LABELS);
         return false;
     }
+    if (spec != NULL && json_type(spec) != JSON_OBJECT) {
+        refusal_set(refusal, "InvalidDocument", "spec must be an object");
+        return false;
+    }
     if (cordon != NULL && !json_boolean(cordon, &ignored)) {
         refusal_set(refusal, "InvalidDocument", "spec.unschedulable must be true or false");
         return false;

@@ -58,11 +58,11 @@ static bool read_generation(const struct json *metadata, struct document *docume
         document->generation = strtoll(text, &end, 10);
         is_number = errno == 0 && *end == '\0';
     }
-    if (is_number && document->generation >= 0 && document->generation <= (1LL << 53)) {
+    if (is_number && document->generation >= 0 && document->generation <= DOCUMENT_GENERATION_MAX) {
         refusal->generation = document->generation;
         return true;
     }
-    refusal_set(refusal, "InvalidGeneration", "annotation " DOCUMENT_GENERATION " must be a whole number from 0 to 2^53");
+    refusal_set(refusal, "InvalidGeneration", "annotation " DOCUMENT_GENERATION " must be a whole number from 0 to 2^52");
     return false;
 }
 
@@ -303,6 +303,10 @@ static bool read_deletion(const struct json *json, struct document *document, st
 bool document_read_head(const struct json *json, struct document *document, struct refusal *refusal)
 {
     const struct json *metadata = json_get(json, "metadata");
+    if (metadata != NULL && json_type(metadata) != JSON_OBJECT) {
+        refusal_set(refusal, "InvalidDocument", "metadata must be an object");
+        return false;
+    }
     return read_generation(metadata, document, refusal) && texts_only(metadata, "labels", refusal) &&
            texts_only(metadata, "annotations", refusal) && read_deletion(json, document, refusal);
 }

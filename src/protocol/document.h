@@ -10,6 +10,7 @@
 #include "protocol/pod_fields.h"
 
 #define DOCUMENT_GENERATION "davit/generation"
+#define DOCUMENT_GENERATION_MAX (1LL << 52) /* as many are left above it for documents without one; JSON holds no more digits */
 
 struct document {
     struct object_id id;

@@ -250,6 +250,8 @@ static void more_than_it_may_hold_is_refused(void **state)
     assert_true(node_says(kit, "\"reason\":\"TooLarge\""));
     kit_say(kit, BUNDLE, mem_strdup("{\"kind\":\"List\""), LIVE);
     assert_true(node_says(kit, "\"reason\":\"InvalidJSON\""));
+    kit_say(kit, BUNDLE, mem_strdup("{\"apiVersion\":\"v1\",\"kind\":\"List\",\"metadata\":\"x\",\"items\":[]}"), LIVE);
+    assert_true(node_says(kit, "metadata must be an object"));
     kit_say(kit, BUNDLE, kit_pod("demo:1", "1", ""), LIVE);
     assert_true(node_says(kit, "\"reason\":\"UnsupportedKind\""));
     assert_int_equal(kit_event_count(kit, "TooLarge"), 1);

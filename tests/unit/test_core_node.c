@@ -106,6 +106,10 @@ static void what_is_no_node_is_refused_and_told(void **state)
         assert_true(node_says(kit, refused));
         assert_true(node_says(kit, "\"site\":\"hamburg\""));
     }
+    /* What is not read takes nothing back. */
+    kit_say(kit, NODE, mem_strdup("{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"press-7\"},\"spec\":\"x\"}"), LIVE);
+    assert_true(node_says(kit, "\"reason\":\"InvalidDocument\",\"message\":\"spec must be an object\""));
+    assert_true(node_says(kit, "\"site\":\"hamburg\""));
     kit_say(kit, NODE, mem_strdup("{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"other\"}}"), LIVE);
     assert_true(node_says(kit, "NameMismatch"));
     say_node(kit, "3", NULL, "", "");
