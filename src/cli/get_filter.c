@@ -77,27 +77,9 @@ struct get_type *get_type_of(struct get *get, const struct entry *entry)
     return NULL;
 }
 
-/* The status as it was published, with the node beside it, for one pod may be on many. */
-static struct json *workload(const struct entry *entry)
-{
-    const struct resource *resource = resource_by_plural(entry->id.resource);
-    struct json *object = entry->status != NULL ? json_copy(entry->status)
-                                                : json_new_texts("apiVersion", resource->api_version, "kind", resource->kind, NULL);
-    struct json *spec = json_get_mutable(object, "spec");
-    struct json *metadata = json_get_mutable(object, "metadata");
-    if (metadata == NULL)
-        metadata = json_set_object(object, "metadata");
-    json_set_text(metadata, "name", entry->id.name);
-    json_set_text(metadata, "namespace", entry->id.namespace);
-    if (spec == NULL)
-        spec = json_set_object(object, "spec");
-    json_set_text(spec, "nodeName", entry->node);
-    return object;
-}
-
 struct json *get_object(const struct get *get, const struct entry *entry)
 {
-    return entry->is_object ? workload(entry) : node_object(entry, board_reach(&get->board, entry->node));
+    return entry->is_object ? workload_object(entry) : node_object(entry, board_reach(&get->board, entry->node));
 }
 
 static bool name_fits(const struct get_type *type, const char *name)

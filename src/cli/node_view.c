@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "cli/table.h"
+#include "protocol/names.h"
 
 /* A number, or what older agents said. */
 static bool is_set(const struct json *state, const char *key)
@@ -25,14 +26,34 @@ void node_word(const struct entry *entry, enum fleet_reach reach, char *out)
     (void)snprintf(out, CELL_BYTES, "%s%s", word, is_set(entry->state, "unschedulable") ? ",SchedulingDisabled" : "");
 }
 
+static struct json *part_of(struct json *object, const char *key)
+{
+    struct json *part = json_get_mutable(object, key);
+    return json_type(part) == JSON_OBJECT ? part : json_set_object(object, key);
+}
+
+/* What it is, the topic says, which the broker's rules bind: a node cannot speak under another's name. */
+static struct json *identified(const struct entry *entry, const char *api_version, const char *kind, const char *name)
+{
+    struct json *object = json_type(entry->status) == JSON_OBJECT ? json_copy(entry->status) : json_new_object();
+    json_set_text(object, "apiVersion", api_version);
+    json_set_text(object, "kind", kind);
+    json_set_text(part_of(object, "metadata"), "name", name);
+    return object;
+}
+
+struct json *workload_object(const struct entry *entry)
+{
+    const struct resource *resource = resource_by_plural(entry->id.resource);
+    struct json *object = identified(entry, resource->api_version, resource->kind, entry->id.name);
+    json_set_text(part_of(object, "metadata"), "namespace", entry->id.namespace);
+    json_set_text(part_of(object, "spec"), "nodeName", entry->node);
+    return object;
+}
+
 struct json *node_object(const struct entry *entry, enum fleet_reach reach)
 {
-    if (entry->status == NULL) {
-        struct json *object = json_new_texts("apiVersion", "v1", "kind", "Node", NULL);
-        json_set_text(json_set_object(object, "metadata"), "name", entry->node);
-        return object;
-    }
-    struct json *object = json_copy(entry->status);
+    struct json *object = identified(entry, "v1", "Node", entry->node);
     struct json *conditions = json_get_mutable(json_get_mutable(object, "status"), "conditions");
     if (reach == FLEET_ONLINE || conditions == NULL)
         return object;

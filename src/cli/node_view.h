@@ -1,4 +1,4 @@
-/* A node as the tables and `describe` show it. */
+/* A node as the tables and `describe` show it, and what is on it as `get -o yaml` does. */
 #ifndef CLI_NODE_VIEW_H
 #define CLI_NODE_VIEW_H
 
@@ -13,5 +13,7 @@ void node_word(const struct entry *entry, enum fleet_reach reach, char *out);
  * Of a node that has published none: its name. The caller frees.
  */
 struct json *node_object(const struct entry *entry, enum fleet_reach reach);
+/* The status of an object as it was published, with the node beside it, for one pod may be on many. The caller frees. */
+struct json *workload_object(const struct entry *entry);
 
 #endif
