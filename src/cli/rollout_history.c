@@ -20,7 +20,7 @@
 #include "cli/verbs.h"
 #include "protocol/document.h"
 
-#define ASKED_NODES 8 /* of a group: where none of them has it from there, few have */
+#define ASKED_NODES 8 /* of a group: most of them know better than one */
 
 static bool read_number(const char *text, int64_t *number, struct error *err)
 {
@@ -204,30 +204,105 @@ static enum exit_code undo_each(const struct rollout *rollout, const struct flee
     return code;
 }
 
-/* What the group says was the same for all its nodes: the first that has it from there is asked, and the group's document replaced. */
+/* ---- a group's */
+
+/* What one of its nodes says that the object was before. */
+struct vote {
+    const char *node;
+    int64_t number;
+    struct json *document;
+    char content[DIGEST_HEX_BYTES];
+};
+
+struct votes {
+    struct vote votes[ASKED_NODES];
+    size_t count, asked;
+    struct error why; /* of the first that has none */
+};
+
+static void votes_free(struct votes *votes)
+{
+    for (size_t i = 0; i < votes->count; i++)
+        json_free(votes->votes[i].document);
+}
+
+static size_t agreeing(const struct votes *votes, const struct vote *with)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < votes->count; i++)
+        count += strcmp(votes->votes[i].content, with->content) == 0;
+    return count;
+}
+
+static void ask_one(const struct rollout *rollout, const char *node, const char *source, struct votes *votes)
+{
+    struct options options = options_of(rollout, node);
+    struct rollout one = {.options = &options, .resource = rollout->resource, .id = rollout->id};
+    struct error why = {0};
+    struct vote *vote = &votes->votes[votes->count];
+    AUTO_JSON struct json *list = ask(&one, 0, &why);
+    const char *has = json_get_text(json_first(json_get(list, "revisions")), "source");
+    votes->asked++;
+    if (has == NULL || strcmp(has, source) != 0)
+        return;
+    *vote = (struct vote){.node = node};
+    vote->document = former(&one, list, &vote->number, &why);
+    if (vote->document == NULL) {
+        votes->why = votes->why.code == ERROR_NONE ? why : votes->why;
+        return;
+    }
+    document_content(vote->document, vote->content);
+    votes->count++;
+}
+
+/* What the group said was the same for all its nodes; but a node's word alone is not to become everybody's document. What most of
+ * those say that are asked is taken; where one alone can say it, a person decides.
+ */
+static enum exit_code decide(const struct rollout *rollout, const struct fleet *fleet, const struct votes *votes,
+                             const struct vote **decided, struct error *err)
+{
+    const char *type = rollout->resource->singular, *name = rollout->id.name, *group = rollout->options->group;
+    const struct vote *best = NULL;
+    for (size_t i = 0; i < votes->count; i++)
+        if (best == NULL || agreeing(votes, &votes->votes[i]) > agreeing(votes, best))
+            best = &votes->votes[i];
+    if (best == NULL && votes->why.code != ERROR_NONE) {
+        *err = votes->why;
+        return exit_code_of(err);
+    }
+    if (best == NULL) {
+        (void)error_set(err, ERROR_NOT_FOUND, "of %zu nodes of group %s that are online none has %s \"%s\" from it", votes->asked, group, type, name);
+        return exit_code_of(err);
+    }
+    if (2 * agreeing(votes, best) <= votes->count) {
+        (void)error_set(err, ERROR_CONFLICT, "the nodes of group %s do not agree what %s \"%s\" was before: see `davit rollout history %s/%s "
+                        "--node %s --revision %" PRId64 " -o yaml`, and of the others, and give what is meant to `davit apply --group %s -f -`",
+                        group, type, name, type, name, best->node, best->number, group);
+        return exit_code_of(err);
+    }
+    bool alone = votes->count == 1 && fleet->count > 1;
+    if (alone && !confirm(rollout->options, err, "give all of group %s what node %s alone says that %s/%s was (davit rollout history %s/%s --node %s "
+                          "--revision %" PRId64 " -o yaml)", group, best->node, type, name, type, name, best->node, best->number))
+        return EXIT_CODE_USAGE;
+    *decided = best;
+    return EXIT_CODE_OK;
+}
+
 static enum exit_code undo_group(const struct rollout *rollout, const struct fleet *fleet, uint64_t wait_ms, struct error *err)
 {
     const char *group = rollout->options->group;
     AUTO_FREE char *source = strcmp(group, "all") == 0 ? mem_strdup(group) : mem_printf("group/%s", group);
     AUTO_FREE char *where = mem_printf(" in group %s", group);
-    size_t asked = 0;
-    for (size_t i = 0; i < fleet->count && asked < ASKED_NODES; i++) {
-        struct options options = options_of(rollout, fleet->nodes[i].name);
-        struct rollout one = {.options = &options, .resource = rollout->resource, .id = rollout->id};
-        asked += fleet->nodes[i].reach == FLEET_ONLINE;
-        struct error ignored = {0}; /* the next one is asked */
-        int64_t number = 0;
-        AUTO_JSON struct json *list = fleet->nodes[i].reach == FLEET_ONLINE ? ask(&one, 0, &ignored) : NULL;
-        const struct json *first = json_first(json_get(list, "revisions"));
-        const char *has = json_get_text(first, "source");
-        if (has == NULL || strcmp(has, source) != 0)
-            continue;
-        AUTO_JSON struct json *document = former(&one, list, &number, err);
-        return document != NULL ? publish(rollout, where, number, document, wait_ms, err) : exit_code_of(err);
-    }
-    (void)error_set(err, ERROR_NOT_FOUND, "of %zu nodes of group %s that are online none has %s \"%s\" from it", asked, group,
-                    rollout->resource->singular, rollout->id.name);
-    return exit_code_of(err);
+    struct votes votes = {.count = 0};
+    for (size_t i = 0; i < fleet->count && votes.asked < ASKED_NODES; i++)
+        if (fleet->nodes[i].reach == FLEET_ONLINE)
+            ask_one(rollout, fleet->nodes[i].name, source, &votes);
+    const struct vote *vote = NULL;
+    enum exit_code code = decide(rollout, fleet, &votes, &vote, err);
+    if (code == EXIT_CODE_OK)
+        code = publish(rollout, where, vote->number, vote->document, wait_ms, err);
+    votes_free(&votes);
+    return code;
 }
 
 enum exit_code rollout_undo(const struct rollout *rollout, struct error *err)

@@ -18,6 +18,10 @@ setup() {
     NAME=web$BATS_TEST_NUMBER
 }
 
+teardown() {
+    [ -z "${LIAR:-}" ] || kill -- "-$LIAR" 2>/dev/null || true
+}
+
 davit() {
     node "$STAGE/usr/bin/davit" "$@" # by its path: this function has its name
 }
@@ -172,4 +176,43 @@ changed() {
     contains "deployment/own rolled back on 1 of 2 nodes"
     contains "away"
     [ "$(held "$T/desired/default/deployments/own" | jq -r '.spec.template.spec.containers[0].command[1]')" = 1001 ]
+}
+
+# A node of group line-4 that has the certificate, and says that everything was DOCUMENT before.
+liar() { # DOCUMENT
+    local list='[{"revision":1,"generation":1,"acceptedMs":1,"source":"group/line-4"},{"revision":2,"generation":2,"acceptedMs":2,"source":"group/line-4"}]'
+    mosquitto_pub -p "$(port)" -r -t davit/nodes/liar/status -m '{"kind":"Node","metadata":{"name":"liar"},"status":{"groups":["line-4"]}}'
+    mosquitto_pub -p "$(port)" -r -t davit/nodes/liar/presence -m '{"v":1,"online":true,"ts":1}'
+    jq -nc --argjson document "$1" --argjson list "$list" '{ok: true} | [. + {revisions: $list}, . + {document: $document}]' >"$OUT/answers"
+    # shellcheck disable=SC2016 # for the inner shell
+    setsid bash -c 'stdbuf -oL mosquitto_sub -V 5 -p "$0" -q 1 -t "davit/nodes/liar/request/revisions/+" -F "%t %p" |
+        while read -r topic request; do
+            id=$(jq -r .id <<<"$request")
+            jq -c --argjson request "$request" ".[if \$request.revision then 1 else 0 end] + {id: \$request.id}" "$1" |
+                mosquitto_pub -V 5 -p "$0" -q 1 -t "davit/nodes/liar/response/${topic##*/}/$id" -s
+        done' "$(port)" "$OUT/answers" </dev/null >/dev/null 2>&1 3>&- &
+    LIAR=$!
+}
+
+@test "what a group was before is not what one of its nodes says" {
+    run -0 davit set groups n line-4
+    within 5 holds "$T/status" '.status.groups | index("line-4")'
+    deployment 1001 | davit apply -f - --group line-4 --wait=20
+    deployment 1002 | davit apply -f - --group line-4 --wait=20
+    liar "$(deployment 6666)"
+    run -1 davit rollout undo "deploy/$NAME" --group line-4 --yes
+    contains "the nodes of group line-4 do not agree what deployment \"$NAME\" was before"
+    contains "davit rollout history deployment/$NAME --node "
+    # Nobody else can say it: a person is asked.
+    deployment 1 '.metadata.name = "other"' | davit apply -f - --group line-4
+    run -2 davit rollout undo deploy/other --group line-4 </dev/null
+    contains "what node liar alone says that deployment/other was"
+    [[ "$(held "davit/groups/line-4/desired/default/deployments/$NAME")" == *1002* ]]
+    [[ "$(held davit/groups/line-4/desired/default/deployments/other)" != *6666* ]]
+    kill -- "-$LIAR"
+    mosquitto_pub -p "$(port)" -r -n -t davit/nodes/liar/presence
+    mosquitto_pub -p "$(port)" -r -n -t davit/nodes/liar/status
+    # The truth by itself is taken.
+    run -0 davit rollout undo "deploy/$NAME" --group line-4
+    [[ "$(held "davit/groups/line-4/desired/default/deployments/$NAME")" == *1001* ]]
 }
