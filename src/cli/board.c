@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "protocol/names.h"
 #include "protocol/topic.h"
 
 static struct entry *entry_of(struct board *board, const char *node, const struct object_id *id)
@@ -34,15 +35,34 @@ static struct json **slot_of(struct entry *entry, const char *word)
         return &entry->status;
     if (strcmp(word, "metrics") == 0)
         return &entry->metrics;
+    if (strcmp(word, "desired") == 0)
+        return &entry->desired;
     if (strcmp(word, "presence") == 0 && !entry->is_object)
         return &entry->presence;
     return NULL;
 }
 
+/* Whose document it is. Of a group it is "group/line-3", which is no node's name. */
+static bool read_topic(const struct board *board, const char *text, char node[BOARD_OWNER_BYTES], char word[LIMIT_LABEL_BYTES + 1],
+                       struct object_id *id, bool *has_id)
+{
+    struct topic topic;
+    struct error ignored = {0};
+    if (topic_node_parse(board->root, text, node, word, id, has_id))
+        return true;
+    if (!topic_parse(board->root, "", text, &topic, &ignored) || topic.kind != TOPIC_DESIRED_OBJECT || topic.group[0] == '\0')
+        return false;
+    (void)snprintf(node, BOARD_OWNER_BYTES, "group/%s", topic.group);
+    (void)snprintf(word, LIMIT_LABEL_BYTES + 1, "desired");
+    *id = topic.id;
+    *has_id = true;
+    return true;
+}
+
 void board_take(void *ctx, const struct session_message *message)
 {
     struct board *board = ctx;
-    char node[LIMIT_NAME_BYTES + 1];
+    char node[BOARD_OWNER_BYTES];
     char word[LIMIT_LABEL_BYTES + 1];
     struct object_id id;
     bool has_id = false, changed;
@@ -51,7 +71,7 @@ void board_take(void *ctx, const struct session_message *message)
             board->on_change(board->ctx, NULL);
         return;
     }
-    if (!topic_node_parse(board->root, message->topic, node, word, &id, &has_id))
+    if (!read_topic(board, message->topic, node, word, &id, &has_id))
         return;
     struct error err = {0};
     struct json *content = message->len > 0 ? json_parse(message->payload, message->len, &err) : NULL;
@@ -78,6 +98,41 @@ static int entry_order(const struct entry *a, const struct entry *b)
 void board_sort(struct board *board)
 {
     HASH_SORT(board->entries, entry_order);
+}
+
+static const struct json *document_of(const struct board *board, const char *owner, const struct object_id *id)
+{
+    AUTO_FREE char *key = mem_printf("%s/%s/%s/%s", owner, id->namespace, id->resource, id->name);
+    struct entry *entry = NULL;
+    HASH_FIND_STR(board->entries, key, entry);
+    return entry != NULL ? entry->desired : NULL;
+}
+
+static const struct json *item_of(const struct json *bundle, const struct object_id *id)
+{
+    const struct resource *resource = resource_by_plural(id->resource);
+    JSON_EACH(item, json_get(bundle, "items")) {
+        const struct json *metadata = json_get(item, "metadata");
+        const char *kind = json_get_text(item, "kind"), *name = json_get_text(metadata, "name");
+        const char *ns = json_get_text(metadata, "namespace");
+        if (kind != NULL && name != NULL && resource != NULL && strcmp(kind, resource->kind) == 0 && strcmp(name, id->name) == 0 &&
+            strcmp(ns != NULL ? ns : "default", id->namespace) == 0)
+            return item;
+    }
+    return NULL;
+}
+
+const struct json *board_document(const struct board *board, const struct entry *entry)
+{
+    const char *source = json_get_text(json_get(entry->status, "status"), "source");
+    const struct entry *node = board_node(board, entry->node);
+    if (source == NULL)
+        return NULL;
+    if (strcmp(source, "node") == 0)
+        return entry->desired;
+    if (strcmp(source, "bundle") == 0)
+        return node != NULL ? item_of(node->desired, &entry->id) : NULL;
+    return document_of(board, strcmp(source, "all") == 0 ? "group/all" : source, &entry->id);
 }
 
 const struct entry *board_node(const struct board *board, const char *node)
@@ -108,6 +163,7 @@ void board_free(struct board *board)
         json_free(entry->state);
         json_free(entry->status);
         json_free(entry->metrics);
+        json_free(entry->desired);
         free(entry->shown);
         free(entry->key);
         free(entry);

@@ -10,16 +10,19 @@
 #include "cli/sites.h"
 #include "model/object_id.h"
 
-/* A node, or an object on a node. */
+#define BOARD_OWNER_BYTES (sizeof("group/") + LIMIT_NAME_BYTES)
+
+/* A node, or an object on a node; or a group's document of one, of "group/line-3", which says nothing and is not listed. */
 struct entry {
     char *key; /* "N" or "N/NS/RES/NAME" */
-    char node[LIMIT_NAME_BYTES + 1];
+    char node[BOARD_OWNER_BYTES];
     struct object_id id;
     bool is_object;
     struct json *presence; /* of a node; each is NULL where absent or cleared */
     struct json *state;
     struct json *status;
     struct json *metrics;
+    struct json *desired; /* an object's own document; of a node its bundle */
     char *shown; /* the reader's: what was printed of it last */
     UT_hash_handle hh;
 };
@@ -37,6 +40,10 @@ struct board {
 void board_take(void *ctx, const struct session_message *message);
 /* By namespace, name and node; a node before its objects. */
 void board_sort(struct board *board);
+/* The document that rules the object, where it is on the broker and was asked for: the node's own, its group's, or in its bundle.
+ * NULL: it is from elsewhere.
+ */
+const struct json *board_document(const struct board *board, const struct entry *entry);
 const struct entry *board_node(const struct board *board, const char *node); /* NULL: nothing is known of it */
 /* Offline also for a node that never said anything. */
 enum fleet_reach board_reach(const struct board *board, const char *node);

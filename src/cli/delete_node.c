@@ -50,7 +50,8 @@ static bool delete_one(const struct options *options, const char *name, const st
     AUTO_FREE char *presence = topic_node(options->root, name, "presence", NULL);
     struct remains remains = {.root = options->root, .presence = presence, .topics = kept};
     AUTO_FREE char *below = mem_printf("%s/nodes/%s/#", options->root, name);
-    AUTO_FREE char *discovery = discovery_filter(options->root, name);
+    AUTO_FREE char *filter = discovery_filter(options->root, name);
+    AUTO_FREE char *discovery = mem_printf("?%s", filter); /* a plant without Home Assistant gives no right to it */
     const char *topics[] = {below, discovery};
     AUTO_SESSION struct session *session = session_open(options, topics, 2, take, &remains, err);
     if (session == NULL || !session_sync(session, err))

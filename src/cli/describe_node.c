@@ -98,7 +98,7 @@ enum exit_code describe_nodes(const struct options *options, const char *const *
     const struct object_id vms = {.namespace = "+", .resource = "virtualmachines", .name = "+"};
     for (size_t i = 0; i < count; i++) {
         AUTO_BOARD struct board board = {.root = options->root};
-        AUTO_FREE char *sites = mem_printf("%s/sites/+/presence", options->root);
+        AUTO_FREE char *sites = mem_printf("?%s/sites/+/presence", options->root);
         AUTO_FREE char *presence = topic_node(options->root, names[i], "presence", NULL);
         AUTO_FREE char *state = topic_node(options->root, names[i], "state", NULL);
         AUTO_FREE char *status = topic_node(options->root, names[i], "status", NULL);

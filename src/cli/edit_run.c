@@ -18,7 +18,8 @@ static enum exit_code edit_one(struct target *target, struct session *session, c
         (void)fprintf(stderr, "davit: %s: %s\n", name, err.message);
         return exit_code_of(&err);
     }
-    printf("%s %s%s\n", name, changed ? "" : "not ", done);
+    bool phrase = strchr(done, ' ') != NULL; /* "not image updated" is no English */
+    printf("%s %s%s\n", name, changed || phrase ? "" : "not ", !changed && phrase ? "unchanged" : done);
     return EXIT_CODE_OK;
 }
 

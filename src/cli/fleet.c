@@ -96,7 +96,7 @@ static bool look(struct search *search, struct fleet *fleet, struct error *err)
 {
     const struct options *options = search->options;
     AUTO_FREE char *presence = topic_node(options->root, "+", "presence", NULL);
-    AUTO_FREE char *sites = mem_printf("%s/sites/+/presence", options->root);
+    AUTO_FREE char *sites = mem_printf("?%s/sites/+/presence", options->root);
     AUTO_FREE char *status = topic_node(options->root, "+", "status", NULL);
     const char *topics[] = {presence, sites, status};
     AUTO_SESSION struct session *session =

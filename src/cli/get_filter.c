@@ -79,7 +79,7 @@ struct get_type *get_type_of(struct get *get, const struct entry *entry)
 
 struct json *get_object(const struct get *get, const struct entry *entry)
 {
-    return entry->is_object ? workload_object(entry) : node_object(entry, board_reach(&get->board, entry->node));
+    return entry->is_object ? workload_object(&get->board, entry) : node_object(entry, board_reach(&get->board, entry->node));
 }
 
 static bool name_fits(const struct get_type *type, const char *name)

@@ -191,6 +191,12 @@ static void on_change(void *ctx, struct entry *entry)
 
 /* ---- the session */
 
+/* What is printed whole has the document beside the status. */
+static bool shows_documents(const struct get *get)
+{
+    return get->output == OUTPUT_JSON || get->output == OUTPUT_YAML || get->output == OUTPUT_JSONPATH || get->output == OUTPUT_COLUMNS;
+}
+
 static void add_topics(const struct get *get, const struct get_type *type, char **topics, size_t *count)
 {
     const struct options *options = get->options;
@@ -207,6 +213,12 @@ static void add_topics(const struct get *get, const struct get_type *type, char 
         (void)snprintf(id.name, sizeof(id.name), "%s", type->names[0]);
     topics[(*count)++] = topic_node(options->root, node, "state", &id);
     topics[(*count)++] = topic_node(options->root, node, "status", &id);
+    if (!shows_documents(get))
+        return;
+    AUTO_FREE char *own = topic_node(options->root, node, "desired", &id);
+    AUTO_FREE char *groups = topic_desired(options->root, NULL, "+", &id);
+    topics[(*count)++] = mem_printf("?%s", own); /* who only looks may have no right to them */
+    topics[(*count)++] = mem_printf("?%s", groups);
 }
 
 static size_t topics_of(const struct get *get, char **topics)
@@ -216,13 +228,16 @@ static size_t topics_of(const struct get *get, char **topics)
     bool needs_nodes = fleet_needs_status(options);
     size_t count = 0;
     topics[count++] = topic_node(options->root, node, "presence", NULL);
-    topics[count++] = mem_printf("%s/sites/+/presence", options->root);
+    topics[count++] = mem_printf("?%s/sites/+/presence", options->root);
     for (size_t i = 0; i < get->type_count; i++) {
         add_topics(get, &get->types[i], topics, &count);
         needs_nodes = needs_nodes || (get->types[i].resource == NULL && get_needs_objects(get));
     }
     if (needs_nodes)
         topics[count++] = topic_node(options->root, node, "status", NULL);
+    AUTO_FREE char *bundle = topic_node(options->root, node, "desired", NULL);
+    if (shows_documents(get))
+        topics[count++] = mem_printf("?%s", bundle);
     return count;
 }
 
@@ -234,7 +249,7 @@ void get_forget_place(const struct get *get, struct options *options)
 
 struct session *get_open(struct get *get, void (*change)(void *ctx, struct entry *entry), void *ctx, struct error *err)
 {
-    char *topics[2 * GET_TYPES + 3];
+    char *topics[4 * GET_TYPES + 4];
     size_t count = topics_of(get, topics);
     get->board = (struct board){.root = get->options->root, .on_change = change, .ctx = ctx};
     AUTO_SESSION struct session *session =

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static bool read_number(const char *text, const char *flag, int64_t *out, struct error *err)
 {
@@ -19,7 +20,8 @@ static bool read_number(const char *text, const char *flag, int64_t *out, struct
 bool log_flags_read(const struct options *options, struct log_flags *flags, struct error *err)
 {
     *flags = (struct log_flags){ .tail = -1 };
-    return read_number(options->tail, "tail", &flags->tail, err) &&
+    bool all = options->tail != NULL && strcmp(options->tail, "-1") == 0; /* kubectl's word for it */
+    return read_number(all ? NULL : options->tail, "tail", &flags->tail, err) &&
            read_number(options->limit_bytes, "limit-bytes", &flags->limit_bytes, err) &&
            options_time("since", options->since, &flags->since_ms, err);
 }

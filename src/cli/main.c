@@ -98,6 +98,19 @@ static void fill_standard_fds(void)
     }
 }
 
+/* `davit help`, `davit help apply`. `word` NULL: none. */
+static int help_for(const char *word)
+{
+    const struct verb *verb = word != NULL ? verb_find(word) : NULL;
+    if (word != NULL && verb == NULL)
+        return verb_unknown(word);
+    if (verb != NULL)
+        verb_print_help(verb);
+    else
+        print_usage(stdout);
+    return EXIT_CODE_OK;
+}
+
 /* Flags before the verb go behind it. */
 static bool verb_first(int argc, char **argv)
 {
@@ -124,10 +137,9 @@ int main(int argc, char **argv)
         print_usage(stderr);
         return EXIT_CODE_USAGE;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
-        print_usage(stdout);
-        return EXIT_CODE_OK;
-    }
+    bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0;
+    if (help)
+        return help_for(argv[2]);
     if (!verb_first(argc - 1, argv + 1))
         return EXIT_CODE_USAGE;
     const struct verb *verb = verb_find(strcmp(argv[1], "--version") == 0 ? "version" : argv[1]);

@@ -12,6 +12,7 @@ struct manifest_item {
     const struct resource *resource;
     struct object_id id;
     char *origin; /* "hello.yaml, document 2", for messages */
+    bool bare; /* a status, and nothing that it would be the status of */
 };
 
 struct manifest {

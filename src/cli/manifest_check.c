@@ -35,6 +35,22 @@ static void clean(struct json *object)
     json_remove(metadata, "deletionGracePeriodSeconds");
 }
 
+/* What `davit get -o yaml`, or a cluster, wrote: where it is, is not for the document to say. True: but for its status nothing is in it. */
+static bool clean_export(struct json *object)
+{
+    static const char *const HEAD[] = {"apiVersion", "kind", "metadata", "status"};
+    struct json *spec = json_get_mutable(object, "spec");
+    size_t heads = 0;
+    if (json_type(json_get(object, "status")) != JSON_OBJECT)
+        return false;
+    json_remove(spec, "nodeName");
+    if (spec != NULL && json_size(spec) == 0)
+        json_remove(object, "spec");
+    for (size_t i = 0; i < sizeof(HEAD) / sizeof(HEAD[0]); i++)
+        heads += json_get(object, HEAD[i]) != NULL;
+    return json_size(object) == heads;
+}
+
 static bool check_namespace(const struct options *options, struct json *metadata, struct error *err)
 {
     const char *ns = json_get_text(metadata, "namespace");
@@ -126,6 +142,7 @@ bool manifest_check(const struct options *options, struct manifest_item *item, b
     struct json *metadata = json_get_mutable(item->object, "metadata");
     if (!check_namespace(options, metadata, err) || !check_id(metadata, item, err))
         return false;
+    item->bare = clean_export(item->object);
     clean(item->object);
     return true;
 }
@@ -162,6 +179,9 @@ bool manifest_decode(const struct options *options, const struct manifest_item *
 {
     struct document document;
     struct refusal refusal;
+    if (item->bare)
+        return error_set(err, ERROR_INVALID, "a status alone, as `davit get` shows it of what it cannot read the document of: "
+                         "neither spec nor data are in it");
     if (!document_read_json(&item->id, item->object, &document, &refusal))
         return error_set(err, ERROR_INVALID, "a node would refuse %s/%s: %s: %s", item->resource->singular, item->id.name,
                          refusal.reason, refusal.message);

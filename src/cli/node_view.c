@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "cli/table.h"
+#include "protocol/document.h"
 #include "protocol/names.h"
 
 /* A number, or what older agents said. */
@@ -42,11 +44,44 @@ static struct json *identified(const struct entry *entry, const char *api_versio
     return object;
 }
 
-struct json *workload_object(const struct entry *entry)
+/* The generation is the document's, which a copy of it has not: status.observedGeneration tells it. */
+static void add_metadata(struct json *metadata, const struct json *from)
+{
+    static const char *const KEPT[] = {"labels", "annotations"};
+    for (size_t i = 0; i < sizeof(KEPT) / sizeof(KEPT[0]); i++)
+        if (json_type(json_get(from, KEPT[i])) == JSON_OBJECT && json_get(metadata, KEPT[i]) == NULL)
+            json_set(metadata, KEPT[i], json_copy(json_get(from, KEPT[i])));
+    struct json *annotations = json_get_mutable(metadata, "annotations");
+    json_remove(annotations, DOCUMENT_GENERATION);
+    if (annotations != NULL && json_size(annotations) == 0)
+        json_remove(metadata, "annotations");
+}
+
+/* spec, data and what else there is, before the status, as kubectl has them. */
+static void add_document(struct json *object, const struct json *document)
+{
+    static const char *const OWN[] = {"apiVersion", "kind", "metadata", "status"};
+    AUTO_JSON struct json *status = json_copy(json_get(object, "status"));
+    add_metadata(part_of(object, "metadata"), json_get(document, "metadata"));
+    json_remove(object, "status");
+    JSON_EACH(part, document) {
+        bool own = false;
+        for (size_t i = 0; i < sizeof(OWN) / sizeof(OWN[0]); i++)
+            own = own || strcmp(json_key(part), OWN[i]) == 0;
+        if (!own)
+            json_set(object, json_key(part), json_copy(part));
+    }
+    json_set(object, "status", mem_steal(&status));
+}
+
+struct json *workload_object(const struct board *board, const struct entry *entry)
 {
     const struct resource *resource = resource_by_plural(entry->id.resource);
     struct json *object = identified(entry, resource->api_version, resource->kind, entry->id.name);
+    const struct json *document = board_document(board, entry);
     json_set_text(part_of(object, "metadata"), "namespace", entry->id.namespace);
+    if (document != NULL && json_get(object, "status") != NULL)
+        add_document(object, document);
     json_set_text(part_of(object, "spec"), "nodeName", entry->node);
     return object;
 }

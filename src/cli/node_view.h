@@ -13,7 +13,9 @@ void node_word(const struct entry *entry, enum fleet_reach reach, char *out);
  * Of a node that has published none: its name. The caller frees.
  */
 struct json *node_object(const struct entry *entry, enum fleet_reach reach);
-/* The status of an object as it was published, with the node beside it, for one pod may be on many. The caller frees. */
-struct json *workload_object(const struct entry *entry);
+/* The status of an object as it was published, with the node beside it, for one pod may be on many, and with the rest of the document
+ * that rules it, where the board has it. The caller frees.
+ */
+struct json *workload_object(const struct board *board, const struct entry *entry);
 
 #endif

@@ -18,7 +18,6 @@
 #include "cli/control.h"
 #include "cli/link.h"
 #include "davit/limits.h"
-#include "protocol/discovery.h"
 #include "wire/frame.h"
 
 #define CONNECT_MS 10000
@@ -98,17 +97,25 @@ static void on_disconnected(struct session *session, const struct frame *frame)
         (void)error_set(&session->down, ERROR_UNAVAILABLE, "cannot reach %s: %s%s", session->broker, reason, help);
 }
 
+static bool may_be_refused(const struct session *session, const char *topic)
+{
+    JSON_EACH(item, session->subscribe)
+        if (strcmp(json_get_text(item, "topic"), topic) == 0)
+            return json_get_boolean(item, "optional", false);
+    return false;
+}
+
 static void on_refused(struct session *session, const struct frame *frame)
 {
     const char *topic = json_get_text(frame->head, "topic");
     const char *reason = json_get_text(frame->head, "reason");
-    /* A plant without sites, or without Home Assistant, has no reason to give a right to theirs. */
-    bool is_extra = topic != NULL && (strstr(topic, "/sites/+/") != NULL || discovery_is_filter(topic));
     if (topic != NULL && strcmp(topic, session->sync_topic) == 0)
         session->sync_refused = true;
+    else if (topic != NULL && may_be_refused(session, topic))
+        return;
     else if (reason != NULL) /* davitd's, by its control socket */
         (void)error_set(&session->down, ERROR_UNAVAILABLE, "%s: %s: %s", session->broker, topic != NULL ? topic : "a topic", reason);
-    else if (!is_extra)
+    else
         (void)error_set(&session->down, ERROR_DENIED,
                         "%s does not let this user read %s (code %lld). Ask for that right, or set --username.",
                         session->broker, topic != NULL ? topic : "a topic",
@@ -254,8 +261,11 @@ bool session_watch(struct session *session, struct error *err)
 static void add_topic(struct json *list, const char *topic)
 {
     struct json *item = json_add_object(list);
-    json_set_text(item, "topic", topic);
+    bool optional = topic[0] == '?';
+    json_set_text(item, "topic", topic + (optional ? 1 : 0));
     json_set_integer(item, "qos", 0);
+    if (optional) /* for may_be_refused; a link does not know the word */
+        json_set_boolean(item, "optional", true);
 }
 
 static struct json *connect_head(const struct session *session, bool with_sync)

@@ -23,7 +23,9 @@ struct session_message {
 /* Called from within the functions below. The message lives as long as the call. */
 typedef void session_handler(void *ctx, const struct session_message *message);
 
-/* Connects and subscribes to `topics` (copied). NULL on error. */
+/* Connects and subscribes to `topics` (copied); one behind a "?" is read where this user may, and is no loss where not. NULL on
+ * error.
+ */
 MUST_CHECK struct session *session_open(const struct options *options, const char *const *topics, size_t topic_count,
                                         session_handler *handler, void *ctx, struct error *err);
 /* Receives until everything the broker holds for these topics has come: a nonce published after the subscription comes

@@ -3,13 +3,14 @@
 #include "cli/status.h"
 
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 const struct json *status_condition(const struct json *object, const char *type)
 {
     JSON_EACH(condition, json_get(json_get(object, "status"), "conditions")) {
         const char *its_type = json_get_text(condition, "type");
-        if (its_type != NULL && strcmp(its_type, type) == 0)
+        if (its_type != NULL && strcasecmp(its_type, type) == 0) /* as kubectl takes what a person types */
             return condition;
     }
     return NULL;
@@ -18,7 +19,7 @@ const struct json *status_condition(const struct json *object, const char *type)
 bool status_condition_is(const struct json *object, const char *type, const char *value)
 {
     const char *status = json_get_text(status_condition(object, type), "status");
-    return status != NULL && strcmp(status, value) == 0;
+    return status != NULL && strcasecmp(status, value) == 0;
 }
 
 int64_t status_observed_generation(const struct json *object)

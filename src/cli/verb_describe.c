@@ -236,7 +236,7 @@ static enum exit_code describe_object(const struct options *options, const struc
     AUTO_FREE char *presence = topic_node(options->root, node, "presence", NULL);
     AUTO_FREE char *state = topic_node(options->root, node, "state", id);
     AUTO_FREE char *status = topic_node(options->root, node, "status", id);
-    AUTO_FREE char *sites = mem_printf("%s/sites/+/presence", options->root);
+    AUTO_FREE char *sites = mem_printf("?%s/sites/+/presence", options->root);
     const char *topics[] = {presence, state, status, sites};
     AUTO_SESSION struct session *session = session_open(options, topics, 4, board_take, &board, err);
     if (session == NULL || !session_sync(session, err))

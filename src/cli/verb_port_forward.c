@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cli/exec_client.h"
+#include "cli/remote.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
 #include "davit/limits.h"
@@ -169,6 +170,21 @@ static enum exit_code serve(const struct options *options, const struct forwarde
     return EXIT_CODE_OK; /* children end with this process */
 }
 
+/* False: the node knows nothing of that name. One that cannot be asked now may be back for the first connection. */
+static bool is_there(const struct options *options, struct error *err)
+{
+    struct error why = {0};
+    AUTO_JSON struct json *args = json_new_texts("object", options->words[0], "namespace", options->ns, NULL);
+    AUTO_JSON struct json *answer = remote_ask(options, "describe", args, &why);
+    if (answer == NULL && why.code == ERROR_NOT_FOUND) {
+        *err = why;
+        return false;
+    }
+    if (answer == NULL)
+        (void)fprintf(stderr, "davit: %s\n", text_clean(why.message));
+    return true;
+}
+
 enum exit_code verb_port_forward(const struct options *options, struct error *err)
 {
     size_t count = options->word_count > 0 ? options->word_count - 1 : 0;
@@ -178,6 +194,8 @@ enum exit_code verb_port_forward(const struct options *options, struct error *er
     for (size_t i = 0; i < count; i++)
         if (!read_pair(options->words[i + 1], &list[i], err))
             return EXIT_CODE_USAGE;
+    if (!is_there(options, err))
+        return exit_code_of(err);
     for (size_t i = 0; i < count; i++) {
         if (!listen_at(options->address, &list[i], err))
             return EXIT_CODE_FAILED; /* which ends the others */

@@ -35,7 +35,8 @@ static bool prune(const struct options *options, struct leftovers *leftovers, ui
 {
     AUTO_FREE char *nodes = mem_printf("%s/nodes/#", options->root);
     AUTO_FREE char *groups = mem_printf("%s/groups/#", options->root);
-    AUTO_FREE char *discoveries = discovery_filter(options->root, NULL);
+    AUTO_FREE char *filter = discovery_filter(options->root, NULL);
+    AUTO_FREE char *discoveries = mem_printf("?%s", filter); /* a plant without Home Assistant gives no right to it */
     const char *topics[] = {nodes, groups, discoveries};
     uint64_t now_ms = clock_wall_ms();
     AUTO_SESSION struct session *session = session_open(options, topics, 3, leftovers_take, leftovers, err);

@@ -8,17 +8,23 @@
 #include "cli/fleet_act.h"
 #include "cli/remote.h"
 #include "cli/verbs.h"
-#include "cli/vm_word.h"
 #include "protocol/names.h"
+
+/* The object at *at, as TYPE/NAME, kubectl's TYPE NAME, or a pod's name alone; *at is then behind it. */
+static char *next_object(const struct options *options, size_t *at)
+{
+    const char *word = options->words[(*at)++];
+    bool two = *at < options->word_count && resource_by_word(word) != NULL;
+    return two ? mem_printf("%s/%s", word, options->words[(*at)++]) : mem_strdup(word);
+}
 
 enum exit_code verb_restart(const struct options *options, struct error *err)
 {
     if (options->word_count == 0)
         return usage_error(err, "restart what? As: davit restart hello, or davit restart deploy/web");
-    for (size_t i = 0; i < options->word_count; i++) {
-        AUTO_FREE char *pair = vm_word_is_pair(options, i) ? mem_printf("vm/%s", options->words[i + 1]) : NULL;
-        const char *word = pair != NULL ? pair : options->words[i], *slash = strchr(word, '/');
-        i += pair != NULL ? 1 : 0;
+    for (size_t i = 0; i < options->word_count;) {
+        AUTO_FREE char *word = next_object(options, &i);
+        const char *slash = strchr(word, '/');
         AUTO_FREE char *kind = mem_strndup(word, slash != NULL ? (size_t)(slash - word) : 0);
         const struct resource *resource = slash != NULL ? resource_by_word(kind) : resource_by_plural("pods");
         if (resource == NULL || !name_is_subdomain(slash != NULL ? slash + 1 : word))

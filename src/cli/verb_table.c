@@ -61,7 +61,8 @@ const struct verb VERBS[] = {
     {"wait", SECTION_LOOK, "TYPE/NAME... --for GOAL", "until objects, or nodes, are what is asked for",
      "  davit wait pod/hello --for condition=Ready --timeout 2m\n  davit wait node/press-7 --for condition=Ready\n"
      "  davit wait pod/web --for jsonpath='{.status.phase}'=Running --nodes 'press-*'\n  davit wait vm/hmi --for delete",
-     FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_NODES | FLAG_GROUP | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_SELECTOR | FLAG_FOR, verb_wait},
+     FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_NODES | FLAG_GROUP | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_SELECTOR | FLAG_ALL |
+         FLAG_FOR, verb_wait},
     {"describe", SECTION_LOOK, "TYPE NAME", "everything a node says about one object", "  davit describe pod hello --node press-7\n  davit describe vm hmi\n  davit describe node press-7",
      FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_NAMESPACE, verb_describe},
     {"logs", SECTION_LOOK, "POD|vm/NAME", "what a container, or a virtual machine's console, wrote",

@@ -87,11 +87,6 @@ char *discovery_filter(const char *root, const char *node)
     return mem_printf(ANY_PREFIX "%s/+/config", device);
 }
 
-bool discovery_is_filter(const char *topic)
-{
-    return strncmp(topic, ANY_PREFIX, strlen(ANY_PREFIX)) == 0;
-}
-
 const char *discovery_presence(const struct json *document)
 {
     return json_get_text(document, "availability_topic");

@@ -20,7 +20,6 @@ char *discovery_write(const struct discovery_place *place, const struct object_i
 /* A filter for all that a node may have told, whatever the prefix; NULL: that any has. The caller frees. Another root's node may
  * look the same: discovery_presence tells them apart. */
 char *discovery_filter(const char *root, const char *node);
-bool discovery_is_filter(const char *topic);
 /* The topic of the presence that a document looks at, which is its node's; NULL: it is none of these documents. */
 const char *discovery_presence(const struct json *document);
 

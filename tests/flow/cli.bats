@@ -12,6 +12,7 @@ load cli_lib
     [ "$(wc -w <<<"$verbs")" -ge 40 ]
     for verb in $verbs; do
         run -0 davit "$verb" --help
+        [ "$(davit help "$verb")" = "$output" ]
         contains "Example:"
         contains "davit $verb"
         run -0 python3 -c 'import sys; print(max(map(len, sys.stdin.read().split("\n"))))' <<<"$output"
@@ -197,13 +198,17 @@ assert o["kind"]=="List" and len(o["items"])==1, o'
 
 @test "get -o yaml can be applied again" {
     online press-7
-    say "$NODE/status/default/configmaps/hello" '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"hello","namespace":"default","annotations":{"a":"yes","b":"a: b #c","c":"","d":"1","e":"line\nline","f":"-x","g":"\"q\""}},"status":{"list":[{"a":[1,[2]],"b":{}},[],"t"]}}'
+    say "$NODE/desired/default/configmaps/hello" '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"hello","annotations":{"a":"yes","b":"a: b #c","c":"","d":"1","e":"line\nline","f":"-x","g":"\"q\""}},"data":{"k":"v"}}'
+    say "$NODE/status/default/configmaps/hello" '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"hello","namespace":"default"},"status":{"source":"node","list":[{"a":[1,[2]],"b":{}},[],"t"]}}'
     davit get configmap hello -o yaml > "$DIR/out.yaml"
+    sed -i 's/k: v/k: w/' "$DIR/out.yaml"
     davit apply -f "$DIR/out.yaml" --node press-7
     held "$NODE/desired/default/configmaps/hello" | python3 -c '
 import json,sys
-a=json.load(sys.stdin)["metadata"]["annotations"]
+o=json.load(sys.stdin)
+a=o["metadata"]["annotations"]
 a.pop("davit/generation")
+assert o["data"]=={"k":"w"} and "status" not in o and "spec" not in o, o
 assert a=={"a":"yes","b":"a: b #c","c":"","d":"1","e":"line\nline","f":"-x","g":"\"q\""}, a'
 }
 

@@ -37,26 +37,26 @@ load cli_lib
 }
 
 @test "the generation grows past one from a clock that was ahead" {
-    say "$NODE/desired/default/pods/hello" '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"hello","annotations":{"davit/generation":"9000000000000000"}}}'
+    say "$NODE/desired/default/pods/hello" '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"hello","annotations":{"davit/generation":"4000000000000000"}}}'
     manifest hello | davit apply -f - --node press-7
-    [ "$(generation "$NODE/desired/default/pods/hello")" = 9000000000000001 ]
+    [ "$(generation "$NODE/desired/default/pods/hello")" = 4000000000000001 ]
 }
 
 @test "the generation grows past what the node has accepted, though the broker lost it" {
-    pod_status press-7 default hello 9000000000000005 True
+    pod_status press-7 default hello 4000000000000005 True
     manifest hello | davit apply -f - --node press-7
-    [ "$(generation "$NODE/desired/default/pods/hello")" = 9000000000000006 ]
+    [ "$(generation "$NODE/desired/default/pods/hello")" = 4000000000000006 ]
 }
 
 @test "what the node refused as stale goes out again under a new generation" {
     manifest hello | davit apply -f - --node press-7
     local old
     old=$(generation "$NODE/desired/default/pods/hello")
-    pod_status press-7 default hello 9000000000000005 True \
+    pod_status press-7 default hello 4000000000000005 True \
         ",{\"type\":\"Accepted\",\"status\":\"False\",\"reason\":\"Stale\",\"refusedGeneration\":$old}"
     run -0 davit apply -f - --node press-7 < <(manifest hello)
     [ "$output" = "pod/hello configured" ]
-    [ "$(generation "$NODE/desired/default/pods/hello")" = 9000000000000006 ]
+    [ "$(generation "$NODE/desired/default/pods/hello")" = 4000000000000006 ]
 }
 
 @test "what a cluster wrote is left out" {

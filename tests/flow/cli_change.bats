@@ -171,7 +171,7 @@ shape() { # FILE: as recorded, with a number to sleep
     [ "$output" = "pod/hello created on 2 nodes, unchanged on 1 node" ]
     [ -n "$(held "$DAVIT_ROOT/nodes/press-3/desired/default/pods/hello")" ]
     [ -z "$(held "$DAVIT_ROOT/nodes/mill-1/desired/default/pods/hello")" ]
-    (sleep 0.5; pod_status press-1 default hello 9000000000000000 True
+    (sleep 0.5; pod_status press-1 default hello 4000000000000000 True
      pod_status press-2 default hello 1 True ",{\"type\":\"Accepted\",\"status\":\"False\",\"reason\":\"Stale\",\"message\":\"old\",\"refusedGeneration\":$(generation "$DAVIT_ROOT/nodes/press-2/desired/default/pods/hello")}") 3>&- &
     TASKS+=($!)
     run -1 davit apply -f - --nodes 'press-*' --wait=3 < <(manifest hello demo:2)
@@ -187,7 +187,7 @@ shape() { # FILE: as recorded, with a number to sleep
     online mill-1
     say "$DAVIT_ROOT/nodes/press-1/status" '{"kind":"Node","metadata":{"name":"press-1"},"status":{"groups":["presses"]}}'
     say "$DAVIT_ROOT/nodes/mill-1/status" '{"kind":"Node","metadata":{"name":"mill-1"},"status":{"groups":["mills"]}}'
-    (sleep 0.5; pod_status press-1 default hello 9000000000000000 True) 3>&- &
+    (sleep 0.5; pod_status press-1 default hello 4000000000000000 True) 3>&- &
     TASKS+=($!)
     run -0 davit apply -f - --group presses --wait=20 < <(manifest hello)
     contains "pod/hello created"

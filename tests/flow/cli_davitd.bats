@@ -17,6 +17,10 @@ setup() {
     flow_test
 }
 
+davit() {
+    node "$STAGE/usr/bin/davit" "$@" # by its path: this function has its name
+}
+
 labelled() { # NAME LABELS
     put "$1" ".metadata.labels = $2"
 }
@@ -41,6 +45,45 @@ labelled() { # NAME LABELS
     run -0 node davit wait pod/web --for jsonpath='{.metadata.labels.tier}'=back --timeout 20s
     run -0 node davit get pod web -o jsonpath='{.status.containerStatuses[0].restartCount}'
     [ "$output" = 0 ]
+}
+
+@test "get -o yaml has the document beside the status, wherever it is from: changed and applied, it is the object's next" {
+    local config='{apiVersion: "v1", kind: "ConfigMap", metadata: {name: "conf", labels: {a: "b"}, annotations: {note: "kept"}}, data: {k: "1"}}'
+    jq -n "$config" | davit apply -f -
+    within 10 holds "$T/status/default/configmaps/conf" '.status.observedGeneration > 0'
+    run -0 davit get cm conf -o yaml
+    contains $'data:\n  k: "1"'
+    contains "note: kept"
+    [[ "$output" != *davit/generation* ]]
+    run -0 davit apply -f - <<<"$output"
+    [ "$output" = "configmap/conf unchanged" ]
+    davit get cm/conf -o json | jq '.data.k = "2"' >"$OUT/changed.json"
+    run -0 davit apply -f "$OUT/changed.json"
+    [ "$output" = "configmap/conf configured" ]
+    [ "$(held "$T/desired/default/configmaps/conf" | jq -c '[.data, .metadata.labels, .spec]')" = '[{"k":"2"},{"a":"b"},null]' ]
+    # Of a group, and of a bundle.
+    jq -n "$config | .metadata.name = \"of-all\"" | davit apply -f - --group all
+    within 10 holds "$T/status/default/configmaps/of-all" '.status.source == "all"'
+    [ "$(davit get cm of-all -o jsonpath='{.data.k}')" = 1 ]
+    jq -n "{apiVersion: \"v1\", kind: \"List\", items: [$config | .metadata.name = \"packed\"]}" | publish "$T/desired"
+    within 10 holds "$T/status/default/configmaps/packed" '.status.source == "bundle"'
+    [ "$(davit get cm -o jsonpath='{.items[*].data.k}')" = "2 1 1" ]
+    clear_topic "$T/desired"
+    # A status whose document is not there is none, and takes nothing away.
+    run -0 davit get cm conf -o yaml --control "$N/run/control.sock"
+    [[ "$output" != *$'\ndata:'* ]] || { echo "$output"; return 1; }
+    run -1 davit apply -f - <<<"$output"
+    contains "neither spec nor data are in it"
+    [ "$(held "$T/desired/default/configmaps/conf" | jq -r .data.k)" = 2 ]
+    put yaml
+    within 10 holds "$T/state/default/pods/yaml" '.state == "Running"'
+    davit get pod yaml -o yaml >"$OUT/yaml"
+    grep -q 'nodeName: "n"' "$OUT/yaml" || { cat "$OUT/yaml"; return 1; }
+    run -0 davit apply -f "$OUT/yaml"
+    contains "pod/yaml configured" # by hand it had no namespace
+    run -0 davit get pods -o custom-columns=NAME:.metadata.name,IMAGE:.spec.containers[0].image
+    [[ "$output" =~ yaml\ +demo:1 ]]
+    drop yaml
 }
 
 @test "a node remembers its events, for davit events over broker and socket, and for describe" {

@@ -117,6 +117,12 @@ assert data == b'a\nb\n', data"
     contains "cannot listen on 127.0.0.1:$at"
 }
 
+@test "what is not there is said at once, and no port is opened for it" {
+    run -4 node timeout 10 "$STAGE/usr/bin/davit" port-forward nobody 0:80
+    contains 'pods "nobody" not found'
+    [[ "$output" != *Forwarding* ]]
+}
+
 @test "without a descriptor a connection waits, and one that gets no process is closed; both are said" {
     prlimit --nofile=4 "$STAGE/usr/bin/davit" port-forward web :8080 --control "$(control)" >"$OUT/forward" 2>"$OUT/forward.err" 3>&- &
     forward=$!

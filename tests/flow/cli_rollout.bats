@@ -98,6 +98,8 @@ apply() {
     run -0 davit rollout restart "deploy/$NAME"
     [ "$output" = "deployment/$NAME restarted" ]
     within 20 changed "$before"
+    run -0 davit rollout restart deploy "$NAME"
+    [ "$output" = "deployment/$NAME restarted" ]
 }
 
 changed() {

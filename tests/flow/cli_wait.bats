@@ -19,6 +19,7 @@ later() { # CMD…: while a wait is under way
     later pod_status press-7 default hello 6 True
     run -0 davit wait pod/hello --for condition=Ready --timeout 20s
     [ "$output" = "pod/hello on press-7 condition met" ]
+    run -0 davit wait pods --all --for condition=ready=true --timeout 5s # as kubectl takes it
     run -0 davit wait pod hello --for jsonpath='{.status.phase}'=Running
     run -0 davit wait pod hello --for jsonpath='{.status.phase}'
     run -0 davit wait pod/nobody --for delete --timeout 5s

@@ -31,6 +31,8 @@ contains() {
     [ -z "$stderr" ]
     run -0 node davit logs pod/l1 --tail 2
     [ "$output" = $'50\nerr' ]
+    run -0 --separate-stderr node davit logs pod/l1 --tail=-1
+    [ "$output" = "$(node davit logs pod/l1)" ]
     run -0 node davit logs l1 --tail=0
     [ -z "$output" ]
     run -0 node davit logs l1 --timestamps --tail 1
