@@ -166,6 +166,13 @@ static void fit_rank(struct change *change)
         change->rank = key.rank;
 }
 
+/* A tombstone is its end, and what comes after it another one. */
+static uint64_t created_of(const struct change *change, const struct slot *old)
+{
+    bool lives_on = old != NULL && old->created_ms != 0 && !old->tombstone && !change->document.tombstone;
+    return lives_on ? old->created_ms : change->accepted_ms;
+}
+
 static void apply_slot(struct change *change)
 {
     struct object *object = change->object;
@@ -179,6 +186,7 @@ static void apply_slot(struct change *change)
     }
     bool was_filled = slot != NULL;
     slot = object_slot_make(object, &key);
+    uint64_t created_ms = created_of(change, slot);
     if (was_filled && strcmp(slot->content, change->document.content) != 0)
         slot_supersede(slot, slot->content);
     pod_free(slot->pod);
@@ -195,6 +203,7 @@ static void apply_slot(struct change *change)
     slot->tombstone = change->document.tombstone;
     slot->owned = change->document.owned;
     slot->generation = change->generation;
+    slot->created_ms = created_ms;
     slot->accepted_ms = change->accepted_ms;
     slot->retained = RETAINED_YES;
 }
@@ -325,6 +334,7 @@ static void write_slot(const struct change *change, struct store_txn *txn)
     row.tombstone = change->document.tombstone;
     row.text = change->document.text;
     row.accepted_ms = change->accepted_ms;
+    row.created_ms = created_of(change, old);
     store_put_slot(txn, &row);
 }
 

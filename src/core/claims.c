@@ -265,7 +265,7 @@ void claims_report(struct core *core, struct object *object, struct json **descr
         .id = &object->id, .uid = "", .generation = slot != NULL ? slot->generation : -1, .source = source,
         .refusal = object->refused ? &object->refusal : NULL, .ignored = ruling != NULL ? &ruling->ignored : NULL,
         .retained = ruling != NULL && ruling->source < SOURCE_MANIFESTS ? ruling->retained : RETAINED_UNKNOWN,
-        .accepted_ms = slot != NULL ? slot->accepted_ms : 0, .view = &nothing,
+        .accepted_ms = ruling != NULL ? ruling->created_ms : slot != NULL ? slot->accepted_ms : 0, .view = &nothing,
     };
     struct claim_report report = {
         .common = &common, .claim = ruling != NULL ? ruling->data : object->claim.last,

@@ -12,9 +12,11 @@ static void date(const struct core *core, struct object *object)
     uint64_t now = core_wall_ms(core), age_ms = core_boot_ms(core) - object->since_boot_ms + object->age_before_ms;
     if (object->uid[0] != '\0' && object->created_ms < LIMIT_CLOCK_SET_MS)
         object->created_ms = now - age_ms;
-    for (size_t i = 0; i < object->slot_count; i++)
-        if (object->slots[i].accepted_ms < LIMIT_CLOCK_SET_MS)
-            object->slots[i].accepted_ms = now;
+    for (size_t i = 0; i < object->slot_count; i++) {
+        struct slot *slot = &object->slots[i];
+        slot->accepted_ms = slot->accepted_ms < LIMIT_CLOCK_SET_MS ? now : slot->accepted_ms;
+        slot->created_ms = slot->created_ms < LIMIT_CLOCK_SET_MS ? now : slot->created_ms;
+    }
 }
 
 uint64_t clock_state_settle(struct core *core)

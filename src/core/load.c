@@ -91,6 +91,7 @@ static void load_slot(void *ctx, const struct slot_row *row)
     slot->generation = key.source == SOURCE_BUNDLE ? bundle_generation(core) : row->generation;
     slot->tombstone = row->tombstone;
     slot->accepted_ms = row->accepted_ms;
+    slot->created_ms = row->created_ms != 0 ? row->created_ms : row->accepted_ms;
     snprintf(slot->content, sizeof(slot->content), "%s", row->content);
     /* As it was accepted: a newer Davit that honours more fields restarts nothing. */
     snprintf(slot->hash, sizeof(slot->hash), "%s", row->hash);

@@ -32,6 +32,7 @@ struct slot {
     bool tombstone;
     bool owned; /* SOURCE_OWNER: it goes with its owner */
     uint64_t accepted_ms;
+    uint64_t created_ms; /* when the first document here was accepted, or the first after a tombstone */
     struct pod *pod; /* NULL for a tombstone, for what is no pod, and where the stored text cannot be read any more */
     struct json *data; /* of a Secret or ConfigMap; NULL */
     struct json *labels; /* of its metadata; NULL: none */

@@ -132,7 +132,7 @@ struct owner_told owned_told(const struct object *owner, const char *source)
 {
     const struct slot *ruling = object_ruling(owner);
     return (struct owner_told){ .id = &owner->id, .uid = json_get_text(owner->memo, "uid"),
-                                .generation = ruling->generation, .source = source, .accepted_ms = ruling->accepted_ms,
+                                .generation = ruling->generation, .source = source, .created_ms = ruling->created_ms,
                                 .ignored = &ruling->ignored, .refusal = owner->refused ? &owner->refusal : NULL };
 }
 

@@ -293,7 +293,7 @@ static void report_containers(struct core *core, struct object *object, struct j
         .refusal = object->refused ? &object->refusal : NULL,
         .ignored = ruling != NULL ? &ruling->ignored : NULL,
         .retained = ruling != NULL && ruling->source < SOURCE_MANIFESTS ? ruling->retained : RETAINED_UNKNOWN,
-        .accepted_ms = object->created_ms,
+        .accepted_ms = object->uid[0] != '\0' ? object->created_ms : ruling != NULL ? ruling->created_ms : 0,
         .view = &telling.view,
         .shown = telling.shown,
         .image_ids = (const char *const *)telling.image_ids,

@@ -9,7 +9,7 @@ struct service_entry {
     struct object_id id;
     struct service *spec; /* NULL: not looked at yet, in this life */
     char content[DIGEST_HEX_BYTES]; /* of the document that it is of */
-    uint64_t accepted_ms;
+    uint64_t created_ms;
     uint32_t address;       /* host order; 0: it has none */
     struct json *ports;     /* {"TCP/80":30080} */
     bool stored;            /* as it is, on the disk */

@@ -217,7 +217,7 @@ static bool read_document(struct core *core, struct service_entry *entry, const 
     }
     service_free(entry->spec);
     entry->spec = spec;
-    entry->accepted_ms = ruling->accepted_ms;
+    entry->created_ms = ruling->created_ms;
     memcpy(entry->content, ruling->content, sizeof(entry->content));
     core->services.owed = true;
     return true;
@@ -302,7 +302,7 @@ void services_report(struct core *core, struct object *object, struct json **des
     add_ignored(entry, &ruling->ignored, &ignored);
     AUTO_FREE char *source = slot_name(ruling);
     struct service_report report = { .id = &object->id, .generation = ruling->generation, .source = source,
-                                     .accepted_ms = ruling->accepted_ms, .service = entry->spec, .given = entry->given,
+                                     .created_ms = ruling->created_ms, .service = entry->spec, .given = entry->given,
                                      .endpoints = entry->endpoints, .host_address = core->network.host_address,
                                      .problem = entry->problem[0] != '\0' ? entry->problem : NULL,
                                      .message = entry->message, .ignored = &ignored,

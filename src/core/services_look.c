@@ -154,8 +154,8 @@ static char *printed(const struct service_entry *entry)
 
 static int by_age(struct service_entry *a, struct service_entry *b)
 {
-    if (a->accepted_ms != b->accepted_ms)
-        return a->accepted_ms < b->accepted_ms ? -1 : 1;
+    if (a->created_ms != b->created_ms)
+        return a->created_ms < b->created_ms ? -1 : 1;
     return object_id_compare(&a->id, &b->id);
 }
 

@@ -186,7 +186,7 @@ struct json *owner_status_begin(const struct owner_told *told)
     json_set_text(metadata, "namespace", told->id->namespace);
     json_set_text(metadata, "uid", told->uid);
     json_set_integer(metadata, "generation", told->generation);
-    status_set_time(metadata, "creationTimestamp", told->accepted_ms);
+    status_set_time(metadata, "creationTimestamp", told->created_ms);
     json_set_integer(json_set_object(object, "status"), "observedGeneration", told->generation);
     return object;
 }
@@ -216,7 +216,7 @@ struct json *owner_state_begin(const struct owner_told *told, const char *state,
     struct json *flat = json_new_texts("state", state, NULL);
     json_set_integer(flat, "stateCode", code);
     json_set_integer(flat, "ready", ready);
-    status_set_ms(flat, "createdAt", told->accepted_ms);
+    status_set_ms(flat, "createdAt", told->created_ms);
     return flat;
 }
 

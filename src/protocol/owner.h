@@ -51,7 +51,7 @@ struct owner_told {
     const char *uid; /* NULL: none */
     int64_t generation;
     const char *source;
-    uint64_t accepted_ms;
+    uint64_t created_ms;
     const struct ignored_fields *ignored;
     const struct refusal *refusal; /* of a newer document; NULL: none was */
     struct json **described; /* the status goes here, and nothing is told; NULL: it is told */

@@ -47,7 +47,7 @@ struct service_report {
     const struct object_id *id;
     int64_t generation;
     const char *source;
-    uint64_t accepted_ms;
+    uint64_t created_ms;
     const struct service *service;
     const struct json *given;     /* NULL: nothing yet */
     const struct json *endpoints;

@@ -88,7 +88,7 @@ struct json *service_state_write(const struct service_report *report)
     json_set_text(flat, "ports", ports);
     json_set_text(flat, "externalIP", external_of(report));
     json_set_text(flat, "clusterIP", service_is_headless(report->service) ? "None" : json_text(first));
-    status_set_ms(flat, "createdAt", report->accepted_ms);
+    status_set_ms(flat, "createdAt", report->created_ms);
     json_set_text(flat, "reason", ready ? NULL : reason);
     json_set_text(flat, "message", message != NULL ? message : "");
     return flat;
@@ -174,7 +174,7 @@ struct json *service_status_write(const struct service_report *report)
     json_set_text(metadata, "name", report->id->name);
     json_set_text(metadata, "namespace", report->id->namespace);
     json_set_integer(metadata, "generation", report->generation);
-    status_set_time(metadata, "creationTimestamp", report->accepted_ms);
+    status_set_time(metadata, "creationTimestamp", report->created_ms);
     struct json *spec = service_write(report->service);
     json_set(object, "spec", spec);
     write_spec(report, spec);

@@ -30,6 +30,7 @@ void store_put_slot(struct store_txn *txn, const struct slot_row *row)
     txn_integer(step, row->tombstone);
     txn_text(step, row->text);
     txn_integer(step, (int64_t)row->accepted_ms);
+    txn_integer(step, (int64_t)row->created_ms);
 }
 
 void store_delete_slot(struct store_txn *txn, const struct slot_row *key)

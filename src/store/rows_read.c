@@ -78,6 +78,7 @@ static void slot_row(sqlite3_stmt *stmt, void *ctx)
         .tombstone = sqlite3_column_int(stmt, 8) != 0,
         .text = text(stmt, 9),
         .accepted_ms = (uint64_t)sqlite3_column_int64(stmt, 10),
+        .created_ms = (uint64_t)sqlite3_column_int64(stmt, 11),
     };
     reader->call.slot(reader->ctx, &row);
 }

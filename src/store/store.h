@@ -49,6 +49,7 @@ struct slot_row {
     bool tombstone;
     const char *text; /* the document */
     uint64_t accepted_ms;
+    uint64_t created_ms; /* when the first of these documents was accepted; 0: it was before this was written down */
 };
 void store_put_slot(struct store_txn *txn, const struct slot_row *row);
 void store_delete_slot(struct store_txn *txn, const struct slot_row *key);

@@ -10,7 +10,7 @@
 #define NEXT_REVISION "1 + coalesce(" LAST_REVISION ", 0)"
 
 const char *const statement_sql[STATEMENT_COUNT] = {
-    [PUT_SLOT] = "INSERT OR REPLACE INTO slots VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    [PUT_SLOT] = "INSERT OR REPLACE INTO slots VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     [DELETE_SLOT] = "DELETE FROM slots WHERE " SLOT_KEY,
     [PUT_SUPERSEDED] = "INSERT INTO superseded (namespace, resource, name, source, grp, content) "
                        "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",

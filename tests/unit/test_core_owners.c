@@ -176,9 +176,35 @@ static void what_a_child_is_refused_for_is_said_by_its_owner(void **state)
     assert_told(kit, "status", "deployments/web", "\"type\":\"Progressing\",\"status\":\"False\",\"reason\":\"Forbidden\"");
 }
 
+static uint64_t created(const struct corekit *kit)
+{
+    return object_ruling(find(kit, "deployments", "web"))->created_ms;
+}
+
+/* Kubernetes' creationTimestamp: of the object, not of its last document. */
+static void an_object_is_as_old_as_its_first_document(void **state)
+{
+    struct corekit *kit = *state;
+    want(kit, "deployments/web", "Deployment", "apps/v1", TEMPLATE("demo:1"));
+    uint64_t first = created(kit);
+    AUTO_FREE char *said = mem_strdup(strstr(kit_held(kit, NODE_TOPIC "/status/default/deployments/web"), "\"creationTimestamp\":"));
+    said[strlen("\"creationTimestamp\":\"2026-01-01T00:00:00Z\"")] = '\0';
+    kit_advance(kit, 3600 * 1000);
+    want(kit, "deployments/web", "Deployment", "apps/v1", TEMPLATE("demo:2"));
+    assert_int_equal(created(kit), first);
+    restart_davitd(kit);
+    assert_int_equal(created(kit), first);
+    assert_told(kit, "status", "deployments/web", said);
+    bury(kit, "deployments/web", "Deployment", "apps/v1");
+    kit_advance(kit, 3600 * 1000);
+    want(kit, "deployments/web", "Deployment", "apps/v1", TEMPLATE("demo:2"));
+    assert_int_equal(created(kit), kit->wall);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        KIT(an_object_is_as_old_as_its_first_document),
         KIT(a_set_is_made_and_taken_down_in_order),
         KIT(claims_go_where_that_is_asked_for),
         KIT(a_set_is_updated_down_to_its_partition),

@@ -158,7 +158,7 @@ static void a_set_gives_its_pods_names_and_claims(void **state)
 static void its_status_is_kubernetes_own(void **state)
 {
     struct object_id id = { .namespace = "ns", .resource = "deployments", .name = "web" };
-    struct replicas_report report = { .told = { .id = &id, .generation = 7, .source = "node", .accepted_ms = 1795410900000 },
+    struct replicas_report report = { .told = { .id = &id, .generation = 7, .source = "node", .created_ms = 1795410900000 },
                                       .wanted = 2, .present = 2, .updated = 1, .ready = 1, .available = 1 };
     (void)state;
     AUTO_JSON struct json *status = replicas_status_write(&report);

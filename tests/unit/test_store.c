@@ -71,9 +71,9 @@ static void begin_look(void)
 static void see_slot(void *ctx, const struct slot_row *row)
 {
     (void)ctx;
-    strbuf_printf(&seen, "%s/%s/%s %s %s %lld %s %s %d %s %llu;", row->id.namespace, row->id.resource, row->id.name,
+    strbuf_printf(&seen, "%s/%s/%s %s %s %lld %s %s %d %s %llu %llu;", row->id.namespace, row->id.resource, row->id.name,
                   row->source, row->group, (long long)row->generation, row->content, row->hash, row->tombstone, row->text,
-                  (unsigned long long)row->accepted_ms);
+                  (unsigned long long)row->accepted_ms, (unsigned long long)row->created_ms);
 }
 
 static void see_incarnation(void *ctx, const struct incarnation_row *row)
@@ -141,7 +141,7 @@ static void slots_are(struct store *store, const char *expected)
 static struct slot_row slot_of(const char *name)
 {
     struct slot_row row = { .id = hello, .source = "group", .group = "line-3", .generation = 7, .content = "c",
-                            .hash = "h", .text = "{}", .accepted_ms = 1795410958123 };
+                            .hash = "h", .text = "{}", .accepted_ms = 1795410958123, .created_ms = 1795410957000 };
     snprintf(row.id.name, sizeof(row.id.name), "%s", name);
     return row;
 }
@@ -197,10 +197,10 @@ static void every_row_comes_back_after_a_restart(void **state)
     assert_int_equal(store_pending(store), 0);
     store_close(store);
     store = open_store(STORE_MANUAL, "boot-1");
-    slots_are(store, "default/pods/hello group line-3 7 c h 0 {} 1795410958123;"
-                     "default/pods/hello node  7 c h 1  1795410958123;");
+    slots_are(store, "default/pods/hello group line-3 7 c h 0 {} 1795410958123 1795410957000;"
+                     "default/pods/hello node  7 c h 1  1795410958123 1795410957000;");
     begin_look();
-    look(store_each_superseded(store, see_slot, NULL, &err), "default/pods/hello node  0 old  0  0;");
+    look(store_each_superseded(store, see_slot, NULL, &err), "default/pods/hello node  0 old  0  0 0;");
     begin_look();
     look(store_each_incarnation(store, see_incarnation, NULL, &err), "hello uid 1:h 5 {} [] Evicted full;");
     begin_look();
@@ -250,9 +250,9 @@ static void what_is_deleted_is_gone(void **state)
     store_delete_refused(txn, &hello);
     store_commit(txn, NULL, NULL);
     store_dispatch(store);
-    slots_are(store, "default/pods/other group line-3 7 c h 0 {} 1795410958123;");
+    slots_are(store, "default/pods/other group line-3 7 c h 0 {} 1795410958123 1795410957000;");
     begin_look();
-    look(store_each_superseded(store, see_slot, NULL, &err), "default/pods/other group line-3 0 older  0  0;");
+    look(store_each_superseded(store, see_slot, NULL, &err), "default/pods/other group line-3 0 older  0  0 0;");
     begin_look();
     look(store_each_incarnation(store, see_incarnation, NULL, &err), "");
     begin_look();
@@ -373,8 +373,8 @@ static void a_commit_that_fails_leaves_nothing_and_the_others_succeed(void **sta
     commit_slot(store, "three", "c");
     store_dispatch(store);
     assert_string_equal(answers, "aBc");
-    slots_are(store, "default/pods/one group line-3 7 c h 0 {} 1795410958123;"
-                     "default/pods/three group line-3 7 c h 0 {} 1795410958123;");
+    slots_are(store, "default/pods/one group line-3 7 c h 0 {} 1795410958123 1795410957000;"
+                     "default/pods/three group line-3 7 c h 0 {} 1795410958123 1795410957000;");
     sql("DROP TRIGGER broken");
     commit_slot(store, "bad", "d");
     store_dispatch(store);
@@ -393,7 +393,7 @@ static void what_was_not_dispatched_is_lost_in_a_crash(void **state)
     store_close(store);
     assert_string_equal(answers, "a");
     store = open_store(STORE_MANUAL, "b");
-    slots_are(store, "default/pods/kept group line-3 7 c h 0 {} 1795410958123;");
+    slots_are(store, "default/pods/kept group line-3 7 c h 0 {} 1795410958123 1795410957000;");
     store_close(store);
 }
 
