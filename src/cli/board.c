@@ -128,7 +128,7 @@ const struct json *board_document(const struct board *board, const struct entry 
     const struct entry *node = board_node(board, entry->node);
     if (source == NULL)
         return NULL;
-    if (strcmp(source, "node") == 0)
+    if (board->own_source != NULL && strcmp(source, board->own_source) == 0)
         return entry->desired;
     if (strcmp(source, "bundle") == 0)
         return node != NULL ? item_of(node->desired, &entry->id) : NULL;

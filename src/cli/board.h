@@ -31,6 +31,7 @@ struct board {
     const char *root;
     struct entry *entries; /* a uthash */
     struct sites *sites;
+    const char *own_source; /* what a node calls its own desired topics: "node"; by the control socket they are "manifests". NULL: not asked */
     /* NULL: nobody is told. `entry` NULL: a site came or went. */
     void (*on_change)(void *ctx, struct entry *entry);
     void *ctx;

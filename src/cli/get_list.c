@@ -252,6 +252,7 @@ struct session *get_open(struct get *get, void (*change)(void *ctx, struct entry
     char *topics[4 * GET_TYPES + 4];
     size_t count = topics_of(get, topics);
     get->board = (struct board){.root = get->options->root, .on_change = change, .ctx = ctx};
+    get->board.own_source = get->options->by_control ? "manifests" : "node";
     AUTO_SESSION struct session *session =
         session_open(get->options, (const char *const *)topics, count, board_take, &get->board, err);
     for (size_t i = 0; i < count; i++)

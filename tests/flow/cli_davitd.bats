@@ -75,6 +75,10 @@ labelled() { # NAME LABELS
     run -1 davit apply -f - <<<"$output"
     contains "neither spec nor data are in it"
     [ "$(held "$T/desired/default/configmaps/conf" | jq -r .data.k)" = 2 ]
+    # On the device without a broker it is the file that davit wrote.
+    jq -n "$config | .metadata.name = \"here\"" | davit apply -f - --control "$N/run/control.sock"
+    within 10 holds "$T/status/default/configmaps/here" '.status.source == "manifests"'
+    [ "$(davit get cm here -o jsonpath='{.data.k}' --control "$N/run/control.sock")" = 1 ]
     put yaml
     within 10 holds "$T/state/default/pods/yaml" '.state == "Running"'
     davit get pod yaml -o yaml >"$OUT/yaml"
