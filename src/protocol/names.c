@@ -1,5 +1,6 @@
 #include "protocol/names.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "davit/limits.h"
@@ -127,11 +128,36 @@ static bool is_short(const char *const shorts[RESOURCE_SHORTS], const char *word
     return strcmp(shorts[0], word) == 0 || (shorts[1] != NULL && strcmp(shorts[1], word) == 0);
 }
 
-const struct resource *resource_by_word(const char *word)
+static const struct resource *by_bare_word(const char *word)
 {
     for (size_t i = 0; word != NULL && i < RESOURCE_COUNT; i++)
         if (strcmp(resources[i].plural, word) == 0 || strcmp(resources[i].singular, word) == 0 ||
             is_short(resources[i].shorts, word))
             return &resources[i];
     return NULL;
+}
+
+/* "apps", or "v1.apps", of apps/v1. */
+static bool is_group_of(const char *text, const char *api_version)
+{
+    size_t group = strcspn(api_version, "/");
+    const char *version = api_version + group + 1;
+    if (api_version[group] == '\0')
+        return false;
+    if (strncmp(text, version, strlen(version)) == 0 && text[strlen(version)] == '.')
+        text += strlen(version) + 1;
+    return strncmp(text, api_version, group) == 0 && text[group] == '\0';
+}
+
+const struct resource *resource_by_word(const char *word)
+{
+    const char *dot = word != NULL ? strchr(word, '.') : NULL;
+    char bare[LIMIT_LABEL_BYTES + 1];
+    if (dot == NULL)
+        return by_bare_word(word);
+    if ((size_t)(dot - word) >= sizeof(bare))
+        return NULL;
+    snprintf(bare, sizeof(bare), "%.*s", (int)(dot - word), word);
+    const struct resource *resource = by_bare_word(bare);
+    return resource != NULL && is_group_of(dot + 1, resource->api_version) ? resource : NULL;
 }

@@ -35,7 +35,7 @@ const struct resource *resource_at(size_t index);
 size_t resource_count(void);
 const struct resource *resource_by_plural(const char *plural); /* NULL: unknown */
 const struct resource *resource_by_kind(const char *kind);
-/* By plural, singular or kubectl's short name, as a person types it. */
+/* By plural, singular or kubectl's short name, as a person types it: also "deployment.apps", as kubectl prints it. NULL: unknown. */
 const struct resource *resource_by_word(const char *word);
 
 #endif

@@ -91,6 +91,15 @@ static void kinds_are_found_by_plural_kind_and_kubectls_words(void **state)
     assert_null(resource_by_plural("pod"));
     assert_null(resource_by_kind("pods"));
     assert_null(resource_by_word("Pod"));
+    /* As kubectl prints them. */
+    assert_string_equal(resource_by_word("deployment.apps")->plural, "deployments");
+    assert_string_equal(resource_by_word("deployments.v1.apps")->plural, "deployments");
+    assert_string_equal(resource_by_word("vm.kubevirt.io")->plural, "virtualmachines");
+    assert_null(resource_by_word("deployments.batch"));
+    assert_null(resource_by_word("deployments.v1"));
+    assert_null(resource_by_word("pods.v1"));
+    assert_null(resource_by_word("deployments."));
+    assert_null(resource_by_word(".apps"));
     assert_null(resource_by_plural(NULL));
     assert_null(resource_by_kind(NULL));
     assert_null(resource_by_word(NULL));
