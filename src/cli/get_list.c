@@ -225,18 +225,19 @@ static size_t topics_of(const struct get *get, char **topics)
 {
     const struct options *options = get->options;
     const char *node = options->node != NULL ? options->node : "+";
-    bool needs_nodes = fleet_needs_status(options);
+    bool needs_nodes = fleet_needs_status(options), needs_bundles = false;
     size_t count = 0;
     topics[count++] = topic_node(options->root, node, "presence", NULL);
     topics[count++] = mem_printf("?%s/sites/+/presence", options->root);
     for (size_t i = 0; i < get->type_count; i++) {
         add_topics(get, &get->types[i], topics, &count);
         needs_nodes = needs_nodes || (get->types[i].resource == NULL && get_needs_objects(get));
+        needs_bundles = needs_bundles || (get->types[i].resource != NULL && shows_documents(get));
     }
     if (needs_nodes)
         topics[count++] = topic_node(options->root, node, "status", NULL);
     AUTO_FREE char *bundle = topic_node(options->root, node, "desired", NULL);
-    if (shows_documents(get))
+    if (needs_bundles)
         topics[count++] = mem_printf("?%s", bundle);
     return count;
 }
