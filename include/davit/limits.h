@@ -56,6 +56,7 @@
 #define LIMIT_TOMBSTONE_DAYS 90
 /* Messages waiting for a commit of the same object. One more: the link is paused until it is done. */
 #define LIMIT_PENDING_MESSAGES 1024
+#define LIMIT_PENDING_BYTES (16 * 1024 * 1024) /* the same */
 
 /* Frames between processes. A larger one ends the child that sent it, never the parent. */
 #define LIMIT_FRAME_HEAD_BYTES (256 * 1024)
@@ -98,6 +99,7 @@
 #define LIMIT_ANSWER_TEXT_BYTES (128 * 1024)  /* of a log, or of what a command wrote, in one answer; it is truncated */
 #define LIMIT_STREAMS 32                /* at a time; one more is refused as TooManyStreams */
 #define LIMIT_STREAMS_EACH 16           /* the same, of one requester: a page that is forwarded opens six, and another one */
+#define LIMIT_STREAMS_ENDED 128         /* that wait for the last acknowledgement; LIMIT_STREAMS of one requester */
 #define LIMIT_CHUNK_BYTES (16 * 1024)
 #define LIMIT_CHUNKS 32                 /* of a stream, not acknowledged by the requester: it waits */
 #define LIMIT_CHUNKS_BYTES (512 * 1024) /* the same, as they are sent */

@@ -111,7 +111,7 @@ const struct json *json_next(const struct json *child)
 
 const char *json_key(const struct json *child)
 {
-    return node(child)->string;
+    return node(child)->string != NULL ? node(child)->string : "";
 }
 
 const char *json_text(const struct json *value)

@@ -28,7 +28,7 @@ struct json *json_get_mutable(struct json *object, const char *key);
 size_t json_size(const struct json *container);                          /* array or object; else 0 */
 const struct json *json_first(const struct json *container);             /* array or object; NULL at the end */
 const struct json *json_next(const struct json *child);
-const char *json_key(const struct json *child); /* of an object's child */
+const char *json_key(const struct json *child); /* of an object's child; "" of an array's: never NULL, for whoever sends a document chooses */
 #define JSON_EACH(child, container) \
     for (const struct json *child = json_first(container); child != NULL; child = json_next(child))
 

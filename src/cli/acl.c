@@ -50,7 +50,6 @@ static const struct rule READER_RULES[] = {
     {"read", "nodes/+/presence"},             {"read", "nodes/+/state/#"},             {"read", "nodes/+/status/#"},
     {"read", "nodes/+/metrics/#"},            {"write", "nodes/+/request/ping/%s"},    {"write", "nodes/+/request/describe/%s"},
     {"write", "nodes/+/request/logs/%s"},     {"write", "nodes/+/request/top/%s"},     {"write", "nodes/+/request/events/%s"},
-    {"write", "nodes/+/request/revisions/%s"},
 };
 
 static void rules_add(const struct acl *acl, const char *kind, const struct rule *rules, size_t count, const char *name)

@@ -109,6 +109,8 @@ void core_clear(struct core *core, struct object *object, struct store_txn *txn)
 
 void core_store_failed(struct core *core, const struct error *err)
 {
+    if (core->store_problem[0] == '\0')
+        inbox_give_back(core);
     snprintf(core->store_problem, sizeof(core->store_problem), "%.250s", err->message);
     core->node_dirty = true;
 }

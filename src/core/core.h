@@ -105,6 +105,7 @@ struct link_state {
     bool farewell;             /* ours is the good-bye */
     uint64_t presence_said_ms; /* boot */
     size_t arrivals;      /* waiting behind commits */
+    size_t arrival_bytes; /* of them */
     int64_t last_seq;     /* of a live message; they rise over the lives of davit-link */
     int64_t base_seq;     /* what davit-link calls 1 is one more */
     bool paused;

@@ -202,7 +202,7 @@ static void take(struct core *core, struct object *object, const struct slot_key
 
 static void pause_if_full(struct core *core)
 {
-    bool full = core->link.arrivals >= LIMIT_PENDING_MESSAGES;
+    bool full = core->link.arrivals >= LIMIT_PENDING_MESSAGES || core->link.arrival_bytes >= LIMIT_PENDING_BYTES;
     if (full == core->link.paused)
         return;
     core->link.paused = full;
@@ -218,8 +218,13 @@ static struct arrival *queue(struct core *core, struct object *object, const str
     arrival->seq = -1;
     DL_APPEND(object->arrivals, arrival);
     core->link.arrivals++;
-    pause_if_full(core);
     return arrival;
+}
+
+static void give_back(struct core *core, struct arrival *arrival)
+{
+    inbox_taken(core, arrival->seq);
+    arrival->seq = -1;
 }
 
 static void queue_message(struct core *core, struct object *object, const struct slot_key *key, const char *data,
@@ -230,6 +235,25 @@ static void queue_message(struct core *core, struct object *object, const struct
     arrival->len = len;
     arrival->live = live;
     arrival->seq = seq;
+    core->link.arrival_bytes += len;
+    if (core->store_problem[0] != '\0')
+        give_back(core, arrival);
+    pause_if_full(core);
+}
+
+static void give_back_all(struct core *core, const struct object *object)
+{
+    struct arrival *arrival;
+    DL_FOREACH(object->arrivals, arrival)
+        give_back(core, arrival);
+}
+
+void inbox_give_back(struct core *core)
+{
+    for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
+        give_back_all(core, object);
+    give_back_all(core, &core->bundle);
+    give_back_all(core, &core->desired_node);
 }
 
 static void arrival_free(struct arrival *arrival)
@@ -245,6 +269,7 @@ void inbox_next(struct core *core, struct object *object)
         struct arrival *arrival = object->arrivals;
         DL_DELETE(object->arrivals, arrival);
         core->link.arrivals--;
+        core->link.arrival_bytes -= arrival->len;
         bool of_group = arrival->key.source == SOURCE_GROUP;
         if (arrival->leave)
             inbox_empty_slot(core, object, &arrival->key);
@@ -367,9 +392,10 @@ void inbox_owned(struct core *core, struct object *object, const char *owner, co
 
 void inbox_empty_slot(struct core *core, struct object *object, const struct slot_key *key)
 {
-    if (object->committing)
+    if (object->committing) {
         queue(core, object, key)->leave = true;
-    else if (object_slot(object, key) != NULL)
+        pause_if_full(core);
+    } else if (object_slot(object, key) != NULL)
         begin_change(core, object, key, NULL, 0, -1);
 }
 

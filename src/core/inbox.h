@@ -27,6 +27,8 @@ void inbox_purge(struct core *core);
 void inbox_next(struct core *core, struct object *object);
 /* Forgets what waits: the end of the process. */
 void inbox_drop(struct object *object);
+/* The disk takes no commit, and that may last: what waits behind one is acknowledged, or the connection would end for it. */
+void inbox_give_back(struct core *core);
 /* Acknowledges a live message to the broker, through the link that brought it; nothing if that has gone. */
 void inbox_taken(struct core *core, int64_t seq);
 

@@ -222,18 +222,22 @@ static void link_published(struct core *core, const struct json *head)
     } final[] = { { "PacketTooLarge", "raise the broker's maximum packet size" },
                   { "Refused", "check what the broker's ACL lets this node publish" } };
     const char *reason = json_get_text(head, "reason");
-    bool done = json_get_boolean(head, "ok", false);
-    for (size_t i = 0; !done && reason != NULL && i < sizeof(final) / sizeof(final[0]); i++)
+    bool ok = json_get_boolean(head, "ok", false), refused = false;
+    for (size_t i = 0; !ok && reason != NULL && i < sizeof(final) / sizeof(final[0]); i++)
         if (strcmp(reason, final[i].reason) == 0) {
-            done = true;
+            refused = true;
             snprintf(core->link.problem, sizeof(core->link.problem), "the broker did not take a message (%s): %s", reason,
                      final[i].remedy);
             log_error("%s", core->link.problem);
             core->node_dirty = true;
         }
-    if (!json_get_boolean(head, "ok", false) && json_get_integer(head, "code", 0) == CODE_NOT_AUTHORIZED)
-        link_denied(core, outbox_topic(core->outbox, json_get_integer(head, "id", 0)));
-    outbox_published(core->outbox, json_get_integer(head, "id", 0), done);
+    int64_t id = json_get_integer(head, "id", 0);
+    if (!ok && json_get_integer(head, "code", 0) == CODE_NOT_AUTHORIZED)
+        link_denied(core, outbox_topic(core->outbox, id));
+    if (refused)
+        outbox_refused(core->outbox, id);
+    else
+        outbox_published(core->outbox, id, ok);
 }
 
 void core_link_frame(struct core *core, const struct frame_view *frame)

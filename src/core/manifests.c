@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -10,35 +11,62 @@
 #include "base/yaml.h"
 #include "core/desired_node.h"
 #include "core/inbox.h"
+#include "protocol/names.h"
 
 /* What the folder holds now. */
+struct found_one {
+    struct object_id id;
+    const char *file;
+};
+
 struct found {
     struct core *core;
-    struct object_id *ids;
+    struct found_one *list;
     size_t count;
     bool node;     /* what may start and stay here */
     bool doubtful; /* a file could not be read: what it held is not known */
 };
 
-static bool is_manifest(const char *name)
+static int is_manifest(const struct dirent *entry)
 {
+    const char *name = entry->d_name;
     const char *dot = strrchr(name, '.');
     return name[0] != '.' && dot != NULL &&
            (strcmp(dot, ".json") == 0 || strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
 }
 
-static void found_add(struct found *found, const struct object_id *id)
+static void found_add(struct found *found, const struct object_id *id, const char *file)
 {
-    found->ids = mem_resize(found->ids, found->count + 1, sizeof(*found->ids));
-    found->ids[found->count++] = *id;
+    found->list = mem_resize(found->list, found->count + 1, sizeof(*found->list));
+    found->list[found->count++] = (struct found_one){ .id = *id, .file = file };
 }
 
-static bool found_has(const struct found *found, const struct object_id *id)
+/* The file that has it; NULL: none yet. */
+static const char *found_in(const struct found *found, const struct object_id *id)
 {
     for (size_t i = 0; i < found->count; i++)
-        if (object_id_compare(&found->ids[i], id) == 0)
-            return true;
-    return false;
+        if (object_id_compare(&found->list[i].id, id) == 0)
+            return found->list[i].file;
+    return NULL;
+}
+
+/* Two files would take turns, and its pod be restarted each time that the folder is read. */
+static bool is_twice(const struct found *found, const char *file, const struct json *document)
+{
+    const struct json *metadata = json_get(document, "metadata");
+    const struct resource *resource = resource_by_kind(json_get_text(document, "kind"));
+    const char *name = json_get_text(metadata, "name"), *ns = json_get_text(metadata, "namespace");
+    struct object_id id = { 0 };
+    if (resource == NULL || name == NULL)
+        return false; /* and is refused */
+    snprintf(id.namespace, sizeof(id.namespace), "%s", ns != NULL && ns[0] != '\0' ? ns : "default");
+    snprintf(id.resource, sizeof(id.resource), "%s", resource->plural);
+    snprintf(id.name, sizeof(id.name), "%s", name);
+    const char *first = found_in(found, &id);
+    if (first != NULL)
+        core_event(found->core, NULL, true, "InvalidManifest", "%s: %s/%s/%s is in %s already, which rules: remove one of them", file,
+                   id.namespace, id.resource, id.name, first);
+    return first != NULL;
 }
 
 static bool is_node(const struct json *document)
@@ -71,13 +99,15 @@ static void take_documents(struct found *found, const char *file, const struct j
             take_node(found, file, document);
             continue;
         }
+        if (is_twice(found, file, document))
+            continue;
         if (!inbox_manifest(found->core, document, &id, &refusal)) {
             core_event(found->core, NULL, true, refusal.reason, "%s: %s", file, refusal.message);
             /* A document that says who it is keeps its place; one that does not puts all in doubt. */
             found->doubtful = found->doubtful || id.name[0] == '\0';
         }
         if (id.name[0] != '\0')
-            found_add(found, &id);
+            found_add(found, &id, file);
     }
 }
 
@@ -106,30 +136,29 @@ static void empty_missing(struct core *core, const struct found *found)
 {
     static const struct slot_key key = { .source = SOURCE_MANIFESTS, .group = "" };
     for (struct object *object = core->objects.table; object != NULL; object = object->hh.next)
-        if (object_slot(object, &key) != NULL && !found_has(found, &object->id))
+        if (object_slot(object, &key) != NULL && found_in(found, &object->id) == NULL)
             inbox_empty_slot(core, object, &key);
 }
 
+/* By name, so that of two files with one object it is always the same that rules. */
 void manifests_read(struct core *core)
 {
-    DIR *folder = opendir(core->config->manifests_dir);
-    if (folder == NULL) {
+    struct dirent **files = NULL;
+    int count = scandir(core->config->manifests_dir, &files, is_manifest, alphasort);
+    if (count < 0) {
         if (errno != ENOENT)
             log_error("cannot read the manifests folder %s: %s", core->config->manifests_dir, strerror(errno));
         return;
     }
     struct found found = { .core = core };
-    for (const struct dirent *entry; errno = 0, (entry = readdir(folder)) != NULL;)
-        if (is_manifest(entry->d_name))
-            read_file(&found, entry->d_name);
-    if (errno != 0) {
-        log_error("cannot read all of the manifests folder %s: %s", core->config->manifests_dir, strerror(errno));
-        found.doubtful = true;
-    }
-    closedir(folder);
+    for (int i = 0; i < count; i++)
+        read_file(&found, files[i]->d_name);
     if (!found.doubtful)
         empty_missing(core, &found);
     if (!found.doubtful && !found.node)
         desired_node_manifest(core, NULL);
-    free(found.ids);
+    free(found.list);
+    for (int i = 0; i < count; i++)
+        free(files[i]);
+    free(files);
 }

@@ -23,6 +23,7 @@ struct entry {
     int64_t row;       /* 0: derived */
     int64_t sent_id;   /* 0: waits in `queue`; else in flight, in `flying` */
     bool replaced;     /* a newer payload came while it was in flight */
+    bool held;         /* in `held` */
     struct entry *prev, *next;
     UT_hash_handle hh;
 };
@@ -37,6 +38,8 @@ struct outbox {
     struct entry *queue;
     struct entry *flying;
     size_t flying_count;
+    struct entry *held; /* what must arrive, and the broker refuses now: until it may be tried again */
+    size_t held_count;
     size_t event_count;
     size_t light_count; /* that have no topic of their own */
     size_t answer_count, answer_bytes;
@@ -144,14 +147,33 @@ static bool is_denied(const struct outbox *outbox, const char *topic)
     return false;
 }
 
+/* An entry that is in no line. What is derived is told anew one day; a clear is not, and stays. */
+static void leave_out(struct outbox *outbox, struct entry *entry)
+{
+    if (entry->row == 0) {
+        entry_free(outbox, entry);
+        return;
+    }
+    DL_APPEND(outbox->held, entry);
+    entry->held = true;
+    outbox->held_count++;
+}
+
+static void take_up(struct outbox *outbox, struct entry *entry)
+{
+    DL_DELETE(outbox->held, entry);
+    entry->held = false;
+    outbox->held_count--;
+    DL_APPEND(outbox->queue, entry);
+}
+
 static void pump(struct outbox *outbox)
 {
     while (outbox->queue != NULL && (int64_t)outbox->flying_count < outbox->window) {
         struct entry *entry = outbox->queue;
         DL_DELETE(outbox->queue, entry);
         if (is_denied(outbox, entry->topic)) {
-            row_delete(outbox, entry);
-            entry_free(outbox, entry);
+            leave_out(outbox, entry);
             continue;
         }
         DL_APPEND(outbox->flying, entry);
@@ -193,6 +215,8 @@ static struct entry *keyed_put(struct outbox *outbox, const char *topic, const c
         DL_APPEND(outbox->queue, entry);
         return entry;
     }
+    if (entry->held)
+        take_up(outbox, entry);
     entry->light = false;
     free(entry->payload);
     entry->payload = mem_strdup(payload);
@@ -257,7 +281,7 @@ static void drop_oldest_event(struct outbox *outbox)
     struct entry *entry;
     DL_FOREACH(outbox->queue, entry)
     {
-        if (entry->keyed || entry->answer || entry->light)
+        if (entry->keyed || entry->answer || entry->light || entry->bound)
             continue;
         DL_DELETE(outbox->queue, entry);
         entry_free(outbox, entry);
@@ -310,6 +334,8 @@ void outbox_connected(struct outbox *outbox, int64_t receive_maximum, size_t pac
 {
     outbox->packet_limit = packet_limit;
     outbox->window = receive_maximum > 0 && receive_maximum < LIMIT_INFLIGHT ? receive_maximum : LIMIT_INFLIGHT;
+    while (outbox->held != NULL)
+        take_up(outbox, outbox->held);
     pump(outbox);
 }
 
@@ -352,6 +378,21 @@ void outbox_published(struct outbox *outbox, int64_t id, bool ok)
     pump(outbox);
 }
 
+void outbox_refused(struct outbox *outbox, int64_t id)
+{
+    struct entry *entry;
+    DL_SEARCH_SCALAR(outbox->flying, entry, sent_id, id);
+    if (entry == NULL || entry->replaced || entry->row == 0) {
+        outbox_published(outbox, id, true);
+        return;
+    }
+    DL_DELETE(outbox->flying, entry);
+    outbox->flying_count--;
+    entry->sent_id = 0;
+    leave_out(outbox, entry);
+    pump(outbox);
+}
+
 const char *outbox_topic(const struct outbox *outbox, int64_t id)
 {
     struct entry *entry;
@@ -379,12 +420,15 @@ void outbox_allow(struct outbox *outbox)
 {
     json_free(outbox->denied);
     outbox->denied = json_new_array();
+    while (outbox->held != NULL)
+        take_up(outbox, outbox->held);
+    pump(outbox);
 }
 
 size_t outbox_waiting(const struct outbox *outbox)
 {
     return HASH_COUNT(outbox->topics) + outbox->event_count + outbox->answer_count +
-           outbox->light_count;
+           outbox->light_count - outbox->held_count;
 }
 
 uint64_t outbox_dropped(const struct outbox *outbox)
@@ -419,6 +463,8 @@ void outbox_free(struct outbox *outbox)
     if (outbox == NULL)
         return;
     outbox_disconnected(outbox);
+    while (outbox->held != NULL)
+        take_up(outbox, outbox->held);
     while (outbox->queue != NULL) {
         struct entry *entry = outbox->queue;
         DL_DELETE(outbox->queue, entry);

@@ -50,15 +50,17 @@ const char *outbox_topic(const struct outbox *outbox, int64_t id);
 const char *outbox_flying_alone(const struct outbox *outbox);
 size_t outbox_flying(const struct outbox *outbox);
 /* What is to go to this topic, or below it, is thrown away until outbox_allow: the broker refuses it, and Mosquitto 2.0 ends the
- * connection for it each time. */
+ * connection for it each time. A clear waits until then. */
 void outbox_deny(struct outbox *outbox, const char *topic);
 void outbox_allow(struct outbox *outbox);
 /* ok false: it was lost with the connection, and is sent again with the next one. */
 void outbox_published(struct outbox *outbox, int64_t id, bool ok);
+/* The broker does not take it. A clear waits for the next connection, or outbox_allow; all else is gone. */
+void outbox_refused(struct outbox *outbox, int64_t id);
 /* Rows that should be gone, and could not be deleted: the disk was full. outbox_delete_again tries once more. */
 size_t outbox_undeleted(const struct outbox *outbox);
 void outbox_delete_again(struct outbox *outbox);
-size_t outbox_waiting(const struct outbox *outbox);
+size_t outbox_waiting(const struct outbox *outbox); /* and may be sent */
 /* Events that were dropped because LIMIT_EVENTS waited. */
 uint64_t outbox_dropped(const struct outbox *outbox);
 

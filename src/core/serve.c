@@ -201,18 +201,20 @@ static const struct served_kind *kind_of(const struct request_call *call)
     return NULL;
 }
 
-/* Those that have ended, and wait only for the last acknowledgement, count for themselves. */
+/* Those that have ended, and wait only for the last acknowledgement, count for themselves: whoever gives none holds up nobody else. */
 static bool has_place(const struct daemon *daemon, const struct request_call *call)
 {
-    size_t all = 0, own = 0, ended = 0;
+    size_t running = 0, own = 0, ended = 0, own_ended = 0;
     const struct served *served;
     DL_FOREACH(daemon->served, served)
     {
-        all += served->stream && !served->stopped;
+        bool is_own = strcmp(served->who, call->who) == 0;
+        running += served->stream && !served->stopped;
         ended += served->stream && served->stopped;
-        own += served->stream && !served->stopped && strcmp(served->who, call->who) == 0;
+        own += served->stream && !served->stopped && is_own;
+        own_ended += served->stream && served->stopped && is_own;
     }
-    return !call->stream || (all < LIMIT_STREAMS && own < LIMIT_STREAMS_EACH && ended < LIMIT_STREAMS);
+    return !call->stream || (running < LIMIT_STREAMS && own < LIMIT_STREAMS_EACH && own_ended < LIMIT_STREAMS && ended < LIMIT_STREAMS_ENDED);
 }
 
 void serve_request(void *ctx, const struct request_call *call)

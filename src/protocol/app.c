@@ -47,9 +47,9 @@ struct json *app_unfold(const struct object_id *id, const struct json *json)
 static bool check_fields(const struct json *spec, struct error *err)
 {
     struct ignored_fields others = { 0 };
-    kind_ignore_others(&app_spec_table, spec, "", &others);
-    const char *first = others.count > 0 ? others.paths.items[0] : NULL;
-    bool good = first == NULL;
+    bool read = kind_read_others(&app_spec_table, spec, "", &others, err);
+    const char *first = read && others.count > 0 ? others.paths.items[0] : NULL;
+    bool good = read && first == NULL;
     const char *near = first != NULL ? nearest_word(first, app_spec_table.fields, field_count(&app_spec_table), sizeof(struct field))
                                      : NULL;
     if (near != NULL)

@@ -64,7 +64,8 @@ struct json *claim_read(const struct json *document, struct ignored_fields *igno
         return NULL;
     }
     /* Nothing of a claim chooses where it is: there is one place. */
-    kind_ignore_others(&claim_spec_table, spec, "spec.", ignored);
+    if (!kind_read_others(&claim_spec_table, spec, "spec.", ignored, err))
+        return NULL;
     if (mode != NULL && strcmp(mode, "Block") == 0) /* it is a folder all the same; a virtual machine's disk in it is what was meant */
         ignored_add(ignored, "spec.volumeMode");
     if (!read_size(spec, out, err) || !read_modes(spec, json_set_array(out, "accessModes"), err) ||

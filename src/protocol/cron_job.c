@@ -74,9 +74,9 @@ struct json *cron_job_read(const char *resource, const struct json *document, st
         error_set(err, ERROR_INVALID, "metadata.name must have at most 52 characters: its Jobs' names are longer");
         return NULL;
     }
-    if (!check_schedule(spec, err) || !read_words(spec, &words, err) || !check_template(spec, ignored, err))
+    if (!check_schedule(spec, err) || !read_words(spec, &words, err) || !check_template(spec, ignored, err) ||
+        !kind_read_others(&cron_job_spec_table, spec, "spec.", ignored, err))
         return NULL;
-    kind_ignore_others(&cron_job_spec_table, spec, "spec.", ignored);
     struct json *cron = json_new_texts("schedule", json_get_text(spec, "schedule"), NULL);
     json_set_text(cron, "timeZone", zone);
     json_set_integer(cron, "concurrency", (int64_t)words.concurrency);

@@ -51,9 +51,9 @@ struct json *job_spec_read(const struct json *spec, struct ignored_fields *ignor
 {
     struct job_numbers numbers = { .completions = JOB_UNSET, .parallelism = JOB_UNSET, .backoff = 6, .deadline = JOB_UNSET,
                                    .ttl = JOB_UNSET };
-    if (!owner_read_template(spec, false, ignored, err) || !read_numbers(spec, &numbers, err))
+    if (!owner_read_template(spec, false, ignored, err) || !read_numbers(spec, &numbers, err) ||
+        !kind_read_others(&job_spec_table, spec, "spec.", ignored, err))
         return NULL;
-    kind_ignore_others(&job_spec_table, spec, "spec.", ignored);
     /* Kubernetes: without both numbers one pod does it; with parallelism alone it is a work queue. */
     if (numbers.completions == JOB_UNSET && numbers.parallelism == JOB_UNSET)
         numbers.completions = 1;

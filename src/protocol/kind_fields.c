@@ -218,9 +218,12 @@ static bool is_template(const struct field *field)
     return field->nested == &template_table || field->nested == &job_template_table;
 }
 
-void kind_ignore_others(const struct field_table *table, const struct json *object, const char *prefix,
-                        struct ignored_fields *ignored)
+bool kind_read_others(const struct field_table *table, const struct json *object, const char *prefix,
+                      struct ignored_fields *ignored, struct error *err)
 {
+    if (json_type(object) != JSON_OBJECT && json_type(object) != JSON_NULL)
+        return error_set(err, ERROR_INVALID, "%.*s must be an object, and is of type %s", (int)(strlen(prefix) - (prefix[0] != '\0')), prefix,
+                         json_type_name(json_type(object)));
     JSON_EACH(child, object) {
         const struct field *field = field_named(table, json_key(child));
         AUTO_FREE char *path = mem_printf("%s%s", prefix, json_key(child));
@@ -228,7 +231,9 @@ void kind_ignore_others(const struct field_table *table, const struct json *obje
             ignored_add(ignored, path);
         } else if (field->type == FIELD_OBJECT && field->nested->size == 0 && !is_template(field)) {
             AUTO_FREE char *below = mem_printf("%s.", path);
-            kind_ignore_others(field->nested, child, below, ignored);
+            if (!kind_read_others(field->nested, child, below, ignored, err))
+                return false;
         }
     }
+    return true;
 }

@@ -27,8 +27,10 @@ extern const char *const completion_words[];
 extern const char *const concurrency_words[];
 extern const char *const app_restart_words[];
 
-/* Every key of `object` that the table does not have, as PREFIX and the key, and of what is below it in tables of names. */
-void kind_ignore_others(const struct field_table *table, const struct json *object, const char *prefix,
-                        struct ignored_fields *ignored);
+/* Every key of `object` that the table does not have, as PREFIX and the key, and of what is below it in tables of names. False, with
+ * *err: something is there where an object belongs. PREFIX "spec.", or "".
+ */
+MUST_CHECK bool kind_read_others(const struct field_table *table, const struct json *object, const char *prefix,
+                                 struct ignored_fields *ignored, struct error *err);
 
 #endif

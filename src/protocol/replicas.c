@@ -82,7 +82,8 @@ struct json *deployment_read(const char *resource, const struct json *document, 
         !owner_read_word(strategy, prefix, "type", is_deployment ? deployment_strategy_words : set_strategy_words, &type, err) ||
         (is_deployment && !read_unavailable(rolling, numbers.replicas, &unavailable, err)))
         return NULL;
-    kind_ignore_others(is_deployment ? &deployment_spec_table : &daemon_set_spec_table, spec, "spec.", ignored);
+    if (!kind_read_others(is_deployment ? &deployment_spec_table : &daemon_set_spec_table, spec, "spec.", ignored, err))
+        return NULL;
     if (!is_deployment)
         numbers.replicas = 1;
     struct json *owner = write_numbers(&numbers, spec);
@@ -190,9 +191,15 @@ static bool read_claims(const struct json *spec, struct error *err)
     const struct json *claims = json_get(spec, "volumeClaimTemplates");
     if (json_size(claims) > LIMIT_VOLUMES)
         return error_set(err, ERROR_LIMIT, "spec.volumeClaimTemplates has more than %d", LIMIT_VOLUMES);
-    JSON_EACH(claim, claims)
+    JSON_EACH(claim, claims) {
+        struct ignored_fields others = { 0 }; /* the claim that is made of it tells them */
         if (!name_is_label(json_get_text(json_get(claim, "metadata"), "name")) || json_get(claim, "spec") == NULL)
             return error_set(err, ERROR_INVALID, "spec.volumeClaimTemplates: metadata.name (a DNS label) and spec are required");
+        bool read = kind_read_others(&claim_spec_table, json_get(claim, "spec"), "spec.", &others, err);
+        ignored_free(&others);
+        if (!read)
+            return error_wrap(err, "spec.volumeClaimTemplates");
+    }
     return true;
 }
 
@@ -251,7 +258,8 @@ struct json *stateful_set_read(const char *resource, const struct json *document
         error_set(err, ERROR_INVALID, "spec.serviceName must be a DNS label");
         return NULL;
     }
-    kind_ignore_others(&stateful_set_spec_table, spec, "spec.", ignored);
+    if (!kind_read_others(&stateful_set_spec_table, spec, "spec.", ignored, err))
+        return NULL;
     numbers.deadline_s = 0;
     numbers.paused = false;
     struct json *owner = write_numbers(&numbers, spec);

@@ -175,6 +175,8 @@ bool volumes_are_known(const struct json *volumes, struct error *err)
 {
     size_t index = 0;
     JSON_EACH(volume, volumes) {
+        if (json_type(volume) != JSON_OBJECT)
+            return error_set(err, ERROR_INVALID, "spec.volumes[%zu] must be an object", index);
         JSON_EACH(child, volume) {
             const struct field *field = volume_table.fields;
             while (field->name != NULL && strcmp(field->name, json_key(child)) != 0)

@@ -2,11 +2,16 @@
  * fixed seeds. Nothing crashes (the sanitizers watch), and what is taken keeps what the protocol promises.
  * DAVIT_MUTATIONS=N: so many of each, for the long form.
  */
+#include <dirent.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/yaml.h"
+#include "protocol/bundle.h"
+#include "protocol/desired_node.h"
 #include "protocol/document.h"
 #include "protocol/names.h"
 #include "protocol/request.h"
@@ -209,8 +214,123 @@ static void documents(void **state)
     each(corpus, sizeof(corpus) / sizeof(corpus[0]), try_document);
 }
 
+/* A copy in which the node number *at, counted as they are met, is something else. */
+static struct json *bent(const struct json *from, long *at, const char *other)
+{
+    struct error err;
+    if ((*at)-- == 0)
+        return json_parse(other, strlen(other), &err);
+    if (json_type(from) != JSON_OBJECT && json_type(from) != JSON_ARRAY)
+        return json_copy(from);
+    struct json *copy = json_type(from) == JSON_OBJECT ? json_new_object() : json_new_array();
+    JSON_EACH(child, from) {
+        struct json *part = bent(child, at, other);
+        if (json_type(from) == JSON_OBJECT)
+            json_set(copy, json_key(child), part);
+        else
+            json_add(copy, part);
+    }
+    return copy;
+}
+
+static void try_bundle(const char *text, size_t len)
+{
+    struct document document, item;
+    struct refusal refusal = { .message = "" };
+    if (!bundle_read(text, len, &document, &refusal))
+        return;
+    size_t index = 0;
+    JSON_EACH(one, document.data) {
+        if (bundle_read_item(one, ++index, LIMIT_DOCUMENT_BYTES, &item, &refusal))
+            document_free(&item);
+    }
+    document_free(&document);
+}
+
+static void try_node(const char *text, size_t len)
+{
+    struct document document;
+    struct desired_node node;
+    struct refusal refusal = { .message = "" };
+    if (!desired_node_read("press-7", text, len, &document, &refusal))
+        return;
+    if (document.data != NULL) {
+        desired_node_take(document.data, &node);
+        desired_node_free(&node);
+    }
+    document_free(&document);
+}
+
+/* Each node of it in the place of others: what a person types wrong, and what no byte turns into by chance. */
+static void bend(const struct json *json, void (*try)(const char *text, size_t len))
+{
+    static const char *const others[] = { "[\"a\"]", "[[\"a\"]]", "[null]", "[{\"a\":1}]", "{\"a\":1}", "{\"a\":null}", "{}", "[]", "\"x\"",
+                                          "7", "null", "true" };
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        for (long nodes = 0, at = 0; at == 0; nodes++) {
+            long left = nodes;
+            AUTO_JSON struct json *copy = bent(json, &left, others[i]);
+            AUTO_FREE char *text = json_print(copy);
+            try(text, strlen(text));
+            at = left < 0 ? 0 : 1; /* there was no such node */
+        }
+}
+
+static size_t bend_file(const char *folder, const char *name)
+{
+    AUTO_FREE char *path = mem_printf("%s/%s", folder, name);
+    AUTO_FREE char *text = NULL;
+    size_t len = 0, count = 0;
+    struct error err;
+    if (!file_read(path, LIMIT_MANIFEST_BYTES, &text, &len, &err))
+        fail_msg("%s", err.message);
+    AUTO_JSON struct json *documents = yaml_parse(text, len, &err);
+    JSON_EACH(document, documents) {
+        count += json_get(document, "kind") != NULL;
+        if (json_get(document, "kind") != NULL)
+            bend(document, try_document);
+    }
+    return count;
+}
+
+static int is_yaml(const struct dirent *entry)
+{
+    const char *dot = strrchr(entry->d_name, '.');
+    return dot != NULL && strcmp(dot, ".yaml") == 0;
+}
+
+static void documents_with_other_things_in_them(void **state)
+{
+    static const char *const folders[] = { "examples", "tests/flow/manifests", "tests/flow/kubevirt" };
+    const char *sources = getenv("srcdir");
+    size_t count = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        AUTO_FREE char *folder = mem_printf("%s/%s", sources != NULL ? sources : ".", folders[i]);
+        struct dirent **entries = NULL;
+        int found = scandir(folder, &entries, is_yaml, alphasort);
+        for (int j = 0; j < found; j++) {
+            count += bend_file(folder, entries[j]->d_name);
+            free(entries[j]);
+        }
+        free(entries);
+    }
+    assert_in_range(count, 100, 10000);
+    static const char node[] = "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"press-7\",\"labels\":{\"a\":\"b\"},\"annotations\":"
+                               "{\"davit/groups\":\"x,y\",\"davit/generation\":\"3\"}},\"spec\":{\"unschedulable\":true,\"taints\":[{\"key\":\"k\","
+                               "\"value\":\"v\",\"effect\":\"NoExecute\"}]}}";
+    static const char bundle[] = "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"metadata\":{\"annotations\":{\"davit/generation\":\"3\"}},\"items\":[{"
+                                 "\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"c\"},\"data\":{\"a\":\"b\"}}]}";
+    struct error err;
+    AUTO_JSON struct json *one = json_parse(node, strlen(node), &err);
+    AUTO_JSON struct json *list = json_parse(bundle, strlen(bundle), &err);
+    bend(one, try_node);
+    bend(list, try_bundle);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(topics), cmocka_unit_test(requests), cmocka_unit_test(documents) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(topics), cmocka_unit_test(requests), cmocka_unit_test(documents),
+                                        cmocka_unit_test(documents_with_other_things_in_them) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

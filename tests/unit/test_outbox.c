@@ -321,6 +321,43 @@ static void a_clear_in_flight_that_is_replaced_is_no_row_any_more(void **state)
     assert_int_equal(outbox_waiting(outbox), 0);
 }
 
+static void a_clear_that_is_refused_is_kept_until_it_may_be_tried(void **state)
+{
+    (void)state;
+    struct store_txn *txn = store_begin(store);
+    outbox_connected(outbox, 16, 0);
+    outbox_clear(outbox, txn, "n/status/a");
+    outbox_clear(outbox, txn, "n/status/b");
+    store_commit(txn, NULL, NULL);
+    sent_is("n/status/a= n/status/b= ");
+    outbox_refused(outbox, 1); /* some reason that may pass */
+    outbox_deny(outbox, "n/status");
+    outbox_refused(outbox, 2);
+    assert_int_equal(outbox_waiting(outbox), 0); /* nothing that davitd's end would wait for */
+    outbox_put(outbox, "n/status/b", "2"); /* it is there again: derived, and told anew after the ban */
+    sent_is("");
+    outbox_allow(outbox);
+    sent_is("n/status/a= ");
+    outbox_published(outbox, newest_id, true);
+    outbox_event(outbox, "e", "1");
+    outbox_refused(outbox, newest_id);
+    assert_int_equal(outbox_waiting(outbox), 0);
+    /* Of the two rows none is left. */
+    close_outbox();
+    open_outbox();
+    outbox_connected(outbox, 16, 0);
+    sent_is("");
+    /* And over a death in between. */
+    txn = store_begin(store);
+    outbox_clear(outbox, txn, "n/status/c");
+    store_commit(txn, NULL, NULL);
+    outbox_refused(outbox, newest_id);
+    close_outbox();
+    open_outbox();
+    outbox_connected(outbox, 16, 0);
+    sent_is("n/status/c= ");
+}
+
 /* Topic and correlation data are as much of a flood as the payload. */
 static void answers_are_counted_with_all_they_hold(void **state)
 {
@@ -370,6 +407,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_break_keeps_the_order, begin, end),
         cmocka_unit_test_setup_teardown(what_the_link_lost_waits_for_the_next_connection_in_its_place, begin, end),
         cmocka_unit_test_setup_teardown(events_over_their_cap_are_dropped_oldest_first_and_counted, begin, end),
+        cmocka_unit_test_setup_teardown(a_clear_that_is_refused_is_kept_until_it_may_be_tried, begin, end),
         cmocka_unit_test_setup_teardown(answers_are_counted_with_all_they_hold, begin, end),
         cmocka_unit_test_setup_teardown(the_nonce_goes_first_and_ends_with_its_connection, begin, end),
         cmocka_unit_test_setup_teardown(a_clear_is_a_row_until_it_is_acknowledged, begin, end),
