@@ -291,6 +291,11 @@ broker_start() {
     local port program
     program=$(PATH=$PATH:/usr/sbin command -v mosquitto) || fail "mosquitto is missing; run: sudo scripts/deps.sh run"
     port=$(cat "$dir/.port" 2>/dev/null) || port=
+    # Who had it may have been killed just now.
+    for _ in {1..100}; do
+        { [ -n "$port" ] && ! port_is_free "$port"; } || break
+        sleep 0.02
+    done
     for _ in {1..10}; do
         # Below the range the kernel hands out by itself.
         [ -n "$port" ] && port_is_free "$port" || port=$((20000 + RANDOM % 12000))

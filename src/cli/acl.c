@@ -45,7 +45,7 @@ static const struct rule OPERATOR_RULES[] = {
     {"write", "nodes/+/request/+/%s"},
 };
 
-/* Not desired/: Secrets are there. Not exec, and nothing that has an effect. */
+/* Not desired/, and not revisions: documents are there, and Secrets in them. Not exec, and nothing that has an effect. */
 static const struct rule READER_RULES[] = {
     {"read", "nodes/+/presence"},             {"read", "nodes/+/state/#"},             {"read", "nodes/+/status/#"},
     {"read", "nodes/+/metrics/#"},            {"write", "nodes/+/request/ping/%s"},    {"write", "nodes/+/request/describe/%s"},

@@ -35,15 +35,16 @@ static void clean(struct json *object)
     json_remove(metadata, "deletionGracePeriodSeconds");
 }
 
-/* What `davit get -o yaml`, or a cluster, wrote: where it is, is not for the document to say. True: but for its status nothing is in it. */
-static bool clean_export(struct json *object)
+/* What `davit get -o yaml` wrote: the node, which a Pod alone has a field for. True: but for its status nothing is in it. */
+static bool clean_export(struct json *object, const struct resource *resource)
 {
     static const char *const HEAD[] = {"apiVersion", "kind", "metadata", "status"};
     struct json *spec = json_get_mutable(object, "spec");
     size_t heads = 0;
     if (json_type(json_get(object, "status")) != JSON_OBJECT)
         return false;
-    json_remove(spec, "nodeName");
+    if (strcmp(resource->plural, "pods") != 0)
+        json_remove(spec, "nodeName");
     if (spec != NULL && json_size(spec) == 0)
         json_remove(object, "spec");
     for (size_t i = 0; i < sizeof(HEAD) / sizeof(HEAD[0]); i++)
@@ -142,7 +143,7 @@ bool manifest_check(const struct options *options, struct manifest_item *item, b
     struct json *metadata = json_get_mutable(item->object, "metadata");
     if (!check_namespace(options, metadata, err) || !check_id(metadata, item, err))
         return false;
-    item->bare = clean_export(item->object);
+    item->bare = clean_export(item->object, item->resource);
     clean(item->object);
     return true;
 }

@@ -260,7 +260,8 @@ static bool acknowledge(struct remote *remote, struct error *err)
         return true;
     json_set(ack, "id", json_copy(remote->id));
     json_set_integer(ack, "ack", remote->got);
-    if (remote->missing || nudge) {
+    bool lost = remote->missing || nudge; /* then input may be lost, too */
+    if (lost) {
         json_set_boolean(ack, "again", true);
         remote->nudged_ms = now;
     }
@@ -269,7 +270,7 @@ static bool acknowledge(struct remote *remote, struct error *err)
     if (!publish(remote, ack, err))
         return false;
     JSON_EACH(input, remote->inputs)
-        if (nudge && !publish(remote, input, err))
+        if (lost && !publish(remote, input, err))
             return false;
     return true;
 }

@@ -7,7 +7,9 @@
 
 #include "base/memory.h"
 #include "cli/address.h"
+#include "cli/confirm.h"
 #include "cli/edit.h"
+#include "cli/fleet.h"
 #include "cli/rollout.h"
 #include "cli/settle.h"
 #include "cli/status.h"
@@ -150,6 +152,21 @@ static bool set_paused(void *ctx, struct json *document, struct error *err)
     return true;
 }
 
+/* One that has no such document, or is refused, holds up no other. */
+static enum exit_code pause_many(const struct rollout *rollout, struct target_set *set, struct session *session, bool paused)
+{
+    struct fleet_summary summary = {0};
+    AUTO_FREE char *done = mem_printf("%s/%s %s", rollout->resource->singular, rollout->id.name, paused ? "paused" : "resumed");
+    for (size_t i = 0; i < set->count; i++) {
+        struct error why = {0};
+        bool changed = false, ok = edit_publish(session, &set->targets[i], set_paused, &paused, &changed, &why);
+        fleet_summary_add(&summary, set->targets[i].place->node, ok ? NULL : why.message);
+    }
+    enum exit_code code = fleet_summary_print(&summary, done);
+    fleet_summary_free(&summary);
+    return code;
+}
+
 static enum exit_code pause_or_resume(const struct rollout *rollout, bool paused, struct error *err)
 {
     AUTO_TARGETS struct target_set set = {.options = rollout->options};
@@ -159,15 +176,18 @@ static enum exit_code pause_or_resume(const struct rollout *rollout, bool paused
     if (!target_places(&set, err))
         return exit_code_of(err);
     target_add(&set, &rollout->id, rollout->resource);
+    if (set.count > 1 && !confirm(rollout->options, err, "have %s %s on %zu nodes", rollout->id.name, word, set.count))
+        return EXIT_CODE_USAGE;
     AUTO_SESSION struct session *session = target_session(&set, err);
-    for (size_t i = 0; session != NULL && i < set.count; i++) {
-        bool changed = false;
-        AUTO_FREE char *where = set.count > 1 ? mem_printf(" on %s", set.targets[i].place->node) : mem_strdup("");
-        if (!edit_publish(session, &set.targets[i], set_paused, &paused, &changed, err))
-            return exit_code_of(err);
-        printf("%s/%s %s%s%s\n", rollout->resource->singular, rollout->id.name, changed ? "" : "is already ", word, where);
-    }
-    return session != NULL ? EXIT_CODE_OK : exit_code_of(err);
+    if (session == NULL)
+        return exit_code_of(err);
+    if (set.count > 1)
+        return pause_many(rollout, &set, session, paused);
+    bool changed = false;
+    if (!edit_publish(session, &set.targets[0], set_paused, &paused, &changed, err))
+        return exit_code_of(err);
+    printf("%s/%s %s%s\n", rollout->resource->singular, rollout->id.name, changed ? "" : "is already ", word);
+    return EXIT_CODE_OK;
 }
 
 enum exit_code rollout_pause(const struct rollout *rollout, struct error *err)

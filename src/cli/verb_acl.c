@@ -122,10 +122,13 @@ static bool add_nodes(struct acl *acl, const struct options *options, size_t *le
         if (!acl_node(acl, line, err))
             return false;
     }
+    if (!add_files(acl, options, err) || (options->from_broker && !add_fleet(acl, options, left_out, err)))
+        return false;
+    /* Last: the rules of a site stand below its `user`, and these begin others. */
     for (size_t i = 0; i < options->revoked.count; i++)
         if (!acl_revoked(acl, options->revoked.list[i], err))
             return false;
-    return add_files(acl, options, err) && (!options->from_broker || add_fleet(acl, options, left_out, err));
+    return true;
 }
 
 static bool add_operators(const struct acl *acl, const struct options *options, struct error *err)

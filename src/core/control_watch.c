@@ -1,6 +1,7 @@
 #include "core/control_watch.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -92,7 +93,7 @@ static void tell_desired(struct watch *watch, const struct object_id *id)
     AUTO_FREE char *text = NULL;
     size_t len = 0;
     struct error err; /* no file is no document */
-    if (!is_asked(watch, topic))
+    if (!is_asked(watch, topic) || strlen(strrchr(path, '/') + 1) > NAME_MAX) /* no file was ever of so long a name */
         return;
     if (file_read_regular(path, LIMIT_DOCUMENT_BYTES, &text, &len, &err))
         watch_tell(watch, topic, text, true);

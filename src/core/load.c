@@ -263,6 +263,7 @@ struct core *core_new(const struct config *config, const struct core_env *env, s
     core->store = store;
     name_runtimes(core);
     core->started_ms = core_wall_ms(core);
+    core->tainted_boot_ms = core_boot_ms(core);
     core->clock_set = core_set_wall_ms(core) != 0;
     core->node_dirty = true;
     core_new_uid(core, core->link.session);

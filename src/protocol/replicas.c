@@ -66,6 +66,11 @@ static struct json *write_numbers(const struct numbers *numbers, const struct js
     return owner;
 }
 
+static bool read_fields(const struct field_table *table, const struct json *spec, struct ignored_fields *ignored, struct error *err)
+{
+    return owner_check_selector(spec, err) && kind_read_others(table, spec, "spec.", ignored, err);
+}
+
 struct json *deployment_read(const char *resource, const struct json *document, struct ignored_fields *ignored,
                              struct error *err)
 {
@@ -77,12 +82,10 @@ struct json *deployment_read(const char *resource, const struct json *document, 
     int64_t unavailable = 1;
     size_t type = 0;
     AUTO_FREE char *prefix = mem_printf("spec.%s.", key);
-    if (!owner_read_template(spec, true, ignored, err) || !owner_check_selector(spec, err) ||
-        !read_numbers(spec, &numbers, err) ||
+    if (!owner_read_template(spec, true, ignored, err) ||
+        !read_fields(is_deployment ? &deployment_spec_table : &daemon_set_spec_table, spec, ignored, err) || !read_numbers(spec, &numbers, err) ||
         !owner_read_word(strategy, prefix, "type", is_deployment ? deployment_strategy_words : set_strategy_words, &type, err) ||
         (is_deployment && !read_unavailable(rolling, numbers.replicas, &unavailable, err)))
-        return NULL;
-    if (!kind_read_others(is_deployment ? &deployment_spec_table : &daemon_set_spec_table, spec, "spec.", ignored, err))
         return NULL;
     if (!is_deployment)
         numbers.replicas = 1;
@@ -246,7 +249,8 @@ struct json *stateful_set_read(const char *resource, const struct json *document
     const char *service = json_get_text(spec, "serviceName");
     struct numbers numbers = { .replicas = 1, .history = LIMIT_REVISIONS };
     struct set_words words = { 0 };
-    if (!read_claims(spec, err) || !read_set_template(spec, ignored, err) || !owner_check_selector(spec, err) ||
+    if (!read_claims(spec, err) || !read_set_template(spec, ignored, err) ||
+        !read_fields(&stateful_set_spec_table, spec, ignored, err) ||
         !read_numbers(spec, &numbers, err) || !read_set(spec, &words, err))
         return NULL;
     /* Its pods' names are host names. */
@@ -258,8 +262,6 @@ struct json *stateful_set_read(const char *resource, const struct json *document
         error_set(err, ERROR_INVALID, "spec.serviceName must be a DNS label");
         return NULL;
     }
-    if (!kind_read_others(&stateful_set_spec_table, spec, "spec.", ignored, err))
-        return NULL;
     numbers.deadline_s = 0;
     numbers.paused = false;
     struct json *owner = write_numbers(&numbers, spec);

@@ -136,12 +136,12 @@ assert data == b'a\nb\n', data"
     kill "$forward"
     wait "$forward" || true
     strace -qq -o "$OUT/calls" -e inject=fork,clone,clone3:error=EAGAIN "$STAGE/usr/bin/davit" port-forward web :8080 \
-        --control "$(control)" >"$OUT/forward" 2>"$OUT/forward.err" 3>&- &
+        --control "$(control)" >"$OUT/second" 2>"$OUT/second.err" 3>&- & # files of its own: those of the first are there already
     forward=$!
-    within 10 grep -q 'Forwarding from' "$OUT/forward"
-    at=$(sed -n '1s/.*:\([0-9]*\) -> .*/\1/p' "$OUT/forward")
+    within 10 grep -q 'Forwarding from' "$OUT/second"
+    at=$(sed -n '1s/.*:\([0-9]*\) -> .*/\1/p' "$OUT/second")
     run ! fetch index.html
-    within 5 grep -q "is closed, for no process can be made for it: Resource temporarily unavailable" "$OUT/forward.err"
+    within 5 grep -q "is closed, for no process can be made for it: Resource temporarily unavailable" "$OUT/second.err"
 }
 
 @test "Ctrl-C ends it, and all its connections" {

@@ -253,3 +253,40 @@ none_sleeps_as() {
     [ -z "$(find "$N/run/crun/bundles" "$N/run/crun/netns" "$N/run/crun/exits" "$N/state/crun/upper" \
         "$N/state/crun/pods" -mindepth 1)" ]
 }
+
+@test "a list where an object belongs is refused, and the node goes on; by the broker, a bundle and the manifests folder" {
+    local pid
+    pid=$(davitd_pid)
+    printf '{"apiVersion":"v1","kind":"PersistentVolumeClaim","metadata":{"name":"bad"},"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":[{"storage":"1Gi"}]}}}' |
+        publish "$T/desired/default/persistentvolumeclaims/bad"
+    within 10 says "$T/status/default/persistentvolumeclaims/bad" "$(condition Accepted) | .status == \"False\" and (.message | test(\"must be an object\"))"
+    put bad '.spec.volumes = [["a"]]'
+    within 10 says "$T/status/default/pods/bad" "$(condition Accepted) | .status == \"False\""
+    printf '{"apiVersion":"apps/v1","kind":"StatefulSet","metadata":{"name":"bad"},"spec":{"selector":["a"],"template":{"spec":{"containers":[{"name":"a","image":"demo:1"}]}},"volumeClaimTemplates":[{"metadata":{"name":"d"},"spec":["a"]}]}}' |
+        publish "$T/desired/default/statefulsets/bad"
+    within 10 says "$T/status/default/statefulsets/bad" "$(condition Accepted) | .status == \"False\""
+    printf 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: bad}\nspec: {selector: [a], template: {spec: {containers: [{name: a, image: "demo:1"}]}}}\n' >"$N/manifests/bad.yaml"
+    within 10 grep -q 'bad.yaml' "$DIR/record"
+    [ "$(davitd_pid)" = "$pid" ]
+    kill -0 "$pid"
+    rm "$N/manifests/bad.yaml"
+    clear_topic "$T/desired/default/persistentvolumeclaims/bad"
+    clear_topic "$T/desired/default/pods/bad"
+    clear_topic "$T/desired/default/statefulsets/bad"
+}
+
+@test "of two files with one object the first one rules, and the other is named; nothing takes turns" {
+    put_file() { pod twice ".spec.containers[0].command = [\"sleep\", \"$MARK$2\"]" >"$N/manifests/$1.json"; }
+    put_file a 1
+    within 10 one_sleeps "${MARK}1"
+    put_file b 2
+    within 10 grep -q 'b.json: default/pods/twice is in a.json already' "$DIR/record"
+    touch "$N/manifests/b.json"
+    sleep 1
+    one_sleeps "${MARK}1"
+    none_sleeps "${MARK}2"
+    rm "$N/manifests/a.json"
+    within 10 one_sleeps "${MARK}2"
+    rm "$N/manifests/b.json"
+    within 10 none_sleeps "${MARK}2"
+}

@@ -240,6 +240,9 @@ shadowed() {
     [[ "$output" == *$'user press-9\ntopic read davit/groups/line-4/desired/#'* && "$output" != *"user press-11"* ]]
     [[ "$output" != *line-5* && "$output" == *"1 of the fleet left out"* ]]
     mosquitto_pub -p "$WATCH" -r -n -t davit/nodes/press-11/desired/node
+    # The rules of a site stand below its own name, whoever else is named.
+    run -0 "$DAVIT" acl --site hamburg --revoked press-9 -f - <<<'press-7 line-3'
+    [[ "$output" == *"user press-9"* && "${output%%user press-9*}" == *press-7* && "${output##*user press-9}" != *press-7* ]]
     run -0 "$DAVIT" acl -f - <<<$'press-7 line-3\n\n# a remark\npress-8'
     [ "$(grep -c '^user' <<<"$output")" -eq 1 ]
     run -2 "$DAVIT" acl -f - <<<$'press-7 line-3\npress-8 +'

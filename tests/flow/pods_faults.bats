@@ -70,10 +70,18 @@ is_ready() { # true, or false with a reason
     done
     put late
     within 30 holds "$T/status" '[.status.conditions[] | select(.type == "StorageProblem") | .status] | any(. == "True")'
+    # One more word on an object whose document waits for the disk does not end the connection, again and again.
+    local link
+    link=$(child davit-link)
+    put late '.metadata.labels.a = "1"'
+    put late '.metadata.labels.a = "2"'
+    sleep 7
+    [ "$(child davit-link)" = "$link" ]
     untouched
     rm -f "$N/state/fill"
     within 60 one_sleeps
     within 20 is_ready
+    within 10 holds "$T/status/default/pods/late" '.metadata.labels.a == "2"'
     untouched
     tombstone late
     within 20 none_sleeps
@@ -165,7 +173,7 @@ anonymous() { # PROCESS: kB
     local i before=0
     for i in {1..6}; do # the link waits longer each time
         kill -9 "$(cat "$N/mosquitto.pid")"
-        devnode_do broker_start
+        devnode_do broker_start # where it was, or the node would look for it in vain
         put "flap$i" ".spec.containers[0].command = [\"sleep\", \"$MARK$i\"]"
         within 130 one_sleeps "$MARK$i"
         within 20 holds "$T/state/default/pods/flap$i" '.ready == 1'

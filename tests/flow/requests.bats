@@ -253,6 +253,21 @@ is_other() { # NAME UID
     kill $SUBSCRIBER
 }
 
+@test "streams that ended and were never acknowledged hold up nobody but who asked for them" {
+    heard jan
+    local i
+    for i in {1..40}; do
+        echo "{\"id\":\"s$i\",\"stream\":true,\"pod\":\"nosuch\"}"
+    done | mosquitto_pub -V 311 -h 127.0.0.1 -p "$(port)" -q 1 -t "$T/request/logs/jan" -l
+    within 10 answer jan s40 '.reason == "TooManyStreams"'
+    local first=$SUBSCRIBER
+    heard kim
+    ask logs kim '{"id":"k","stream":true,"pod":"web"}'
+    within 5 answer kim k '.text == "one\ntwo\n" or .text == "one\n" or .last'
+    ! answer kim k '.reason == "TooManyStreams"' || return 1
+    kill "$first" "$SUBSCRIBER"
+}
+
 @test "a deployment's pods are restarted one after the other" {
     jq -nc --arg m "$MARK" '{apiVersion: "apps/v1", kind: "Deployment", metadata: {name: "two"}, spec: {replicas: 2, template: {spec:
         {terminationGracePeriodSeconds: 0, containers: [{name: "main", image: "demo:1", command: ["sleep", $m]}]}}}}' |
