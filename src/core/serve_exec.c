@@ -13,6 +13,7 @@
 #include "core/serve.h"
 #include "davit/limits.h"
 
+#define READS_AT_ONCE 64
 #define TIMEOUT_S 10 /* of one that is answered at once, unless it says another */
 #define TIMEOUT_MAX_S 3600
 #define LAST_BYTES 65536 /* of what is in a pipe when its command has ended: who writes on is not waited for */
@@ -125,11 +126,17 @@ static void keep(struct pipe_end *end, const char *data, size_t len)
     strbuf_add_bytes(&end->kept, data, len < room ? len : room);
 }
 
+/* Who writes without a pause does not hold up the loop: the rest is read at its next turn. What has ended leaves so much, and no more. */
+static bool may_read(const struct served *served, const struct pipe_end *end, bool has_ended, int reads)
+{
+    return !end->over && (has_ended || reads < READS_AT_ONCE) && (!served->stream || served_has_room(served));
+}
+
 static void read_pipe(struct served *served, struct pipe_end *end)
 {
     bool has_ended = ((const struct running *)served->state)->result != NULL;
     char data[LIMIT_CHUNK_BYTES];
-    while (!end->over && (!served->stream || served_has_room(served))) {
+    for (int reads = 0; may_read(served, end, has_ended, reads); reads++) {
         ssize_t got = read(end->fd, data, sizeof(data));
         if (got < 0 && errno == EINTR)
             continue;
