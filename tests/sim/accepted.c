@@ -123,8 +123,11 @@ void accepted_taken(struct sim *sim, const struct message *message)
     const struct slot_seen *slot = &sim->seen[pod].slots[source];
     if (slot->filled && slot->content == content)
         return;
-    /* The disk refused it: it is tried again, and lost if davitd ends before that. */
-    if (sim->disk_full && sim->lie == LIE_NONE)
+    /* The disk refused it, or the one that it waits behind, and that is not over before a commit has worked: it is tried again, and lost
+     * if davitd ends before that.
+     */
+    bool refuses = sim->disk_full || (sim->node.core != NULL && sim->node.core->store_problem[0] != '\0');
+    if (refuses && sim->lie == LIE_NONE)
         sim->operator.slots[pod][source].doubtful = true;
     else
         sim_fail(sim, "durable", "a live document of p%d (%s) without a generation is taken, and not on the disk", pod,
