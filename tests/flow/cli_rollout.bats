@@ -81,6 +81,19 @@ apply() {
     run -2 davit rollout pause ds/x
 }
 
+@test "many nodes are paused after a question, and one that has it not holds up no other" {
+    apply 1001
+    davit rollout status "deploy/$NAME" --wait=20
+    mosquitto_pub -V 5 -p "$(port)" -q 1 -r -t davit/nodes/a2/presence -m '{"v":1,"online":true,"ts":1}'
+    run -2 davit rollout pause "deploy/$NAME" --nodes n --nodes a2 </dev/null
+    contains "needs --yes"
+    run -1 davit rollout pause "deploy/$NAME" --nodes n --nodes a2 --yes
+    contains "deployment/$NAME paused on 1 of 2 nodes"
+    contains "a2"
+    [ "$(held "$T/desired/default/deployments/$NAME" | jq .spec.paused)" = true ]
+    mosquitto_pub -V 5 -p "$(port)" -q 1 -r -n -t davit/nodes/a2/presence
+}
+
 @test "what comes from elsewhere is changed there" {
     deployment 1001 | davit apply -f - --group all
     within 20 says "$T/state/default/deployments/$NAME" '.state == "Running"'

@@ -62,6 +62,21 @@ says_version() {
     "$EXAMPLES/shell/ask.sh" n anna exec '{"pod":"tool-0","command":["sh","-c","echo $VERSION"]}' | jq -e --arg is "$1" '.stdout == ($is + "\n")'
 }
 
+@test "shell lines roll back to what davit had published, whose generation stands elsewhere" {
+    sleep 1 # generations are seconds here
+    jq -nc --argjson spec "$(app one)" --arg generation "$(date +%s)000" '{apiVersion: "davit/v1", kind: "App",
+        metadata: {name: "tool", annotations: {"davit/generation": $generation}}, spec: $spec}' | publish "$T/desired/default/apps/tool"
+    within 10 one_sleeps
+    sleep 1
+    "$EXAMPLES/shell/deploy.sh" n tool "$(app two)"
+    within 20 says_version two
+    sleep 1
+    "$EXAMPLES/shell/rollback.sh" n tool
+    within 20 says_version one
+    publish "$T/desired/default/apps/tool" <<<"{\"generation\":$(date +%s)999,\"deletionTimestamp\":\"2026-01-01T00:00:00Z\"}"
+    within 20 none_sleeps
+}
+
 @test "deploy.sh says why nothing becomes ready" {
     sed 's/-lt 60/-lt 2/' "$EXAMPLES/shell/deploy.sh" >"$OUT/deploy.sh"
     run -1 sh "$OUT/deploy.sh" n wrong '{"image":"demo:1","unknown":1}'
