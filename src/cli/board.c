@@ -9,10 +9,14 @@
 #include "protocol/names.h"
 #include "protocol/topic.h"
 
+static char *key_of(const char *owner, const struct object_id *id)
+{
+    return id == NULL ? mem_strdup(owner) : mem_printf("%s/%s/%s/%s", owner, id->namespace, id->resource, id->name);
+}
+
 static struct entry *entry_of(struct board *board, const char *node, const struct object_id *id)
 {
-    AUTO_FREE char *key = id == NULL ? mem_strdup(node)
-                                     : mem_printf("%s/%s/%s/%s", node, id->namespace, id->resource, id->name);
+    AUTO_FREE char *key = key_of(node, id);
     struct entry *entry = NULL;
     HASH_FIND_STR(board->entries, key, entry);
     if (entry != NULL)
@@ -102,7 +106,7 @@ void board_sort(struct board *board)
 
 static const struct json *document_of(const struct board *board, const char *owner, const struct object_id *id)
 {
-    AUTO_FREE char *key = mem_printf("%s/%s/%s/%s", owner, id->namespace, id->resource, id->name);
+    AUTO_FREE char *key = key_of(owner, id);
     struct entry *entry = NULL;
     HASH_FIND_STR(board->entries, key, entry);
     return entry != NULL ? entry->desired : NULL;
