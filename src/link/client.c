@@ -12,8 +12,6 @@
 #include "link/reason.h"
 
 #define CONNECT_TIMEOUT_S 30
-/* How long DISCONNECT waits for acknowledgements that are still under way. */
-#define DISCONNECT_WAIT_MS 2000
 /* Paho's own cap on unsent publishes; the parent's window is far below. */
 #define BUFFERED_MAX 4096
 
@@ -257,7 +255,6 @@ bool client_disconnect(struct client *client)
     MQTTAsync_disconnectOptions options311 = MQTTAsync_disconnectOptions_initializer;
     MQTTAsync_disconnectOptions options = client->version == CLIENT_VERSION_5 ? options5 : options311;
 
-    options.timeout = DISCONNECT_WAIT_MS;
     options.context = client;
     if (client->version == CLIENT_VERSION_5) {
         options.onSuccess5 = client_on_closed5;

@@ -65,7 +65,7 @@ void client_unsubscribe(struct client *client, char *const *topics, size_t count
 /* `token` comes back with on_published. The payload is copied. */
 MUST_CHECK bool client_publish(struct client *client, const struct client_publish *publish, void *token,
                                struct error *err);
-/* False: there is no connection to end. */
+/* At once, whatever is not acknowledged yet. False: there is no connection to end. */
 MUST_CHECK bool client_disconnect(struct client *client);
 /* After it no event comes. */
 void client_free(struct client *client);

@@ -22,6 +22,7 @@
 #define OPEN_GUARD_MS 120000
 #define SUBSCRIBE_MS 30000
 #define CLOSE_MS 3000
+#define DRAIN_MS 1500
 /* So many connections lost early, one after the other, are no accident. */
 #define SHORT_LIVES 3
 
@@ -38,6 +39,11 @@ static bool opened_or_stopped(const struct session *session)
 static bool subscribed_or_ended(const struct session *session)
 {
     return session->now.subscribed || session->now.ended;
+}
+
+static bool drained_or_ended(const struct session *session)
+{
+    return session->sent.first == NULL || session->now.ended;
 }
 
 static bool closed_or_ended(const struct session *session)
@@ -126,8 +132,12 @@ static bool session_explain(struct session *session)
     return false;
 }
 
+/* Acknowledgements under way are waited for here: Paho 1.3 would look for them again only after seconds. */
 static void session_close(struct session *session)
 {
+    pthread_mutex_lock(&session->lock);
+    (void)wait_for(session, drained_or_ended, DRAIN_MS);
+    pthread_mutex_unlock(&session->lock);
     if (!client_disconnect(session->client))
         return;
     pthread_mutex_lock(&session->lock);

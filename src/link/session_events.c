@@ -67,6 +67,8 @@ void session_published(void *ctx, void *token, int code, const char *reason)
 
     pthread_mutex_lock(&session->lock);
     publications_remove(&session->sent, publication);
+    if (session->stop)
+        pthread_cond_signal(&session->changed);
     pthread_mutex_unlock(&session->lock);
     if (!publication->answered)
         publication_answer(publication, session->up, code, reason);
