@@ -10,6 +10,7 @@
 #include "protocol/names.h"
 
 #define GET_TYPES 16
+#define GET_LABELS 4 /* beside the widest table */
 
 /* A kind of object: a table of its own. */
 struct get_type {
@@ -45,6 +46,8 @@ struct get {
     struct get_field fields[TABLE_COLUMNS];
     size_t field_count;
     char *sort_path; /* NULL: by name */
+    struct get_column labels_shown[GET_LABELS]; /* -L; the path is the label's key */
+    size_t label_count;
     struct get_type types[GET_TYPES];
     size_t type_count;
     bool is_all; /* `get all`: of a kind that nobody has nothing is said */

@@ -59,7 +59,7 @@ bool get_read_filters(struct get *get, struct error *err)
 bool get_needs_objects(const struct get *get)
 {
     return get->labels != NULL || get->field_count > 0 || get->sort_path != NULL || get->options->show_labels ||
-           !get_is_table(get);
+           get->label_count > 0 || !get_is_table(get);
 }
 
 bool get_is_listed(const struct entry *entry)

@@ -283,6 +283,10 @@ void get_free(struct get *get)
         free(get->fields[i].path);
         free(get->fields[i].value);
     }
+    for (size_t i = 0; i < get->label_count; i++) {
+        free(get->labels_shown[i].heading);
+        free(get->labels_shown[i].path);
+    }
     free(get->template);
     free(get->sort_path);
     json_free(get->labels);

@@ -39,7 +39,33 @@ static bool columns_read(struct get *get, const char *at, struct error *err)
     return true;
 }
 
-bool get_read_output(struct get *get, struct error *err)
+/* Headings are kubectl's: what is behind the slash, in capitals. */
+static void label_add(struct get *get, const char *key, size_t len)
+{
+    struct get_column *column = &get->labels_shown[get->label_count++];
+    column->path = mem_strndup(key, len);
+    const char *slash = strrchr(column->path, '/');
+    column->heading = mem_strdup(slash != NULL ? slash + 1 : column->path);
+    for (char *at = column->heading; *at != '\0'; at++)
+        *at = (char)toupper((unsigned char)*at);
+}
+
+/* -L a,b */
+static bool labels_read(struct get *get, struct error *err)
+{
+    const char *at = get->options->label_columns;
+    while (at != NULL && *at != '\0') {
+        size_t len = strcspn(at, ",");
+        if (get->label_count == GET_LABELS)
+            return error_set(err, ERROR_LIMIT, "-L has at most %d labels", GET_LABELS);
+        if (len > 0)
+            label_add(get, at, len);
+        at += len + (at[len] == ',' ? 1 : 0);
+    }
+    return true;
+}
+
+static bool format_read(struct get *get, struct error *err)
 {
     static const char jsonpath[] = "jsonpath=", columns[] = "custom-columns=";
     const char *text = get->options->output;
@@ -55,6 +81,11 @@ bool get_read_output(struct get *get, struct error *err)
     return output_parse(get->options, &get->output, err) ||
            error_set(err, ERROR_INVALID, "no output format \"%.80s\": wide, json, yaml, name, jsonpath=TEMPLATE or custom-columns=SPEC",
                      text);
+}
+
+bool get_read_output(struct get *get, struct error *err)
+{
+    return labels_read(get, err) && format_read(get, err);
 }
 
 bool get_is_table(const struct get *get)
@@ -86,6 +117,8 @@ void get_table_start(struct get *get, struct get_type *type)
         table_column(&type->table, "NODE");
     if (is_wide)
         add_headings(type, COLUMN_LAST);
+    for (size_t i = 0; i < get->label_count; i++)
+        table_column(&type->table, get->labels_shown[i].heading);
     if (get->options->show_labels)
         table_column(&type->table, "LABELS");
     if (get->options->no_headers)
@@ -141,6 +174,16 @@ static char *labels_of(const struct entry *entry)
     return line.len > 0 ? strbuf_steal(&line) : mem_strdup("<none>");
 }
 
+static void add_labels(const struct get *get, const struct entry *entry, struct row *row)
+{
+    const struct json *labels = json_get(json_get(entry->status, "metadata"), "labels");
+    for (size_t i = 0; i < get->label_count; i++) {
+        const char *value = json_get_text(labels, get->labels_shown[i].path);
+        row->cells[row->count++] = value != NULL ? value : "";
+        strbuf_printf(&row->lasting, "%s ", value != NULL ? value : "");
+    }
+}
+
 bool get_row_add(struct get *get, struct get_type *type, struct entry *entry)
 {
     struct row row = {.count = 0};
@@ -154,6 +197,7 @@ bool get_row_add(struct get *get, struct get_type *type, struct entry *entry)
         row.cells[row.count++] = entry->node;
     if (is_wide)
         add_cells(get, type, entry, COLUMN_LAST, &row);
+    add_labels(get, entry, &row);
     AUTO_FREE char *labels = get->options->show_labels ? labels_of(entry) : NULL;
     if (labels != NULL) {
         row.cells[row.count++] = labels;

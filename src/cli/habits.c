@@ -44,7 +44,6 @@ static const struct habit FLAG_HABITS[] = {
     {"ignore-daemonsets", "a drain ends all that does not tolerate the taint davit/drain, DaemonSets too"},
     {"delete-emptydir-data", "an emptyDir goes with its pod; nobody need say so"},
     {"rm", "`davit delete app NAME` when it is done"},
-    {"all-containers", "`-c NAME` for each; `davit describe pod NAME` lists them"},
     {"kubeconfig", "`davit config` keeps brokers; --context names one"},
 };
 

@@ -50,10 +50,9 @@ static bool list_add(const struct flag *flag, const char *value, struct words *l
 static bool flag_store(const struct flag *flag, const char *value, struct options *options, struct error *err)
 {
     if (flag->kind == FLAG_KIND_SWITCH) {
-        if (value != NULL)
-            return error_set(err, ERROR_INVALID, "--%s takes no value", flag->name);
-        *(bool *)(void *)((char *)options + flag->offset) = true;
-        return true;
+        bool on = value == NULL || strcmp(value, "true") == 0;
+        *(bool *)(void *)((char *)options + flag->offset) = on;
+        return on || strcmp(value, "false") == 0 || error_set(err, ERROR_INVALID, "--%s=%.80s: true or false", flag->name, value);
     }
     if (flag->kind == FLAG_KIND_LIST)
         return list_add(flag, value, (struct words *)(void *)((char *)options + flag->offset), err);

@@ -94,6 +94,7 @@ struct options {
     const char *timeout;
     bool no_headers;
     bool show_labels;
+    const char *label_columns;
     const char *ns;
     const char *username;
     const char *password_file;
@@ -126,6 +127,8 @@ struct options {
     const char *wait; /* "" for a bare --wait */
     const char *name;
     const char *container;
+    bool all_containers;
+    bool prefix;
     const char *tail;
     const char *since;
     const char *limit_bytes;

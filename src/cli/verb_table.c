@@ -65,9 +65,10 @@ const struct verb VERBS[] = {
          FLAG_FOR, verb_wait},
     {"describe", SECTION_LOOK, "TYPE NAME", "everything a node says about one object", "  davit describe pod hello --node press-7\n  davit describe vm hmi\n  davit describe node press-7",
      FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_NAMESPACE, verb_describe},
-    {"logs", SECTION_LOOK, "POD|vm/NAME", "what a container, or a virtual machine's console, wrote",
-     "  davit logs hello -f\n  davit logs vm/hmi -f --tail 50\n  davit logs hello -c web --tail 20 --timestamps\n  davit logs hello --previous --node press-7",
-     FLAG_BROKER | FLAG_NODE | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_LOGS, verb_logs},
+    {"logs", SECTION_LOOK, "POD|vm/NAME|-l LABELS", "what containers, or a virtual machine's console, wrote",
+     "  davit logs hello -f\n  davit logs vm/hmi -f --tail 50\n  davit logs hello -c web --tail 20 --timestamps\n  davit logs hello --previous --node press-7\n"
+     "  davit logs -l app=web --all-containers --prefix -f",
+     FLAG_BROKER | FLAG_NODE | FLAG_CONTROL | FLAG_NAMESPACE | FLAG_SELECTOR | FLAG_LOGS, verb_logs},
     {"ping", SECTION_LOOK, "[NODE]", "whether a node answers, and how soon", "  davit ping press-7\n  davit ping --nodes 'press-*'",
      FLAG_BROKER | FLAG_NODE | FLAG_NODES | FLAG_NODE_LABELS | FLAG_GROUP | FLAG_CONTROL, verb_ping},
     {"top", SECTION_LOOK, "[pods|vms|node|nodes] [NAME]", "what pods, virtual machines and nodes use now",

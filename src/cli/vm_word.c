@@ -9,7 +9,8 @@
 
 #define RESOURCE "virtualmachines"
 
-bool vm_word_is_pair(const struct options *options, size_t at)
+/* `vm` and a name behind it, as two words. */
+static bool is_pair(const struct options *options, size_t at)
 {
     const struct resource *resource = at + 1 < options->word_count ? resource_by_word(options->words[at]) : NULL;
     return resource != NULL && strcmp(resource->plural, RESOURCE) == 0;
@@ -19,7 +20,7 @@ bool vm_word_read(const struct options *options, size_t *at, char **object, stru
 {
     if (*at >= options->word_count)
         return error_set(err, ERROR_INVALID, "which virtual machine? As: vm/hmi");
-    *at += vm_word_is_pair(options, *at) ? 1 : 0;
+    *at += is_pair(options, *at) ? 1 : 0;
     const char *word = options->words[(*at)++], *slash = strchr(word, '/');
     AUTO_FREE char *kind = mem_strndup(word, slash != NULL ? (size_t)(slash - word) : 0);
     const struct resource *resource = slash != NULL ? resource_by_word(kind) : resource_by_plural(RESOURCE);

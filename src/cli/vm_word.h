@@ -8,8 +8,6 @@
  * *object is "virtualmachines/hmi", the caller's. False: it is none; nothing is to be freed.
  */
 MUST_CHECK bool vm_word_read(const struct options *options, size_t *at, char **object, struct error *err);
-/* `vm` and a name behind it, as two words. */
-bool vm_word_is_pair(const struct options *options, size_t at);
 /* "virtualmachine/hmi" of "virtualmachines/hmi", for a person; the caller frees. */
 char *vm_word_title(const char *object);
 

@@ -41,6 +41,12 @@ labelled() { # NAME LABELS
     [ "$output" = deployment/dep ]
     run -0 node davit get pods --show-labels
     [[ "${lines[0]}" =~ AGE\ +LABELS$ && "$output" =~ web\ .*\ app=web,tier=front ]]
+    run -0 node davit get pods -L plant.example/tier,app --no-headers=false
+    [[ "${lines[0]}" =~ AGE\ +TIER\ +APP$ ]]
+    run -0 node davit get pods web -L tier,app
+    [[ "${lines[1]}" =~ \ front\ +web$ ]]
+    run -2 node davit get pods -L a,b,c,d,e
+    contains "-L has at most 4 labels"
     labelled web '{"app": "web", "tier": "back"}' # nothing restarts of it
     run -0 node davit wait pod/web --for jsonpath='{.metadata.labels.tier}'=back --timeout 20s
     run -0 node davit get pod web -o jsonpath='{.status.containerStatuses[0].restartCount}'
