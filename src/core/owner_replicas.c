@@ -15,6 +15,7 @@ struct survey {
     struct replica replicas[LIMIT_REPLICAS];
     size_t count;
     int64_t present, updated, ready, available, restarts;
+    int64_t running_newest, serving; /* as they are told: while a newer document waits, what runs is no newer and serves all the same */
     bool leaving;
     uint64_t wake_ms;
     const char *problem, *message;
@@ -61,9 +62,11 @@ static bool look_at_slot(const struct object *child, const struct slot *slot, si
     return replica->present;
 }
 
-static void count_child(const struct object *child, const struct replica *replica, struct survey *survey)
+static void count_child(const struct object *child, const struct replica *replica, bool settled, struct survey *survey)
 {
+    bool older_runs = child->hash[0] != '\0' && !settled;
     survey->updated += replica->updated;
+    survey->running_newest += replica->updated && !older_runs;
     survey->ready += owned_is_ready(child);
     survey->available += replica->available;
     survey->restarts += json_get_integer(child->summary, "restarts", 0);
@@ -90,11 +93,14 @@ static void look_at_child(struct core *core, const struct object *owner, const s
         return;
     replica->known = child->summary != NULL;
     replica->updated = wanted && !is_marked(child) && is_updated(owner, spec, place, slot);
-    replica->available = owned_is_available(core, child, replicas_min_ready_ms(spec), &wake_ms) && is_settled(child, slot);
+    bool serves = owned_is_available(core, child, replicas_min_ready_ms(spec), &wake_ms), settled = is_settled(child, slot);
+    replica->available = serves && settled;
     if (wake_ms != 0 && (survey->wake_ms == 0 || wake_ms < survey->wake_ms))
         survey->wake_ms = wake_ms;
-    if (wanted && object_ruling(child) == slot) /* what runs counts, whatever was refused */
-        count_child(child, replica, survey);
+    if (!wanted || object_ruling(child) != slot) /* what runs counts, whatever was refused */
+        return;
+    survey->serving += serves;
+    count_child(child, replica, settled, survey);
 }
 
 static void look(struct core *core, const struct object *owner, const struct json *spec, const char *group,
@@ -227,7 +233,7 @@ void replicas_report(struct core *core, struct object *owner, const struct json 
     AUTO_FREE char *revision = mem_printf("%s-%.10s", owner->id.name, content);
     struct replicas_report report = {
         .told = *told, .is_set = survey.rule.is_set, .wanted = (int64_t)survey.rule.wanted, .present = survey.present,
-        .updated = survey.updated, .ready = survey.ready, .available = survey.available,
+        .updated = survey.running_newest, .ready = survey.ready, .available = survey.serving,
         .unavailable_max = (int64_t)survey.rule.max_unavailable, .restarts = survey.restarts, .paused = survey.rule.paused,
         .problem = survey.problem, .message = survey.message, .revision = revision,
         .late = limit_ms != 0 && owner->progress_boot_ms != 0 && core_boot_ms(core) >= owner->progress_boot_ms + limit_ms,

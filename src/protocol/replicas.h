@@ -35,7 +35,9 @@ struct json *replicas_claim_child(const struct object_id *id, const struct json 
 struct replicas_report {
     struct owner_told told;
     bool is_set;
-    int64_t wanted, present, updated, ready, available, unavailable_max;
+    int64_t wanted, present, ready, unavailable_max;
+    int64_t updated;   /* run the newest document, or begin with it: not those that run an older one until it can */
+    int64_t available; /* ready for long enough, whatever document they run */
     int64_t restarts;
     bool late;           /* it got no further for longer than it may */
     bool paused;

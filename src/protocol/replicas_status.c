@@ -15,9 +15,10 @@ static bool is_done(const struct replicas_report *report)
     return report->updated == report->wanted && report->present == report->wanted && report->available >= report->wanted;
 }
 
+/* Also while an update waits: what is asked of a plant is whether it is served. */
 struct json *replicas_state_write(const struct replicas_report *report)
 {
-    bool good = is_done(report);
+    bool good = report->present == report->wanted && report->available >= report->wanted;
     struct json *flat = owner_state_begin(&report->told, good ? "Running" : "Pending", good ? 2 : 1, good && report->wanted > 0);
     json_set_integer(flat, "restarts", report->restarts);
     json_set_integer(flat, "containers", report->wanted);

@@ -57,8 +57,11 @@ shows_why() { # as a person sees it
     run -0 node "$STAGE/usr/bin/davit" set image deploy/lost main=127.0.0.1:1/none:1
     within 20 shows_why
     owner deployments/lost "$(condition Progressing) | .message | contains(\"127.0.0.1:1/none:1\")"
+    owner deployments/lost "$(condition Available) | .status == \"True\""
+    owner deployments/lost '.status | .availableReplicas == 2 and .unavailableReplicas == 0 and .updatedReplicas == 0'
+    within 5 says "$T/state/default/deployments/lost" '.state == "Running" and .ready == 1 and .available == 2 and .updated == 0'
     run -5 node "$STAGE/usr/bin/davit" rollout status deploy/lost --wait=1
-    [[ "$output" == *"1 out of 2 new replicas have been updated... ("*"127.0.0.1:1/none:1"* ]]
+    [[ "$output" == *"0 out of 2 new replicas have been updated... ("*"127.0.0.1:1/none:1"* ]]
     run -0 node "$STAGE/usr/bin/davit" rollout undo deploy/lost --wait=20
     [[ "$(node "$STAGE/usr/bin/davit" get pod lost-0 --no-headers)" =~ 1/1\ +Running\ +0 ]]
     sleeping 2 "$MARK"
