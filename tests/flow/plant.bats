@@ -194,6 +194,11 @@ CONF
     run -0 operator anna apply -f "$DIR/hello.json" --node press-7 --wait=20
     run -0 operator hall get pods -o name
     [[ "$output" == *hello* ]]
+    # Who only looks sees what the node says, and no document.
+    run -0 operator hall get pod hello -o json
+    jq -e '.status.phase == "Running" and .spec.containers == null' <<<"$output"
+    run -0 operator anna get pod hello -o json
+    jq -e '.status.phase == "Running" and .spec.containers[0].image == "demo:1"' <<<"$output"
     run -0 operator anna ping --node press-7
     run -0 operator hall ping --node press-7
     # In the group by its rules, and told so by nobody else.

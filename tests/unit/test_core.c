@@ -106,6 +106,24 @@ static void too_much_behind_a_commit_pauses_the_link(void **state)
     assert_false(kit->paused);
 }
 
+static void so_do_few_that_are_large(void **state)
+{
+    struct corekit *kit = *state;
+    char *data = mem_alloc(LIMIT_DOCUMENT_BYTES);
+    memset(data, 'x', LIMIT_DOCUMENT_BYTES - 1);
+    kit->disk_waits = true;
+    kit_say(kit, HELLO, kit_pod("demo:1", "1", ""), LIVE);
+    for (size_t sent = 0; sent < LIMIT_PENDING_BYTES; sent += LIMIT_DOCUMENT_BYTES - 1) {
+        assert_false(kit->paused);
+        kit_link_frame(kit, "{\"op\":\"message\",\"topic\":\"" HELLO "\",\"retain\":true}", data);
+    }
+    assert_true(kit->paused);
+    kit->disk_waits = false;
+    kit_settle(kit);
+    assert_false(kit->paused);
+    free(data);
+}
+
 static void a_retained_flood_brings_what_is_new_and_confirms_the_rest(void **state)
 {
     struct corekit *kit = *state;
@@ -403,6 +421,7 @@ int main(void)
         KIT(everything_else_live_is_acknowledged_at_once),
         KIT(documents_that_arrive_during_a_commit_wait_in_their_order),
         KIT(too_much_behind_a_commit_pauses_the_link),
+        KIT(so_do_few_that_are_large),
         KIT(a_retained_flood_brings_what_is_new_and_confirms_the_rest),
         KIT(what_the_flood_does_not_show_is_not_retained_and_runs_on),
         KIT(without_the_end_of_the_flood_nothing_is_judged),
