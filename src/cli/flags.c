@@ -69,6 +69,7 @@ const struct flag FLAGS[] = {
     {"older", 0, FLAG_KIND_TEXT, FLAG_OLDER, AT(older), "TIME", "only what was silent so long: 30d, 12h", NULL, NULL},
     {"force", 0, FLAG_KIND_SWITCH, FLAG_FORGET, AT(force), NULL, "forget a node that is online", NULL, NULL},
     {"purge", 0, FLAG_KIND_SWITCH, FLAG_PURGE, AT(purge), NULL, "of a claim: what is in it goes too, and for good", NULL, NULL},
+    {"unmask", 0, FLAG_KIND_SWITCH, FLAG_PURGE, AT(unmask), NULL, "its own document goes; what a group or an owner says rules again", NULL, NULL},
     {"containers", 0, FLAG_KIND_SWITCH, FLAG_TOP, AT(containers), NULL, "a line for each container", NULL, NULL},
     {"sort-by", 0, FLAG_KIND_TEXT, FLAG_TOP, AT(sort_by), "KEY", "cpu or memory, the greatest first", NULL, NULL},
     {"force", 0, FLAG_KIND_SWITCH, FLAG_FORCE, AT(force), NULL, "switch it off at once: the guest is not asked", NULL, NULL},

@@ -39,7 +39,7 @@ enum flag_group {
     FLAG_EXEC = 1ull << 15, /* -i, -t */
     FLAG_MISSING = 1ull << 16, /* --ignore-not-found */
     FLAG_TOP = 1ull << 18, /* --containers, --sort-by */
-    FLAG_PURGE = 1ull << 19,
+    FLAG_PURGE = 1ull << 19, /* --purge, --unmask */
     FLAG_FORCE = 1ull << 20,
     FLAG_SNAPSHOT = 1ull << 21, /* --list, --delete */
     FLAG_PORT = 1ull << 22,
@@ -137,6 +137,7 @@ struct options {
     const char *sort_by;
     bool containers;
     bool purge;
+    bool unmask;
     bool force;
     bool list;
     const char *delete_name;

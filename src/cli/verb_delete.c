@@ -64,6 +64,19 @@ static bool check_purge(const struct target_set *set, struct error *err)
     return true;
 }
 
+/* A tombstone of a group, or of a bundle, masks nothing, and the manifests folder has none. */
+static bool check_unmask(const struct target_set *set, struct error *err)
+{
+    const struct options *options = set->options;
+    if (!options->unmask)
+        return true;
+    if (options->purge)
+        return error_set(err, ERROR_INVALID, "--purge or --unmask? Give one of them");
+    if (options->by_control || set->places[0].node == NULL || (set->count > 0 && set->targets[0].kind == TARGET_BUNDLE))
+        return error_set(err, ERROR_INVALID, "--unmask is for objects of nodes, over the broker");
+    return true;
+}
+
 /* What was named one by one is meant. */
 static bool ask(const struct target_set *set, const struct dry_run *dry, struct error *err)
 {
@@ -85,7 +98,7 @@ static enum exit_code delete_objects(const struct options *options, const struct
         return EXIT_CODE_FAILED;
     if (options->files.count == 0 && !add_words(&set, err))
         return err->code == ERROR_INVALID ? EXIT_CODE_USAGE : exit_code_of(err);
-    if (!check_purge(&set, err) || !ask(&set, dry, err))
+    if (!check_purge(&set, err) || !check_unmask(&set, err) || !ask(&set, dry, err))
         return EXIT_CODE_USAGE;
     return delete_targets(&set, dry, set.places[0].node == NULL ? 0 : wait_ms, err);
 }

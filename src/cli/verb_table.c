@@ -43,7 +43,8 @@ const struct verb VERBS[] = {
      FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_NODE_LABELS | FLAG_NAMESPACE | FLAG_OVERWRITE | FLAG_YES, verb_annotate},
     {"delete", SECTION_DEPLOY, "TYPE NAME…|TYPE -l LABELS|TYPE --all|-f FILE|node N", "make a node remove objects; forget a node",
      "  davit delete pod hello --node press-7\n  davit delete -f hello.yaml --nodes 'press-*' --yes\n"
-     "  davit delete pvc hist --node press-7 --purge\n  davit delete node press-9",
+     "  davit delete pvc hist --node press-7 --purge\n"
+     "  davit delete pod hello --node press-7 --unmask\n  davit delete node press-9",
      FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_GROUP | FLAG_NODES | FLAG_SELECTOR | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_FILE |
          FLAG_WAIT | FLAG_PURGE | FLAG_ALL | FLAG_YES | FLAG_DRY_RUN | FLAG_FORGET | FLAG_MISSING,
      verb_delete},

@@ -58,10 +58,10 @@ struct ruling {
 };
 
 /* Whether a filled place decides what rules. */
-static bool decides(enum slot_source source, bool tombstone, struct ruling said, struct ruling *ruling)
+static bool decides(enum slot_source source, bool tombstone, bool unmask, struct ruling said, struct ruling *ruling)
 {
     *ruling = tombstone ? (struct ruling){ 0 } : said;
-    return !tombstone || source == SOURCE_NODE;
+    return !tombstone || (source == SOURCE_NODE && !unmask);
 }
 
 /* What rules once the change is in: object_ruling, with the change in its place. */
@@ -76,13 +76,13 @@ static struct ruling ruling_after(const struct change *change)
         if (!placed && (slot == NULL || same || !is_before(slot, change))) {
             placed = true;
             struct ruling said = { change->document.hash, change->document.pod, change->document.content, change->document.data };
-            if (decides(change->source, change->document.tombstone, said, &ruling))
+            if (decides(change->source, change->document.tombstone, change->document.unmask, said, &ruling))
                 return ruling;
         }
         if (slot == NULL || same || slot->left)
             continue;
         struct ruling said = { slot->hash, slot->pod, slot->content, slot->data };
-        if (decides(slot->source, slot->tombstone, said, &ruling))
+        if (decides(slot->source, slot->tombstone, slot->unmask, said, &ruling))
             return ruling;
     }
     return (struct ruling){ 0 };
@@ -201,6 +201,7 @@ static void apply_slot(struct change *change)
     memcpy(slot->content, change->document.content, sizeof(slot->content));
     memcpy(slot->hash, change->document.hash, sizeof(slot->hash));
     slot->tombstone = change->document.tombstone;
+    slot->unmask = change->document.unmask;
     slot->owned = change->document.owned;
     slot->generation = change->generation;
     slot->created_ms = created_ms;

@@ -42,11 +42,12 @@ static void read_document(struct object *object, struct slot *slot, const struct
 {
     struct document document;
     struct refusal refusal;
-    if (slot->tombstone)
-        return;
     /* No cap on its size: what is stored can be longer than what was accepted (1e15 is written out). */
     struct error err = { .message = "" };
     AUTO_JSON struct json *json = json_parse(row->text, strlen(row->text), &err);
+    slot->unmask = slot->tombstone && document_unmasks(json);
+    if (slot->tombstone)
+        return;
     if (json == NULL)
         refusal_set(&refusal, "InvalidJSON", "%s", err.message);
     if (json == NULL || !document_read_json(&row->id, json, &document, &refusal)) {

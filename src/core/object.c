@@ -196,7 +196,7 @@ const struct slot *object_ruling(const struct object *object)
             continue;
         if (!slot->tombstone)
             return slot;
-        if (slot->source == SOURCE_NODE)
+        if (slot->source == SOURCE_NODE && !slot->unmask)
             return NULL;
     }
     return NULL;

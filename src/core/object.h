@@ -30,6 +30,7 @@ struct slot {
     char content[DIGEST_HEX_BYTES];
     char hash[POD_HASH_BYTES];
     bool tombstone;
+    bool unmask; /* of a tombstone: it rules nothing */
     bool owned; /* SOURCE_OWNER: it goes with its owner */
     uint64_t accepted_ms;
     uint64_t created_ms; /* when the first document here was accepted, or the first after a tombstone */
@@ -169,7 +170,7 @@ void slot_supersede(struct slot *slot, const char *content);
 char *slot_name(const struct slot *slot);
 const char *slot_source_word(enum slot_source source);
 
-/* The slot that rules: the first with an object; a tombstone of the node's own masks the rest. NULL: nothing is wanted. */
+/* The slot that rules: the first with an object; a tombstone of the node's own masks the rest, unless it says that it does not. NULL: nothing is wanted. */
 const struct slot *object_ruling(const struct object *object);
 /* What is to run now: the ruling document's pod, or the one before it while its images are on their way. NULL: nothing. */
 const struct pod *object_wanted(const struct object *object);

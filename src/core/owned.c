@@ -124,7 +124,8 @@ const char *owned_problem(const struct core *core, const struct object *child, c
     if (slot == NULL || slot->left || ruling == slot)
         return NULL;
     *message = ruling != NULL ? "an object of the same name has a document of its own, which rules"
-                              : "an object of it was deleted by a document of its own, which rules";
+                              : "an object of it was deleted by a tombstone of its own, which masks it: `davit delete TYPE NAME "
+                                "--unmask` gives it back";
     return ruling != NULL ? "NameCollision" : "Deleted";
 }
 

@@ -286,6 +286,12 @@ static bool read_content(const struct json *json, struct document *document, str
     return false;
 }
 
+bool document_unmasks(const struct json *tombstone)
+{
+    const char *word = json_get_text(json_get(json_get(tombstone, "metadata"), "annotations"), DOCUMENT_UNMASK);
+    return word != NULL && strcmp(word, "true") == 0;
+}
+
 /* Deleting is never a guess: `false`, 0 or "" in the place of a time is refused. */
 static bool read_deletion(const struct json *json, struct document *document, struct refusal *refusal)
 {
@@ -295,6 +301,7 @@ static bool read_deletion(const struct json *json, struct document *document, st
     const char *time = json_text(deleted);
     document->tombstone = time != NULL && time[0] >= '0' && time[0] <= '9';
     document->purge = document->tombstone && claim_is_purged_by(json);
+    document->unmask = document->tombstone && document_unmasks(json);
     if (!document->tombstone)
         refusal_set(refusal, "InvalidDocument", "metadata.deletionTimestamp must be a time, as 2026-11-23T08:17:00Z");
     return document->tombstone;

@@ -10,6 +10,7 @@
 #include "protocol/pod_fields.h"
 
 #define DOCUMENT_GENERATION "davit/generation"
+#define DOCUMENT_UNMASK "davit/unmask" /* annotation of a tombstone: "true" gives the object back to groups and owners */
 #define DOCUMENT_GENERATION_MAX (1LL << 52) /* as many are left above it for documents without one; JSON holds no more digits */
 
 struct document {
@@ -21,6 +22,7 @@ struct document {
     char content[DIGEST_HEX_BYTES]; /* digest of the content */
     char *text;             /* canonical JSON of the content; it reads as the same document again */
     bool purge;             /* of a tombstone: what is in the claim goes too */
+    bool unmask;            /* of a tombstone: what other sources say rules again */
     struct pod *pod;        /* NULL for a tombstone, and what is no pod */
     struct json *data;      /* of a Secret or ConfigMap (secret_fields.h), of a claim (claim.h),
                              * of an owner (owner.h); NULL */
@@ -53,6 +55,8 @@ MUST_CHECK bool document_read_json(const struct object_id *id, const struct json
 void document_content(const struct json *json, char content[DIGEST_HEX_BYTES]);
 void document_free(struct document *document);
 
+/* Whether a tombstone masks nothing. */
+bool document_unmasks(const struct json *tombstone);
 /* Generation and tombstone, of any kind of document. */
 MUST_CHECK bool document_read_head(const struct json *json, struct document *document, struct refusal *refusal);
 /* Strips what a cluster wrote, and the generation, in place. */

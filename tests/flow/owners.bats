@@ -95,6 +95,51 @@ shows_why() { # as a person sees it
     within 10 silent "$T/status/default/pods/kill-2"
 }
 
+@test "a pod of one is not deleted by mistake, and what a tombstone keeps away is given back" {
+    local davit=$STAGE/usr/bin/davit
+    deployment mask 1 | want deployments/mask
+    owner deployments/mask '.status.readyReplicas == 1'
+    run -1 node "$davit" delete pod mask-0
+    [[ "$output" == *'pod "mask-0" comes from deployments/mask'*'davit restart mask-0'* ]]
+    running mask-0
+    bury pods/mask-0 Pod v1
+    owner deployments/mask "$(condition Progressing) | .reason == \"Deleted\" and (.message | contains(\"--unmask\"))"
+    within 10 sleeping 0 "$MARK"
+    kill_davitd
+    owner deployments/mask "$(condition Progressing) | .reason == \"Deleted\"" 30
+    run -0 node "$davit" prune --yes
+    run -0 node "$davit" delete pod mask-0 --unmask
+    [ "$output" = 'pod "mask-0" unmasked' ]
+    running mask-0
+    kill_davitd # and it stays given back
+    owner deployments/mask '.status.readyReplicas == 1' 30
+    sleeping 1 "$MARK"
+    bury deployments/mask Deployment apps/v1
+    within 20 sleeping 0 "$MARK"
+}
+
+@test "what a node had for itself goes, and its group's rules again" {
+    local davit=$STAGE/usr/bin/davit
+    node "$davit" set groups n masks
+    pod both '.spec.containers[0].command = ["sleep", "'"${MARK}1"'"]' | publish davit/groups/masks/desired/default/pods/both
+    within 10 sleeping 1 "${MARK}1"
+    put both
+    within 10 sleeping 1 "$MARK"
+    run -0 node "$davit" delete pod both --unmask
+    within 10 sleeping 1 "${MARK}1"
+    sleeping 0 "$MARK"
+    run -0 node "$davit" delete pod both
+    [[ "$output" == *"it stays away from node n until \`davit delete pod both --unmask\`"* ]]
+    sleeping 0 "${MARK}1"
+    run -0 node "$davit" delete pod both --unmask
+    within 10 sleeping 1 "${MARK}1"
+    run -2 node "$davit" delete pod both --group masks --unmask
+    run -2 node "$davit" delete pvc both --purge --unmask
+    run -0 node "$davit" delete pod both --group masks
+    within 10 sleeping 0 "${MARK}1"
+    node "$davit" set groups n ""
+}
+
 @test "a name that collides is refused with a reason, and the other pod is left alone" {
     put taken-0
     running taken-0
