@@ -103,7 +103,8 @@ static struct json *attach_head(const struct core *core, const struct object *ob
 {
     char *addresses[2];
     size_t count = network_addresses(core, uid, addresses);
-    struct json *head = json_new_texts("op", "attach", "uid", uid, NULL);
+    AUTO_FREE char *name = mem_printf("%s/%s", object->id.namespace, object->id.name);
+    struct json *head = json_new_texts("op", "attach", "uid", uid, "name", name, NULL);
     struct json *list = json_set_array(head, "addresses");
     for (size_t i = 0; i < count; i++)
         json_add_text(list, addresses[i]);

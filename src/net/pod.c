@@ -18,6 +18,7 @@
 #include "net/dhcp.h"
 #include "net/firewall.h"
 #include "net/names.h"
+#include "net/taken.h"
 
 static void pod_free(struct net_pod *pod)
 {
@@ -44,6 +45,13 @@ static bool ports_clash(const struct json *a, const struct json *b)
            (any_address(a) == any_address(b)) && (any_address(a) || same_text(a, b, "hostIP"));
 }
 
+/* For a person. */
+static const char *name_of(const struct net_pod *pod)
+{
+    const char *name = json_get_text(pod->attached, "name");
+    return name != NULL ? name : pod->uid;
+}
+
 static bool ports_are_free(const struct net *net, const char *uid, const struct json *ports, struct error *err)
 {
     for (const struct net_pod *pod = net->pods; pod != NULL; pod = pod->next) {
@@ -53,7 +61,7 @@ static bool ports_are_free(const struct net *net, const char *uid, const struct 
             JSON_EACH(port, ports)
                 if (ports_clash(held, port))
                     return error_set(err, ERROR_CONFLICT, "host port %" PRId64 "/%s is held by pod %s",
-                                     json_get_integer(port, "hostPort", 0), json_get_text(port, "protocol"), pod->uid);
+                                     json_get_integer(port, "hostPort", 0), json_get_text(port, "protocol"), name_of(pod));
     }
     return true;
 }
@@ -63,7 +71,7 @@ static bool mac_is_free(const struct net *net, const char *uid, const struct jso
 {
     for (const struct net_pod *pod = net->pods; pod != NULL; pod = pod->next)
         if (vm != NULL && net_pod_vm(pod) != NULL && strcmp(pod->uid, uid) != 0 && same_text(net_pod_vm(pod), vm, "mac"))
-            return error_set(err, ERROR_CONFLICT, "the MAC %s is held by %s", json_get_text(vm, "mac"), pod->uid);
+            return error_set(err, ERROR_CONFLICT, "the MAC %s is held by %s", json_get_text(vm, "mac"), name_of(pod));
     return true;
 }
 
@@ -74,6 +82,7 @@ static struct json *attached_of(const struct json *head, const struct json *befo
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
         if (json_type(json_get(head, keys[i])) == JSON_ARRAY)
             json_set(attached, keys[i], json_copy(json_get(head, keys[i])));
+    json_set_text(attached, "name", json_get_text(head, "name"));
     if (json_get(head, "vm") != NULL)
         json_set(attached, "vm", json_copy(json_get(head, "vm")));
     const struct json *results = json_get(before, "results");
@@ -215,6 +224,8 @@ const struct json *pod_attach(struct net *net, const struct json *head, const ch
         return NULL;
     *reason = "HostPortConflict";
     if (!ports_are_free(net, uid, json_get(head, "hostPorts"), err))
+        return NULL;
+    if (net_pod(net, uid) == NULL && !taken_by_nobody(net, json_get(head, "hostPorts"), err)) /* what lives keeps what it has */
         return NULL;
     *reason = "MacConflict";
     if (!mac_is_free(net, uid, json_get(head, "vm"), err))

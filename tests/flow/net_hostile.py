@@ -122,6 +122,41 @@ def kills():
         peer.end()
 
 
+def taken():
+    """A port at which a process of the device listens is its own; one that begins later takes nothing from a pod that lives."""
+    run("ip", "link", "set", "lo", "up")
+    tcp, udp, tcp6 = socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket(socket.AF_INET6)
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    tcp6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    for server, where in [(tcp, ("127.0.0.1", 8022)), (udp, ("0.0.0.0", 8053)), (tcp6, ("::", 8023))]:
+        server.bind(where)
+    tcp.listen()
+    tcp6.listen()
+    peer = opened()
+    for port in [{"protocol": "TCP", "hostPort": 8022, "port": 80}, {"hostPort": 8022, "port": 80}, {"protocol": "UDP", "hostPort": 8053, "port": 53},
+                 {"protocol": "TCP", "hostPort": 8022, "port": 80, "hostIP": "127.0.0.1"}, {"protocol": "TCP", "hostPort": 8023, "port": 80}]:
+        answer = attach(peer, 1, hostPorts=[port])
+        assert answer["reason"] == "HostPortConflict" and "in use by a process of this device at" in answer["message"], answer
+    assert os.listdir(FOLDER + "/netns.state") == [] and "10.199.0.3" not in table()
+    for port in [{"protocol": "UDP", "hostPort": 8022, "port": 80}, {"protocol": "TCP", "hostPort": 8053, "port": 80},
+                 {"protocol": "TCP", "hostPort": 8022, "port": 80, "hostIP": "192.0.2.7"}]:
+        assert attach(peer, 2, hostPorts=[port])["ok"], port
+        assert ask(peer, {"op": "detach", "uid": UID % 2})["ok"]
+    late = [{"protocol": "TCP", "hostPort": 8024, "port": 80}]
+    assert attach(peer, 3, hostPorts=late, name="default/web")["ok"]
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", 8024))
+        other.listen()
+        assert attach(peer, 3, hostPorts=late, name="default/web")["ok"]
+        peer.process.kill()
+        peer.end()
+        peer = opened()
+        assert attach(peer, 3, hostPorts=late, name="default/web")["ok"]
+    assert attach(peer, 4, hostPorts=late)["message"] == "host port 8024/TCP is held by pod default/web"
+    assert ask(peer, {"op": "keep", "uids": []})["ok"]
+    peer.end()
+
+
 def foreign():
     """What is not Davit's own stays; its own, taken away by somebody, comes back."""
     run("nft", "add table inet other; add chain inet other c { type filter hook forward priority 5; }; add rule inet other c counter")

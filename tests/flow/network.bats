@@ -180,6 +180,10 @@ hostile() { # WHAT
     hostile kills
 }
 
+@test "a host port at which a process of the device listens is not taken from it" {
+    hostile taken
+}
+
 @test "davit-net leaves others' rules and interfaces alone, and makes its own again when somebody flushes them" {
     hostile foreign
 }
