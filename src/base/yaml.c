@@ -7,6 +7,7 @@
 #include <yaml.h>
 
 #include "base/memory.h"
+#include "base/yaml_anchor.h"
 #include "base/yaml_scalar.h"
 #include "davit/limits.h"
 
@@ -20,6 +21,9 @@ struct level {
     struct json *container;
     size_t first_key;
     bool key_waits; /* the last key has no value yet */
+    bool merge_waits; /* and it is <<, which stands in no list of keys */
+    struct json *merges; /* what << said; NULL: nothing */
+    char *anchor;   /* NULL: it has none */
 };
 
 struct reader {
@@ -31,6 +35,7 @@ struct reader {
     struct key *keys; /* of the mappings that are open, innermost last */
     size_t key_count;
     size_t key_size;
+    struct yaml_anchors anchors;
     struct error *err;
 };
 
@@ -71,8 +76,22 @@ static void value_place(struct reader *reader, struct json *value)
         json_add(level->container, value);
         return;
     }
-    json_append(level->container, reader->keys[reader->key_count - 1].text, value);
-    level->key_waits = false;
+    if (level->merge_waits) {
+        if (level->merges == NULL)
+            level->merges = json_new_array();
+        json_add(level->merges, value);
+    } else {
+        json_append(level->container, reader->keys[reader->key_count - 1].text, value);
+    }
+    level->key_waits = level->merge_waits = false;
+}
+
+/* The same of what may have a name. */
+static bool value_place_as(struct reader *reader, const char *anchor, struct json *value)
+{
+    const char *why = anchor != NULL ? yaml_anchor_set(&reader->anchors, anchor, value) : NULL;
+    value_place(reader, value);
+    return why == NULL || refuse(reader, ERROR_LIMIT, why);
 }
 
 static bool key_is_due(const struct reader *reader)
@@ -104,8 +123,12 @@ static bool scalar_is_text(struct reader *reader, bool *text)
 
 static bool key_take(struct reader *reader, const char *text, bool is_text)
 {
-    if (!is_text && strcmp(text, "<<") == 0)
-        return refuse(reader, ERROR_UNSUPPORTED, "merge keys are not supported: write the fields out");
+    struct level *level = &reader->levels[reader->depth - 1];
+
+    if (!is_text && strcmp(text, "<<") == 0) {
+        level->key_waits = level->merge_waits = true;
+        return true;
+    }
     if (!is_text && yaml_scalar_resolve(text).kind != YAML_SCALAR_TEXT)
         return refuse(reader, ERROR_INVALID, "a key that is no string: quote it");
     if (reader->key_count == reader->key_size) {
@@ -113,27 +136,24 @@ static bool key_take(struct reader *reader, const char *text, bool is_text)
         reader->keys = mem_resize(reader->keys, reader->key_size, sizeof(*reader->keys));
     }
     reader->keys[reader->key_count++] = (struct key){mem_strdup(text), reader->event.start_mark};
-    reader->levels[reader->depth - 1].key_waits = true;
+    level->key_waits = true;
     return true;
 }
 
 static bool plain_place(struct reader *reader, const char *text)
 {
     struct yaml_resolved resolved = yaml_scalar_resolve(text);
+    const char *anchor = (const char *)reader->event.data.scalar.anchor;
 
     switch (resolved.kind) {
     case YAML_SCALAR_NULL:
-        value_place(reader, json_new_null());
-        return true;
+        return value_place_as(reader, anchor, json_new_null());
     case YAML_SCALAR_BOOL:
-        value_place(reader, json_new_boolean(resolved.truth));
-        return true;
+        return value_place_as(reader, anchor, json_new_boolean(resolved.truth));
     case YAML_SCALAR_NUMBER:
-        value_place(reader, json_new_number(resolved.number));
-        return true;
+        return value_place_as(reader, anchor, json_new_number(resolved.number));
     case YAML_SCALAR_TEXT:
-        value_place(reader, json_new_text(text));
-        return true;
+        return value_place_as(reader, anchor, json_new_text(text));
     case YAML_SCALAR_REFUSED:
         break;
     }
@@ -153,11 +173,23 @@ static bool on_scalar(struct reader *reader)
         return key_take(reader, text, is_text);
     if (!is_text)
         return plain_place(reader, text);
-    value_place(reader, json_new_text(text));
+    return value_place_as(reader, (const char *)reader->event.data.scalar.anchor, json_new_text(text));
+}
+
+static bool on_alias(struct reader *reader)
+{
+    const char *why;
+
+    if (key_is_due(reader))
+        return refuse(reader, ERROR_INVALID, "a key that is an alias: write it out");
+    struct json *value = yaml_anchor_copy(&reader->anchors, (const char *)reader->event.data.alias.anchor, reader->depth, &why);
+    if (value == NULL)
+        return refuse(reader, ERROR_INVALID, why);
+    value_place(reader, value);
     return true;
 }
 
-static bool container_open(struct reader *reader, const yaml_char_t *tag, const char *own_tag, bool mapping)
+static bool container_open(struct reader *reader, const yaml_char_t *tag, const yaml_char_t *anchor, const char *own_tag, bool mapping)
 {
     if (key_is_due(reader))
         return refuse(reader, ERROR_INVALID, "a key that is a list or a mapping");
@@ -169,6 +201,7 @@ static bool container_open(struct reader *reader, const yaml_char_t *tag, const 
     reader->levels[reader->depth++] = (struct level){
         .container = mapping ? json_new_object() : json_new_array(),
         .first_key = reader->key_count,
+        .anchor = anchor != NULL ? mem_strdup((const char *)anchor) : NULL,
     };
     return true;
 }
@@ -202,6 +235,15 @@ static bool keys_are_single(struct reader *reader, size_t first)
     return true;
 }
 
+static void level_drop(struct reader *reader)
+{
+    struct level *level = &reader->levels[--reader->depth];
+
+    json_free(level->container);
+    json_free(level->merges);
+    free(level->anchor);
+}
+
 static bool container_close(struct reader *reader)
 {
     struct level *level = &reader->levels[reader->depth - 1];
@@ -209,9 +251,13 @@ static bool container_close(struct reader *reader)
     if (!keys_are_single(reader, level->first_key))
         return false;
     keys_drop(reader, level->first_key);
-    reader->depth--;
-    value_place(reader, mem_steal(&level->container));
-    return true;
+    const char *why = yaml_anchor_merge(&reader->anchors, level->container, level->merges);
+    if (why != NULL)
+        return refuse(reader, ERROR_INVALID, why);
+    AUTO_FREE char *anchor = mem_steal(&level->anchor);
+    struct json *container = mem_steal(&level->container);
+    level_drop(reader);
+    return value_place_as(reader, anchor, container);
 }
 
 static bool event_take(struct reader *reader)
@@ -220,14 +266,17 @@ static bool event_take(struct reader *reader)
     case YAML_SCALAR_EVENT:
         return on_scalar(reader);
     case YAML_SEQUENCE_START_EVENT:
-        return container_open(reader, reader->event.data.sequence_start.tag, YAML_SEQ_TAG, false);
+        return container_open(reader, reader->event.data.sequence_start.tag, reader->event.data.sequence_start.anchor, YAML_SEQ_TAG, false);
     case YAML_MAPPING_START_EVENT:
-        return container_open(reader, reader->event.data.mapping_start.tag, YAML_MAP_TAG, true);
+        return container_open(reader, reader->event.data.mapping_start.tag, reader->event.data.mapping_start.anchor, YAML_MAP_TAG, true);
     case YAML_SEQUENCE_END_EVENT:
     case YAML_MAPPING_END_EVENT:
         return container_close(reader);
     case YAML_ALIAS_EVENT:
-        return refuse(reader, ERROR_UNSUPPORTED, "aliases are not supported: write the content out");
+        return on_alias(reader);
+    case YAML_DOCUMENT_END_EVENT:
+        yaml_anchors_clear(&reader->anchors);
+        return true;
     default:
         return true; /* where streams and documents start and end */
     }
@@ -247,6 +296,11 @@ static bool events_read(struct reader *reader)
     return true;
 }
 
+static bool is_utf16(const char *text, size_t len)
+{
+    return len >= 2 && ((text[0] == '\xff' && text[1] == '\xfe') || (text[0] == '\xfe' && text[1] == '\xff'));
+}
+
 static struct json *json_document(const char *text, size_t len, struct error *err)
 {
     struct json *document = json_parse(text, len, err);
@@ -258,10 +312,24 @@ static struct json *json_document(const char *text, size_t len, struct error *er
     return documents;
 }
 
-struct json *yaml_parse(const char *text, size_t len, struct error *err)
+/* libyaml counts a byte order mark as a column, and finds the next line too far to the left. */
+static size_t mark_bytes(const char *text, size_t len)
+{
+    static const char mark[] = "\xef\xbb\xbf";
+
+    return len >= 3 && memcmp(text, mark, 3) == 0 ? 3 : 0;
+}
+
+struct json *yaml_parse(const char *whole, size_t whole_len, struct error *err)
 {
     struct reader reader = {.err = err};
+    size_t skipped = mark_bytes(whole, whole_len), len = whole_len - skipped;
+    const char *text = whole + skipped;
 
+    if (is_utf16(text, len)) {
+        error_set(err, ERROR_INVALID, "UTF-16, as PowerShell's > writes it: save it as UTF-8");
+        return NULL;
+    }
     if (len > 0 && (text[0] == '{' || text[0] == '['))
         return json_document(text, len, err);
     if (!yaml_parser_initialize(&reader.parser)) {
@@ -273,8 +341,9 @@ struct json *yaml_parse(const char *text, size_t len, struct error *err)
     reader.documents = json_new_array();
     bool ok = events_read(&reader);
     while (reader.depth > 0)
-        json_free(reader.levels[--reader.depth].container);
+        level_drop(&reader);
     keys_drop(&reader, 0);
+    yaml_anchors_clear(&reader.anchors);
     free(reader.keys);
     yaml_parser_delete(&reader.parser);
     if (!ok)

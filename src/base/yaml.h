@@ -1,6 +1,6 @@
 /* YAML as kubectl reads it, turned into JSON: several documents, plain scalars resolved as YAML 1.1 does for
- * true/false/null/integers/floats, every other scalar a string. Aliases, tags of its own, merge keys, a key twice,
- * a key that is no string are refused. The only user of libyaml.
+ * true/false/null/integers/floats, every other scalar a string. Aliases and merge keys are
+ * copies, with caps (yaml_anchor.h). Tags of its own, a key twice, a key that is no string are refused. The only user of libyaml.
  */
 #ifndef BASE_YAML_H
 #define BASE_YAML_H

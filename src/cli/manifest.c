@@ -177,10 +177,25 @@ static bool read_one(const struct options *options, struct manifest *manifest, c
     return (is_folder ? read_folder : add_file)(options, manifest, path, err);
 }
 
+/* kubectl's a.yaml,b.yaml, where no file is called so. */
+static bool read_list(const struct options *options, struct manifest *manifest, const char *list, struct error *err)
+{
+    struct stat status;
+    if (strchr(list, ',') == NULL || strstr(list, "://") != NULL || stat(list, &status) == 0)
+        return read_one(options, manifest, list, err);
+    for (const char *at = list; *at != '\0'; at += *at == ',') {
+        AUTO_FREE char *path = mem_strndup(at, strcspn(at, ","));
+        at += strlen(path);
+        if (path[0] != '\0' && !read_one(options, manifest, path, err))
+            return false;
+    }
+    return true;
+}
+
 bool manifest_read_names(const struct options *options, struct manifest *manifest, struct error *err)
 {
     for (size_t i = 0; i < options->files.count; i++)
-        if (!read_one(options, manifest, options->files.list[i], err))
+        if (!read_list(options, manifest, options->files.list[i], err))
             return false;
     const char *first = options->files.list[0];
     return manifest->count > 0 || error_set(err, ERROR_INVALID, "%s: no object that Davit knows",

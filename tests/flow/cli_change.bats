@@ -17,6 +17,20 @@ shape() { # FILE: as recorded, with a number to sleep
     manifest b > "$DIR/several/b.yml"
     run -0 davit apply -f "$DIR/a.yaml" -f "$DIR/several" -f - --node press-7 < <(manifest c)
     [ "$output" = $'pod/a created\npod/b created\npod/c created' ]
+    run -0 davit apply -f "$DIR/a.yaml,$DIR/several/b.yml" --node press-7
+    [ "$output" = $'pod/a unchanged\npod/b unchanged' ]
+    manifest c > "$DIR/several/with,comma.yaml"
+    run -0 davit apply -f "$DIR/several/with,comma.yaml" --node press-7
+    [ "$output" = "pod/c unchanged" ]
+}
+
+@test "a file that Windows wrote is read, and UTF-16 is told from nonsense" {
+    { printf '\xef\xbb\xbf'; printf 'apiVersion: v1\r\nkind: ConfigMap\r\nmetadata:\r\n  name: windows\r\n'; } > "$DIR/bom.yaml"
+    run -0 davit apply -f "$DIR/bom.yaml" --node press-7
+    [ "$output" = "configmap/windows created" ]
+    printf '\xff\xfea\0' > "$DIR/utf16.yaml"
+    run -1 davit apply -f "$DIR/utf16.yaml" --node press-7
+    contains "save it as UTF-8"
 }
 
 @test "a URL is refused, with what to type" {

@@ -83,16 +83,18 @@ sleeping_within() { # COUNT
 @test "a Compose file runs: services reach each other by name, and wait for each other" {
     cat > "$OUT/compose.yaml" <<YAML
 name: plant
+x-common: &common
+  stop_grace_period: 0s
+  image: demo:1
 services:
   db:
-    image: demo:1
+    <<: *common
     command: ["sh", "-c", "mkdir -p /data/www; cp /greeting /data/www/index.html; httpd -p 8080 -h /data/www; touch /tmp/up; sleep $MARK"]
     volumes: ["plant-data:/data"]
     configs: [greeting]
     healthcheck: {test: ["CMD", "test", "-e", "/tmp/up"], interval: 1s}
-    stop_grace_period: 0s
   client:
-    image: demo:1
+    <<: *common
     restart: "no"
     command: ["sh", "-c", "wget -q -O - http://db:8080/ > /out/got"]
     volumes: ["\${OUT}:/out"]

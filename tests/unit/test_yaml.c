@@ -39,8 +39,19 @@ static const struct {
     {"a: [+.nan, .5_0, -., _1, 1__0]\n", "[{\"a\":[\"+.nan\",\".5_0\",\"-.\",\"_1\",10]}]"},
     /* JSON is read as JSON */
     {"{\"a\": \"yes\"}", "[{\"a\":\"yes\"}]"}, {"[1, 2]", "[[1,2]]"},
-    /* an anchor that nothing refers to */
+    /* a byte order mark, and more than one line */
+    {"\xef\xbb\xbf" "a: 1\nb:\n  - c\n", "[{\"a\":1,\"b\":[\"c\"]}]"}, {"\xef\xbb\xbf" "{\"a\": 1}", "[{\"a\":1}]"},
+    /* anchors and aliases; the last one of a name is meant */
     {"a: &x 1\n", "[{\"a\":1}]"},
+    {"a: &x 1\nb: *x\nc: &x [yes, *x]\nd: {e: *x}\n", "[{\"a\":1,\"b\":1,\"c\":[true,1],\"d\":{\"e\":[true,1]}}]"},
+    {"a: &x \"1\"\nb: *x\nc: &y ~\nd: *y\n", "[{\"a\":\"1\",\"b\":\"1\",\"c\":null,\"d\":null}]"},
+    {"&x {a: &y b, c: *y}\n", "[{\"a\":\"b\",\"c\":\"b\"}]"},
+    /* merge keys: what stands there goes before, then the first */
+    {"a: &x {b: 1, c: 2}\nd: {<<: *x, b: 3}\n", "[{\"a\":{\"b\":1,\"c\":2},\"d\":{\"b\":3,\"c\":2}}]"},
+    {"a: &x {b: 1}\nc: &y {b: 2, d: 3}\ne: {f: 4, <<: [*x, *y]}\n",
+     "[{\"a\":{\"b\":1},\"c\":{\"b\":2,\"d\":3},\"e\":{\"f\":4,\"b\":1,\"d\":3}}]"},
+    {"a: &x {b: 1}\nc: &y {<<: *x, d: 2}\ne: {<<: *y}\n", "[{\"a\":{\"b\":1},\"c\":{\"d\":2,\"b\":1},\"e\":{\"d\":2,\"b\":1}}]"},
+    {"\"<<\": 1\n<<: {}\n", "[{\"<<\":1}]"},
     {"\"true\": 1\n\"5\": 2\n", "[{\"true\":1,\"5\":2}]"},
 };
 
@@ -48,8 +59,14 @@ static const struct {
     const char *yaml;
     const char *place;
 } refusals[] = {
-    {"a: &x 1\nb: *x\n", "line 2, column 4: alias"},
-    {"a: {b: 1}\n<<: {c: 1}\n", "line 2, column 1: merge"},
+    {"b: *x\n", "line 1, column 4: an alias of an anchor that is not there"},
+    {"a: &x 1\n---\nb: *x\n", "line 3, column 4: an alias of an anchor that is not there"},
+    {"a: &x [*x]\n", "line 1, column 8: an alias of an anchor that is not there"},
+    {"a: &x b\n*x : 1\n", "line 2, column 1: a key that is an alias"},
+    {"a: 1\n<<: 1\n", "a merge key's value must be a mapping"},
+    {"a: 1\n<<: [{b: 1}, [{c: 1}]]\n", "a merge key's value must be a mapping"},
+    {"a: 1\na: 2\n<<: {a: 3}\n", "line 2, column 1: a key stands here for the second time"},
+    {"\xff\xfe" "a", "UTF-16"},
     {"a: 1\nb: 2\na: 3\n", "line 3, column 1: a key stands here for the second time"},
     {"x:\n  a: 1\n  \"a\": 3\n", "line 3, column 3: a key stands"},
     {"1: a\n", "line 1, column 1: a key that is no string"},
@@ -211,6 +228,56 @@ static void many_keys_are_checked_in_time(void **state)
     strbuf_free(&buf);
 }
 
+/* Each line is `times` aliases of the one before. */
+static struct json *laugh(int lines, int times, struct error *err)
+{
+    struct strbuf buf;
+
+    strbuf_init(&buf, LIMIT_DOCUMENT_BYTES);
+    strbuf_add(&buf, "a0: &a0 [laugh]\n");
+    for (int line = 1; line <= lines; line++) {
+        strbuf_printf(&buf, "a%d: &a%d [", line, line);
+        for (int i = 0; i < times; i++)
+            strbuf_printf(&buf, "*a%d,", line - 1);
+        strbuf_add(&buf, "]\n");
+    }
+    struct json *json = yaml_parse(buf.data, buf.len, err);
+    strbuf_free(&buf);
+    return json;
+}
+
+static void aliases_of_aliases_end_at_a_limit(void **state)
+{
+    struct error err = {0};
+
+    (void)state;
+    uint64_t start_ms = clock_boot_ms();
+    assert_null(laugh(20, 10, &err));
+    assert_non_null(strstr(err.message, "aliases that make more of this than 16 MiB"));
+    assert_null(laugh(LIMIT_JSON_DEPTH, 1, &err));
+    assert_non_null(strstr(err.message, "aliases that are nested too deep"));
+    assert_true(clock_boot_ms() - start_ms < LATE_MS);
+    struct json *json = laugh(LIMIT_JSON_DEPTH - 2, 1, &err);
+    assert_non_null(json);
+    json_free(json);
+}
+
+static void a_merge_of_many_keys_is_refused(void **state)
+{
+    struct strbuf buf;
+    struct error err = {0};
+
+    (void)state;
+    strbuf_init(&buf, LIMIT_DOCUMENT_BYTES);
+    strbuf_add(&buf, "a: &a\n");
+    for (int i = 0; i < 257; i++)
+        strbuf_printf(&buf, "  k%d: %d\n", i, i);
+    strbuf_add(&buf, "b: {<<: *a}\n");
+    assert_null(yaml_parse(buf.data, buf.len, &err));
+    assert_non_null(strstr(err.message, "with more than 256 keys"));
+    strbuf_free(&buf);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +286,8 @@ int main(void)
         cmocka_unit_test(a_pod_manifest_is_read_whole),
         cmocka_unit_test(depth_ends_at_the_limit),
         cmocka_unit_test(many_keys_are_checked_in_time),
+        cmocka_unit_test(aliases_of_aliases_end_at_a_limit),
+        cmocka_unit_test(a_merge_of_many_keys_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
