@@ -10,6 +10,7 @@
 #include "cli/status.h"
 #include "cli/text.h"
 #include "cli/verbs.h"
+#include "protocol/document.h"
 
 /* Ready, or run to its end; what nothing of runs is settled when it is accepted. */
 static bool is_settled(const struct json *object, const char *kind)
@@ -91,10 +92,30 @@ static bool judge_shadowed(struct target *target)
     return false;
 }
 
+/* What was deleted on a node by a document of its own stays away, whatever others say. */
+static bool is_masked(const struct target *target)
+{
+    return target->status == NULL && target_is_tombstone(target->desired) && !document_unmasks(target->desired);
+}
+
+static char *unmasking(const struct target *target)
+{
+    return mem_printf("`davit delete %s %s --node %s --unmask` gives it back", target->resource->singular, target->id.name, target->place->node);
+}
+
+static bool judge_masked(struct target *target)
+{
+    if (target->group == NULL || !is_masked(target))
+        return false;
+    AUTO_FREE char *help = unmasking(target);
+    fail(target, "Masked", "it was deleted on this node", help);
+    return true;
+}
+
 void settle_judge(struct target *target)
 {
     const char *phase = json_get_text(json_get(target->status, "status"), "phase");
-    if (judge_refusal(target) || judge_shadowed(target) || !is_accepted(target))
+    if (judge_refusal(target) || judge_shadowed(target) || judge_masked(target) || !is_accepted(target))
         return;
     if ((phase != NULL && strcmp(phase, "Failed") == 0) || status_condition_is(target->status, "Failed", "True")) {
         AUTO_FREE char *message = mem_printf("`davit describe %s %s` says more", target->resource->singular, target->id.name);
@@ -104,14 +125,33 @@ void settle_judge(struct target *target)
     target->done = target->kind != TARGET_OBJECT || is_settled(target->status, target->resource->kind);
 }
 
+/* Of what makes pods: why it gets no further. "" where it does not say. */
+static void owner_waiting(const struct json *object, const char **reason, const char **message)
+{
+    static const char *const CONDITIONS[] = {"Progressing", "Ready"};
+    for (size_t i = 0; **message == '\0' && i < sizeof(CONDITIONS) / sizeof(CONDITIONS[0]); i++) {
+        const struct json *condition = status_condition(object, CONDITIONS[i]);
+        const char *why = json_get_text(condition, "reason"), *text = json_get_text(condition, "message");
+        if (text == NULL || *text == '\0')
+            continue;
+        *reason = why != NULL ? why : "";
+        *message = text;
+    }
+}
+
 /* Why it is not done, as a word and as a sentence. */
 static void explain(const struct target *target, const char **word, struct error *why)
 {
     const char *reason;
     const char *message;
     status_waiting(target->status, &reason, &message);
-    *word = !target->place->online ? "Offline" : *reason != '\0' ? reason : "TimedOut";
-    if (!is_accepted(target))
+    if (*reason == '\0')
+        owner_waiting(target->status, &reason, &message);
+    *word = is_masked(target) ? "Masked" : !target->place->online ? "Offline" : *reason != '\0' ? reason : "TimedOut";
+    AUTO_FREE char *help = is_masked(target) ? unmasking(target) : NULL;
+    if (help != NULL)
+        (void)text_error(why, ERROR_TIMEOUT, "it was deleted on node %s: %s", target->place->node, help);
+    else if (!is_accepted(target))
         (void)text_error(why, ERROR_TIMEOUT, "node %s has not answered%s", target->place->node, target_node_note(target));
     else if (*reason != '\0')
         (void)text_error(why, ERROR_TIMEOUT, "%s%s%s", reason, *message != '\0' ? ": " : "", message);

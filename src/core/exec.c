@@ -72,9 +72,9 @@ static bool is_in_use(const struct core *core, const char *console, const char *
 static struct json *refuse_console(const struct core *core, const char *console, const struct choice *choice)
 {
     if (strcmp(console, "serial") != 0 && strcmp(console, "vnc") != 0)
-        return choice_refuse("Invalid", mem_strdup("\"console\" is serial or vnc"));
+        return choice_refuse("InvalidRequest", mem_strdup("\"console\" is serial or vnc"));
     if (choice->pod->vm == NULL)
-        return choice_refuse("Invalid", mem_printf("pod %s has no console, only a virtual machine has: davit exec -it %s -- sh",
+        return choice_refuse("InvalidRequest", mem_printf("pod %s has no console, only a virtual machine has: davit exec -it %s -- sh",
                                                    choice->object->id.name, choice->object->id.name));
     if (is_in_use(core, console, choice->object->uid))
         return choice_refuse("Busy", mem_printf("somebody has the %s console of %s already", console, choice->object->id.name));
@@ -89,7 +89,7 @@ static struct json *refuse(const struct core *core, const struct json *request, 
     if (no != NULL)
         return no;
     if (console == NULL && !command_is_usable(json_get(request, "command")))
-        return choice_refuse("Invalid", mem_printf("a command of 1 to %d words is needed", LIMIT_ARGS));
+        return choice_refuse("InvalidRequest", mem_printf("a command of 1 to %d words is needed", LIMIT_ARGS));
     bool runs = choice->newest != NULL && choice->newest->state == INSTANCE_RUNNING;
     if (!runs && choice->pod->vm != NULL)
         return choice_refuse("NotRunning", mem_printf("virtual machine %s is not running: davit describe vm %s says why",

@@ -98,7 +98,7 @@ static struct json *find_target(const struct core *core, const struct json *requ
     struct refusal refusal;
     target->port = json_get_integer(request, "port", 0);
     if (target->port < 1 || target->port > PORT_MAX)
-        return choice_refuse("Invalid", mem_strdup("\"port\" must be a number from 1 to 65535"));
+        return choice_refuse("InvalidRequest", mem_strdup("\"port\" must be a number from 1 to 65535"));
     if (!request_object(request, &id, &refusal))
         return choice_refuse(refusal.reason, mem_strdup(refusal.message));
     return strcmp(id.resource, "services") == 0 ? find_service(core, &id, target) : find_pod(core, request, target);
@@ -193,7 +193,7 @@ int64_t forward_begin(struct core *core, const struct json *request, int fds[EXE
     if (*said == NULL && exec_forwards(core) >= LIMIT_FORWARDS)
         *said = choice_refuse("TooManyForwards", mem_printf("%d connections are forwarded already: end one", LIMIT_FORWARDS));
     if (*said == NULL && (fds[EXEC_STDOUT] < 0 || fds[EXEC_CONTROL] < 0))
-        *said = choice_refuse("Invalid", mem_strdup("stdout and control are needed"));
+        *said = choice_refuse("InvalidRequest", mem_strdup("stdout and control are needed"));
     if (*said == NULL) {
         id = exec_add_forward(core, done, ctx);
         *said = json_new_object();

@@ -73,6 +73,35 @@ static bool take_id(const struct json *args, char id[LIMIT_LABEL_BYTES + 1], str
     return id[0] != '\0';
 }
 
+static bool is_of_type(const struct json *value, enum json_type type)
+{
+    int64_t number;
+    return value == NULL || json_type(value) == JSON_NULL || (type == JSON_NUMBER ? json_integer(value, &number) : json_type(value) == type);
+}
+
+/* What is not what it should be is not passed over: {"tailLines":"1"} would be answered with all of a log. */
+static bool check_types(const struct json *args, struct refusal *refusal)
+{
+    static const struct {
+        enum json_type type;
+        const char *what;
+        const char *keys[16];
+    } kinds[] = {
+        { JSON_NUMBER, "a whole number",
+          { "tailLines", "sinceSeconds", "limitBytes", "timeoutSeconds", "columns", "rows", "revision", "ack", "seq" } },
+        { JSON_BOOL, "true or false",
+          { "stream", "follow", "previous", "timestamps", "tty", "force", "freeze", "disk", "eof", "again", "cancel" } },
+        { JSON_STRING, "a text", { "container", "namespace", "pod", "object", "name" } },
+    };
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        for (const char *const *key = kinds[i].keys; *key != NULL; key++)
+            if (!is_of_type(json_get(args, *key), kinds[i].type)) {
+                refusal_set(refusal, "InvalidRequest", "%s must be %s", *key, kinds[i].what);
+                return false;
+            }
+    return true;
+}
+
 /* Bare words: "pods/historian", as a person types them. */
 static struct json *read_bare(const struct request_message *message)
 {
@@ -210,9 +239,10 @@ bool request_read(const struct request_message *message, struct request *request
         refusal_set(refusal, "InvalidRequest", "its correlation data have more than %d bytes", LIMIT_CORRELATION_BYTES / 4 * 3);
         good = false;
     }
-    good = good && check_age(message, request->args, refusal) && request_object(request->args, &request->object, refusal);
+    good = good && check_age(message, request->args, refusal) && check_types(request->args, refusal) && request_object(request->args, &request->object, refusal);
     if (good && (request->stream || request->input) && id[0] == '\0') {
         refusal_set(refusal, "InvalidRequest", "a stream needs an id");
+        request->stream = false; /* nobody could tell its chunks */
         return false;
     }
     return good;

@@ -65,6 +65,10 @@ shows_why() { # as a person sees it
     run -0 node "$STAGE/usr/bin/davit" rollout undo deploy/lost --wait=20
     [[ "$(node "$STAGE/usr/bin/davit" get pod lost-0 --no-headers)" =~ 1/1\ +Running\ +0 ]]
     sleeping 2 "$MARK"
+    deployment lost 2 '.spec.template.spec.containers[0].image = "127.0.0.1:1/none:1"' >"$OUT/lost.json"
+    run -5 node "$STAGE/usr/bin/davit" apply -f "$OUT/lost.json" --wait=3
+    [[ "$output" == *"not ready within 3 s: "*"127.0.0.1:1/none:1"* ]]
+    sleeping 2 "$MARK"
     deployment lost 0 | want deployments/lost
     within 10 silent "$T/status/default/pods/lost-0"
 }
@@ -131,6 +135,9 @@ shows_why() { # as a person sees it
     run -0 node "$davit" delete pod both
     [[ "$output" == *"it stays away from node n until \`davit delete pod both --unmask\`"* ]]
     sleeping 0 "${MARK}1"
+    pod both '.spec.containers[0].command = ["sleep", "'"${MARK}1"'"]' | tee "$OUT/both.json"
+    run -1 node "$davit" apply -f "$OUT/both.json" --group masks --wait=20
+    [[ "$output" == *"it was deleted on this node: \`davit delete pod both --node n --unmask\` gives it back"* ]]
     run -0 node "$davit" delete pod both --unmask
     within 10 sleeping 1 "${MARK}1"
     run -2 node "$davit" delete pod both --group masks --unmask

@@ -96,7 +96,7 @@ probe_alone() {
     run -1 forward pods/none 80 </dev/null
     ended '.reason == "NotFound"'
     run -1 forward pods/echo 70000 </dev/null
-    ended '.reason == "Invalid"'
+    ended '.reason == "InvalidRequest"'
     run -1 on_device configmaps/none 80 </dev/null
     ended '.ok == false'
 }

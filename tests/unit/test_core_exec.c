@@ -107,9 +107,9 @@ static void what_cannot_run_is_refused_at_once(void **state)
     refused(kit, "{\"pod\":\"hello\",\"container\":\"db\",\"command\":[\"ls\"]}",
             "{\"reason\":\"NotFound\",\"message\":\"container db is not valid for pod hello\",\"ok\":false}");
     refused(kit, "{\"pod\":\"hello\",\"command\":[]}",
-            "{\"reason\":\"Invalid\",\"message\":\"a command of 1 to 1024 words is needed\",\"ok\":false}");
+            "{\"reason\":\"InvalidRequest\",\"message\":\"a command of 1 to 1024 words is needed\",\"ok\":false}");
     refused(kit, "{\"pod\":\"hello\",\"command\":[\"ls\",7]}",
-            "{\"reason\":\"Invalid\",\"message\":\"a command of 1 to 1024 words is needed\",\"ok\":false}");
+            "{\"reason\":\"InvalidRequest\",\"message\":\"a command of 1 to 1024 words is needed\",\"ok\":false}");
     refused(kit, "{\"pod\":\"hello\",\"namespace\":\"other\",\"command\":[\"ls\"]}",
             "{\"reason\":\"NotFound\",\"message\":\"pods \\\"hello\\\" not found\",\"ok\":false}");
     refused(kit, "{\"pod\":\"turbines/hello\",\"command\":[\"ls\"]}",

@@ -57,7 +57,8 @@ static void is_refused(struct request_message message, const char *reason)
 
 static void what_is_no_request_is_refused(void **state)
 {
-    static const char *const wrong[] = { "{\"id\":", "{\"id\":true}", "{\"id\":\"a/b\"}", "{\"id\":\"\"}", "{\"id\":\"+\"}", "No Such", "pods/",
+    static const char *const wrong[] = { "{\"pod\":\"a\",\"tailLines\":\"1\"}", "{\"pod\":\"a\",\"follow\":1}", "{\"pod\":7}", "{\"pod\":\"a\",\"tailLines\":1.5}",
+                                         "{\"stream\":true,\"pod\":\"a\"}", "{\"id\":", "{\"id\":true}", "{\"id\":\"a/b\"}", "{\"id\":\"\"}", "{\"id\":\"+\"}", "No Such", "pods/",
                                          "nonsense/x", "pods/../x", "{\"pod\":\"x\",\"namespace\":\"A\"}", "\xff\xfe",
                                          "{\"stream\":true,\"pod\":\"x\"}", "{\"ack\":3}", "{\"pod\":\"x\",\"expires\":\"soon\"}" };
     (void)state;
