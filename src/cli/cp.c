@@ -21,6 +21,8 @@ bool cp_place_read(const char *text, const struct options *options, struct cp_pl
 {
     const char *colon = strchr(text, ':');
     *place = (struct cp_place){.options = *options};
+    if (strcmp(text, "-") == 0)
+        return error_set(err, ERROR_INVALID, "- is no file here: `davit exec POD -- cat PATH`, or `davit exec -i POD -- sh -c 'cat > PATH'`");
     if (colon == NULL || text[0] == '/' || text[0] == '.') {
         place->path = mem_strdup(text);
         return text[0] != '\0' || error_set(err, ERROR_INVALID, "a path is empty");

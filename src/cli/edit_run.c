@@ -19,7 +19,8 @@ static enum exit_code edit_one(struct target *target, struct session *session, c
         return exit_code_of(&err);
     }
     bool phrase = strchr(done, ' ') != NULL; /* "not image updated" is no English */
-    printf("%s %s%s\n", name, changed || phrase ? "" : "not ", !changed && phrase ? "unchanged" : done);
+    const char *same = strcmp(done, "labeled") == 0 || strcmp(done, "annotated") == 0 ? "not " : "already "; /* kubectl's words */
+    printf("%s %s%s\n", name, changed || phrase ? "" : same, !changed && phrase ? "unchanged" : done);
     return EXIT_CODE_OK;
 }
 
@@ -34,11 +35,15 @@ static enum exit_code edit_many(struct target *first, size_t count, struct sessi
         struct error err = {0};
         bool changed = false;
         bool ok = edit_publish(session, &first[i], change, ctx, &changed, &err);
-        same += ok && !changed ? 1 : 0;
-        fleet_summary_add(&summary, first[i].place->node, ok ? NULL : err.message);
+        if (ok && !changed)
+            same++;
+        else
+            fleet_summary_add(&summary, first[i].place->node, ok ? NULL : err.message);
     }
     if (same > 0)
-        (void)fprintf(stderr, "%s: so already on %zu of them\n", name, same);
+        (void)fprintf(stderr, "%s: so already on %zu of %zu nodes\n", name, same, count);
+    if (same == count)
+        return EXIT_CODE_OK;
     AUTO_FREE char *what = mem_printf("%s %s", name, done);
     enum exit_code code = fleet_summary_print(&summary, what);
     fleet_summary_free(&summary);

@@ -13,7 +13,7 @@ static void count_ready(const struct entry *entry, int64_t *ready, int64_t *all)
 {
     *ready = json_get_integer(entry->state, "containersReady", -1);
     *all = json_get_integer(entry->state, "containers", -1);
-    if (*ready >= 0 && *all >= 0)
+    if (*ready >= 0 && *all > 0) /* none: it is wanted no more, and ends */
         return;
     const struct json *list = json_get(json_get(entry->status, "status"), "containerStatuses");
     *ready = 0;
@@ -150,6 +150,13 @@ static uint64_t since_of(const struct entry *entry)
     return since_ms;
 }
 
+/* The newer document waits, and the older one runs; NULL: none does, or that is the word already. */
+static const char *update_of(const struct entry *entry, const char *word)
+{
+    const char *update = json_get_text(entry->state, "update");
+    return update != NULL && strcmp(update, word) != 0 ? update : NULL;
+}
+
 void pod_view_of(const struct entry *entry, enum fleet_reach reach, struct pod_view *view)
 {
     int64_t ready;
@@ -171,7 +178,7 @@ void pod_view_of(const struct entry *entry, enum fleet_reach reach, struct pod_v
     view->address = json_get_text(json_get(entry->status, "status"), "podIP");
     if (view->address == NULL)
         view->address = json_get_text(entry->state, "address");
-    const char *update = json_get_text(entry->state, "update"); /* the newer document waits, and the older one runs */
+    const char *update = update_of(entry, word);
     (void)snprintf(view->status, sizeof(view->status), "%.100s%s%.30s%s%s%s", word, update != NULL ? "," : "",
                    update != NULL ? update : "", is_refused && *word != '\0' ? "," : "", is_refused ? "Refused" : "",
                    reach == FLEET_ONLINE ? "" : reach == FLEET_OFFLINE ? ",Offline" : ",Unknown");

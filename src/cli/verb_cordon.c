@@ -109,9 +109,12 @@ enum exit_code verb_drain(const struct options *options, struct error *err)
     if (!options_wait_ms(options, WAIT_MS, &wait_ms, err))
         return EXIT_CODE_USAGE;
     enum exit_code code =
-        edit_nodes(&set, &session, options->words, options->word_count, "drain", "drained", drain, NULL, err);
+        edit_nodes(&set, &session, options->words, options->word_count, "drain", "draining", drain, NULL, err);
     if (code != EXIT_CODE_OK || wait_ms == 0)
         return code;
     code = settle_wait(&set, session, settle_judge_accepted, wait_ms < ACCEPT_MS ? wait_ms : ACCEPT_MS, err);
-    return code == EXIT_CODE_OK ? drain_wait(&set, wait_ms, err) : code;
+    code = code == EXIT_CODE_OK ? drain_wait(&set, wait_ms, err) : code;
+    for (size_t i = 0; code == EXIT_CODE_OK && set.place_count == 1 && i < set.count; i++)
+        printf("node/%s drained\n", set.targets[i].place->node);
+    return code;
 }

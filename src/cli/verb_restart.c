@@ -39,7 +39,8 @@ enum exit_code verb_restart(const struct options *options, struct error *err)
         AUTO_JSON struct json *answer = remote_ask(options, "restart", args, err);
         if (answer == NULL)
             return exit_code_of(err);
-        printf("%s/%s restarted\n", resource->singular, slash != NULL ? slash + 1 : word);
+        bool none = json_get(answer, "pods") != NULL && json_get_integer(answer, "pods", 0) == 0;
+        printf("%s/%s %s\n", resource->singular, slash != NULL ? slash + 1 : word, none ? "has no pod here: nothing to restart" : "restarted");
     }
     return EXIT_CODE_OK;
 }

@@ -99,9 +99,9 @@ static struct json *not_found(const struct core *core, const struct object_id *i
 {
     const struct object *other = namesake(core, id);
     if (other == NULL)
-        return choice_refuse("NotFound", mem_printf("%s \"%s\" not found", id->resource, id->name));
-    return choice_refuse("NotFound", mem_printf("%s \"%s\" not found, but %s/%s is here: say that", id->resource, id->name,
-                                                other->id.resource, other->id.name));
+        return choice_refuse("NotFound", mem_printf("%s \"%s\" not found in namespace \"%s\"", id->resource, id->name, id->namespace));
+    return choice_refuse("NotFound", mem_printf("%s \"%s\" not found in namespace \"%s\", but %s/%s is there: say that", id->resource, id->name,
+                                                id->namespace, other->id.resource, other->id.name));
 }
 
 static struct json *find_object(const struct core *core, const struct json *request, const struct object **found)

@@ -142,7 +142,10 @@ wanted() { # JQ: of the Deployment web
     contains "deployment/web scaled on 2 of 3 nodes; not on:"
     contains '"web" not found in namespace "default": 1 (press-3)'
     run -0 davit scale deploy/web --replicas=2 --nodes 'press-[12]'
-    contains "so already on 2 of them"
+    [ "$output" = "deployment/web: so already on 2 of 2 nodes" ]
+    run -0 davit scale deploy/web --replicas=3 --nodes press-1
+    run -0 davit scale deploy/web --replicas=2 --nodes 'press-[12]'
+    [ "$output" = $'deployment/web: so already on 1 of 2 nodes\ndeployment/web scaled on 1 node' ]
 }
 
 # --- nodes
@@ -158,7 +161,7 @@ node_doc() { # JQ
     run -0 davit cordon press-7
     [ "$output" = "node/press-7 cordoned" ]
     run -0 davit cordon press-7
-    [ "$output" = "node/press-7 not cordoned" ]
+    [ "$output" = "node/press-7 already cordoned" ]
     run -0 davit label node/press-7 rack-
     node_doc '.kind == "Node" and .metadata.name == "press-7" and .metadata.labels == {site: "hamburg"} and .spec.unschedulable
         and .metadata.annotations["davit/groups"] == "line-3,presses" and (.metadata.annotations["davit/generation"] | tonumber) > 0'

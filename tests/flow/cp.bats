@@ -116,6 +116,9 @@ no_stage_left() {
     run -2 cp_ main:/a main:/b
     run -2 cp_ main:/a
     run -2 cp_ main: b
+    run -2 cp_ main:/etc/hostname -
+    contains "davit exec POD -- cat PATH"
+    [ ! -e - ]
     run -4 cp_ main:/etc/hosts /nonexistent/folder/x
     contains "cannot make a folder in /nonexistent/folder"
     ex main -- ln -s /etc/hosts /tmp/link

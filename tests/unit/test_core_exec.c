@@ -100,7 +100,7 @@ static void a_command_goes_out_with_its_descriptors_and_comes_back_with_its_exit
 static void what_cannot_run_is_refused_at_once(void **state)
 {
     struct corekit *kit = *state;
-    refused(kit, LIST, "{\"reason\":\"NotFound\",\"message\":\"pods \\\"hello\\\" not found\",\"ok\":false}");
+    refused(kit, LIST, "{\"reason\":\"NotFound\",\"message\":\"pods \\\"hello\\\" not found in namespace \\\"default\\\"\",\"ok\":false}");
     kit->failing = "start";
     have_hello(kit);
     refused(kit, LIST, "{\"reason\":\"NotRunning\",\"message\":\"container web in pod hello is not running\",\"ok\":false}");
@@ -111,7 +111,7 @@ static void what_cannot_run_is_refused_at_once(void **state)
     refused(kit, "{\"pod\":\"hello\",\"command\":[\"ls\",7]}",
             "{\"reason\":\"InvalidRequest\",\"message\":\"a command of 1 to 1024 words is needed\",\"ok\":false}");
     refused(kit, "{\"pod\":\"hello\",\"namespace\":\"other\",\"command\":[\"ls\"]}",
-            "{\"reason\":\"NotFound\",\"message\":\"pods \\\"hello\\\" not found\",\"ok\":false}");
+            "{\"reason\":\"NotFound\",\"message\":\"pods \\\"hello\\\" not found in namespace \\\"other\\\"\",\"ok\":false}");
     refused(kit, "{\"pod\":\"turbines/hello\",\"command\":[\"ls\"]}",
             "{\"reason\":\"NotFound\",\"message\":\"there is no kind of object that is called \\\"turbines\\\"\",\"ok\":false}");
 }
@@ -184,7 +184,7 @@ static void a_deployment_means_its_first_pod_that_runs(void **state)
     struct ended ended = { 0 };
     AUTO_FREE char *told = NULL;
     refused(kit, "{\"pod\":\"deploy/web\",\"command\":[\"ls\"]}",
-            "{\"reason\":\"NotFound\",\"message\":\"deployments \\\"web\\\" not found\",\"ok\":false}");
+            "{\"reason\":\"NotFound\",\"message\":\"deployments \\\"web\\\" not found in namespace \\\"default\\\"\",\"ok\":false}");
     kit_say(kit, NODE_TOPIC "/desired/default/deployments/web", mem_strdup(DEPLOYMENT), LIVE);
     kit_advance(kit, 2000);
     kit->runtime_waits = true;
@@ -195,7 +195,7 @@ static void a_deployment_means_its_first_pod_that_runs(void **state)
     assert_non_null(object);
     assert_non_null(strstr(calls, object->uid));
     refused(kit, "{\"pod\":\"web\",\"command\":[\"ls\"]}",
-            "{\"reason\":\"NotFound\",\"message\":\"pods \\\"web\\\" not found, but deployments/web is here: say that\",\"ok\":false}");
+            "{\"reason\":\"NotFound\",\"message\":\"pods \\\"web\\\" not found in namespace \\\"default\\\", but deployments/web is there: say that\",\"ok\":false}");
     AUTO_FREE char *told_app = NULL;
     assert_true(ask(kit, "{\"pod\":\"app/web\",\"command\":[\"ls\"]}", &ended, &told_app) > 0);
     core_runtime_down(kit->core, "signal 9");
