@@ -23,6 +23,8 @@ load runtime-lib.bash
     assert_nothing_left
 }
 
+one_sleeps_alone() { [ "$(pgrep -fxc "sleep $1")" = 1 ]; }
+
 @test "creating twice makes one, and so does starting twice" {
     {
         echo "until opened"
@@ -31,7 +33,7 @@ load runtime-lib.bash
         echo "wait all"
     } | play "$CRUN" > "$NODE/out"
     assert_all_ok "$NODE/out"
-    [ "$(processes_of_node | wc -l)" = 1 ] # its conmon
+    within 5 conmons_are 1
     clear_all
     assert_nothing_left
 }
@@ -45,7 +47,7 @@ load runtime-lib.bash
         go "$UID2" one 0 "$command"
         HOST_NETWORK=true go "$UID2" host 0 "$command"
         echo "wait all"
-        echo "sleep 500"
+        for log in "$UID1/one" "$UID1/two" "$UID2/one" "$UID2/host"; do echo "seen $NODE/logs/default_hello_$log/0.log net:"; done
     } | play "$CRUN" > "$NODE/out"
     ns() { log_of "$@" 0 | grep -o 'net:.*'; }
     [ "$(ns "$UID1" one)" = "$(ns "$UID1" two)" ]
@@ -70,7 +72,7 @@ load runtime-lib.bash
         go "$UID1" two 0 "$command"
         echo 'until "state":"exited"'
         echo "wait all"
-        echo "sleep 300"
+        echo "seen $NODE/logs/default_hello_$UID1/two/0.log by hello"
     } | play "$CRUN" > "$NODE/out2"
     ns() { log_of "$@" 0 | grep -o 'ipc:.*'; }
     [ "$(ns "$UID1" one)" = "$(ns "$UID1" two)" ]
@@ -93,7 +95,7 @@ pauses() { pgrep -f -- "^davit-pause $RUN/" | wc -l; }
         go "$UID1" two 0 '["sh","-c","cat /proc/1/comm /proc/1/cmdline; ls /proc/1/root/; echo sleeps $(cat /proc/[0-9]*/comm | grep -cx sleep); readlink /proc/self/ns/pid; exec sleep 100"]'
         go "$UID2" one 0 '["sh","-c","readlink /proc/self/ns/pid; exec sleep 100"]'
         echo "wait all"
-        echo "sleep 500"
+        for log in "$UID1/two" "$UID2/one"; do echo "seen $NODE/logs/default_hello_$log/0.log pid:"; done
     } | play "$CRUN" > "$NODE/out"
     assert_all_ok "$NODE/out"
     log_of "$UID1" two 0 > "$NODE/log"
@@ -117,7 +119,7 @@ pauses() { pgrep -f -- "^davit-pause $RUN/" | wc -l; }
         echo "wait 1"
         go "$UID1" two 1 '["sh","-c","readlink /proc/self/ns/pid; exec sleep 100"]'
         echo "wait all"
-        echo "sleep 300"
+        echo "seen $NODE/logs/default_hello_$UID1/two/1.log pid:"
     } | play "$CRUN" > "$NODE/out"
     assert_all_ok "$NODE/out"
     grep '"instances"' "$NODE/out" | grep -q '"container":"two","state":"exited","logPath":"[^"]*","attempt":0.*"exitCode":137'
@@ -190,14 +192,15 @@ pauses() { pgrep -f -- "^davit-pause $RUN/" | wc -l; }
 }
 
 @test "stop sends the image's signal, force kills, and one that was not started ends too" {
-    local command='["sh","-c","trap \"exit 9\" QUIT; trap \"\" TERM; while :; do sleep 0.05; done"]'
+    local command='["sh","-c","trap \"exit 9\" QUIT; trap \"\" TERM; echo set; while :; do sleep 0.05; done"]'
     {
         echo "until opened"
         go "$UID1" quits 0 "$command" "" "" '{"StopSignal":"SIGQUIT"}'
         go "$UID1" stays 0 "$command"
         call create "$UID1" "$(doc "$UID1" waits 0 '["sleep","100"]')"
         echo "wait all"
-        echo "sleep 200"
+        echo "seen $NODE/logs/default_hello_$UID1/quits/0.log set"
+        echo "seen $NODE/logs/default_hello_$UID1/stays/0.log set"
         call stop "$UID1" "$(ref "$UID1" quits 0)"
         echo 'until "exitCode":9'
         call stop "$UID1" "$(ref "$UID1" stays 0)"
@@ -222,7 +225,7 @@ pauses() { pgrep -f -- "^davit-pause $RUN/" | wc -l; }
         echo "wait all"
         echo "kill"
     } | play "$CRUN" > "$NODE/out" || true
-    sleep 1
+    within 10 in_ns test -e "$RUN/exits/$(tr -d - <<<"$UID1" | cut -c1-12)-ends-0"
     {
         echo "until opened"
         call list - ""
@@ -235,7 +238,7 @@ pauses() { pgrep -f -- "^davit-pause $RUN/" | wc -l; }
     [[ "$output" == *'"container":"waits","state":"created"'* ]]
     [[ "$output" == *'"container":"ends","state":"exited"'*'"exitCode":5'* ]]
     grep -q '"container":"waits","state":"running"' "$NODE/out2"
-    [ "$(processes_of_node | wc -l)" = 2 ]
+    within 5 conmons_are 2
     clear_all
     assert_nothing_left
 }
@@ -388,7 +391,7 @@ pauses() { pgrep -f -- "^davit-pause $RUN/" | wc -l; }
         echo "wait all"
     } | play "$CRUN" > "$NODE/out"
     assert_all_ok "$NODE/out"
-    [ "$(processes_of_node | wc -l)" = 20 ]
+    within 5 conmons_are 20
     clear_all
     assert_nothing_left
 }
@@ -426,7 +429,7 @@ pauses() { pgrep -f -- "^davit-pause $RUN/" | wc -l; }
             echo "wait all"
         } | play "$CRUN" > "$NODE/out" 2> "$NODE/err"
         assert_all_ok "$NODE/out"
-        [ "$(pgrep -fxc "sleep $alone")" = 1 ]
+        within 5 one_sleeps_alone "$alone"
         clear_all
         assert_nothing_left
     done
@@ -462,7 +465,9 @@ pauses() { pgrep -f -- "^davit-pause $RUN/" | wc -l; }
             go "$UID1" web "$i" '["true"]'
         done
         echo "wait all"
-        echo "sleep 300"
+        for i in $(seq 1 20); do
+            echo "seen $NODE/out \"state\":\"exited\",\"logPath\":\"$NODE/logs/default_hello_$UID1/web/$i.log\""
+        done
         call list - ""
         echo "wait 41"
     } | play "$CRUN" > "$NODE/out"

@@ -172,7 +172,17 @@ drop() { # NAME...: tombstones, and waits until the pods are gone
 
 # --- processes
 
+# `crun start` answers a moment before the container's own program takes the place of crun's.
+programs_are_there() {
+    local tries
+    for ((tries = 0; tries < 40; tries++)); do
+        pgrep -f "^[^ ]*crun .*create --bundle $N/" >/dev/null || return 0
+        sleep 0.05
+    done
+}
+
 sleepers() { # [NUMBER]: the pids of the containers that sleep so long
+    programs_are_there
     pgrep -fx "sleep ${1:-$MARK}" || true
 }
 

@@ -84,6 +84,8 @@ log_of() { cat "$NODE/logs/default_hello_$1/$2/$3.log"; }
 
 processes_of_node() { pgrep -f -- "$RUN/"; }
 
+conmons_are() { [ "$(processes_of_node | wc -l)" = "$1" ]; } # `crun start` answers a moment before crun's own process has become another
+
 within() { # SECONDS CMD...: until it is true
     local end=$((SECONDS + $1))
     shift
@@ -114,6 +116,11 @@ assert_all_ok() {
     if grep '"ok":false' "$1" >&2; then return 1; fi
 }
 
+none_runs() {
+    printf 'until opened\ncall list - 5000 \nwait 1\n' | play "$CRUN" > "$NODE/clear.list"
+    ! grep -q '"state":"running"' "$NODE/clear.list"
+}
+
 # clear_all: what an operator's core would do with everything that list names
 clear_all() {
     local out="$NODE/clear.out" uid container attempt
@@ -126,7 +133,11 @@ clear_all() {
                 call stop "$uid" "$(ref "$uid" "$container" "$attempt" ',"force":true')"
             done
         echo "wait all"
-        echo "sleep 300"
+    } | play "$CRUN" > "$NODE/clear1.out"
+    assert_all_ok "$NODE/clear1.out" || return 1
+    within 10 none_runs || return 1
+    {
+        echo "until opened"
         grep '"instances"' "$out" | grep -o '"uid":"[^"]*","namespace":"[^"]*","pod":"[^"]*","container":"[^"]*"[^}]*"attempt":[0-9]*' |
             sed 's/"uid":"\([^"]*\)".*"container":"\([^"]*\)".*"attempt":\([0-9]*\)/\1 \2 \3/' |
             while read -r uid container attempt; do
