@@ -24,9 +24,8 @@ static bool add_names(struct target_set *set, const struct address *address, con
     return true;
 }
 
-static bool add_words(struct target_set *set, struct error *err)
+static bool add_typed(struct target_set *set, const struct options *options, struct error *err)
 {
-    const struct options *options = set->options;
     AUTO_ADDRESS struct address address = {0};
     if (!address_words(options, &address, err))
         return false;
@@ -43,6 +42,24 @@ static bool add_words(struct target_set *set, struct error *err)
     if (address.count > 0)
         return error_set(err, ERROR_INVALID, "names, or -l and --all? Give one of them");
     return delete_find(set, resource, err);
+}
+
+/* kubectl's pod/a deploy/b: one after the other, each of its own type. */
+static bool add_words(struct target_set *set, struct error *err)
+{
+    const struct options *options = set->options;
+    struct options one = *options;
+    one.word_count = 1;
+    if (strchr(options->words[0], '/') == NULL)
+        return add_typed(set, options, err);
+    for (size_t i = 0; i < options->word_count; i++) {
+        one.words = &options->words[i];
+        if (strchr(options->words[i], '/') == NULL)
+            return error_set(err, ERROR_INVALID, "\"%s\" is not TYPE/NAME, as the words beside it are", options->words[i]);
+        if (!add_typed(set, &one, err))
+            return false;
+    }
+    return true;
 }
 
 static bool add_files(struct target_set *set, struct error *err)

@@ -18,6 +18,7 @@
 #include "protocol/topic.h"
 
 #define INDENT 2
+#define ANY "+" /* every name */
 #define EVENTS_MS 3000 /* for a node to tell its events; the rest has been said by then */
 
 static void print_ending(int indent, const struct json *terminated)
@@ -166,7 +167,8 @@ static void print_object(const struct entry *entry, enum fleet_reach reach)
         describe_field(0, "Shadows", json_text(shadow));
     if (is_vm)
         describe_vm(status);
-    if (!is_pod && !is_vm && json_size(status) > 0) {
+    bool is_data = strcmp(entry->id.resource, "configmaps") == 0 || strcmp(entry->id.resource, "secrets") == 0;
+    if (!is_pod && !is_vm && !is_data && json_size(status) > 0) {
         (void)puts("State:");
         print_numbers(status);
         print_references("Active", json_get(status, "active"));
@@ -223,8 +225,9 @@ static enum exit_code describe_all(const struct options *options, struct board *
             print_object(entry, board_reach(board, entry->node));
         print_events(options, entry, board_reach(board, entry->node));
     }
+    AUTO_FREE char *name = strcmp(id->name, ANY) == 0 ? mem_strdup("") : mem_printf("\"%s\" ", id->name);
     if (!found)
-        (void)error_set(err, ERROR_NOT_FOUND, "%s \"%s\" not found in namespace \"%s\"%s%s", id->resource, id->name, id->namespace,
+        (void)error_set(err, ERROR_NOT_FOUND, "%s %snot found in namespace \"%s\"%s%s", id->resource, name, id->namespace,
                         node != NULL ? " on node " : "", node != NULL ? node : "");
     return exit_code_of(err);
 }
@@ -244,6 +247,32 @@ static enum exit_code describe_object(const struct options *options, const struc
     return describe_all(options, &board, id, err);
 }
 
+/* Those with these names, else all of the namespace. */
+static enum exit_code describe_objects(const struct options *options, const struct resource *resource, const struct address *address,
+                                       struct error *err)
+{
+    struct object_id id;
+    enum exit_code worst = EXIT_CODE_OK;
+    for (size_t i = 0; i < address->count; i++)
+        if (!address_object(options, resource, address->names[i], &id, err))
+            return EXIT_CODE_USAGE;
+    for (size_t i = 0; i < address->count; i++) {
+        struct error why = {0};
+        if (i > 0)
+            (void)puts("\n");
+        enum exit_code code = address_object(options, resource, address->names[i], &id, &why) ? describe_object(options, &id, &why)
+                                                                                              : EXIT_CODE_USAGE;
+        *err = err->code == ERROR_NONE ? why : *err;
+        worst = worst == EXIT_CODE_OK ? code : worst;
+    }
+    if (address->count > 0)
+        return worst;
+    id = (struct object_id){.name = ANY};
+    (void)snprintf(id.namespace, sizeof(id.namespace), "%s", options->ns);
+    (void)snprintf(id.resource, sizeof(id.resource), "%s", resource->plural);
+    return describe_object(options, &id, err);
+}
+
 /* Without a name the one of --node or DAVIT_NODE. */
 static enum exit_code describe_named_nodes(const struct options *options, const struct address *address, struct error *err)
 {
@@ -259,7 +288,6 @@ static enum exit_code describe_named_nodes(const struct options *options, const 
 enum exit_code verb_describe(const struct options *options, struct error *err)
 {
     AUTO_ADDRESS struct address address = {0};
-    struct object_id id;
     if (options->word_count == 0)
         return usage_error(err, "describe what? As: davit describe pod NAME");
     if (!address_check(options, err) || !address_words(options, &address, err))
@@ -268,10 +296,6 @@ enum exit_code verb_describe(const struct options *options, struct error *err)
     if (strcmp(address.type, "node") == 0 || strcmp(address.type, "nodes") == 0 || strcmp(address.type, "no") == 0)
         return describe_named_nodes(options, &address, err);
     if (resource == NULL)
-        return usage_error(err, "cannot describe %s: Davit knows no such objects", address.type);
-    if (address.count != 1)
-        return usage_error(err, "which %s? Give one name", resource->singular);
-    if (!address_object(options, resource, address.names[0], &id, err))
-        return EXIT_CODE_USAGE;
-    return describe_object(options, &id, err);
+        return usage_error(err, "%s is no type of object: as davit describe pod %s; `davit api-resources` lists them", address.type, address.type);
+    return describe_objects(options, resource, &address, err);
 }

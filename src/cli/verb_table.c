@@ -64,7 +64,7 @@ const struct verb VERBS[] = {
      "  davit wait pod/web --for jsonpath='{.status.phase}'=Running --nodes 'press-*'\n  davit wait vm/hmi --for delete",
      FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_NODES | FLAG_GROUP | FLAG_NAMESPACE | FLAG_ALL_NAMESPACES | FLAG_SELECTOR | FLAG_ALL |
          FLAG_FOR, verb_wait},
-    {"describe", SECTION_LOOK, "TYPE NAME", "everything a node says about one object", "  davit describe pod hello --node press-7\n  davit describe vm hmi\n  davit describe node press-7",
+    {"describe", SECTION_LOOK, "TYPE [NAME…]", "everything a node says about an object", "  davit describe pod hello --node press-7\n  davit describe vm hmi\n  davit describe node press-7",
      FLAG_BROKER | FLAG_CONTROL | FLAG_NODE | FLAG_NAMESPACE, verb_describe},
     {"logs", SECTION_LOOK, "POD|vm/NAME|-l LABELS", "what containers, or a virtual machine's console, wrote",
      "  davit logs hello -f\n  davit logs vm/hmi -f --tail 50\n  davit logs hello -c web --tail 20 --timestamps\n  davit logs hello --previous --node press-7\n"

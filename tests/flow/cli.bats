@@ -340,6 +340,27 @@ for i in range(5000):
     run -4 davit describe pod other
 }
 
+@test "describe of several names, and of all of a type" {
+    online press-7
+    local name
+    for name in hello world; do
+        say "$NODE/status/default/pods/$name" '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"'$name'"},"status":{"phase":"Running"}}'
+    done
+    say "$NODE/status/default/configmaps/c" '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"},"status":{"observedGeneration":1}}'
+    run -0 davit describe pods
+    [ "$(grep '^Name: ' <<<"$output" | tr -s ' ' | sort)" = $'Name: hello\nName: world' ]
+    run -4 davit describe pod/world pod/none
+    contains world
+    contains 'pods "none" not found in namespace "default"'
+    [[ "$output" != *hello* ]]
+    run -0 davit describe cm
+    [[ "$output" != *State:* ]]
+    run -4 davit describe pods -n elsewhere
+    contains 'pods not found in namespace "elsewhere"'
+    run -2 davit describe hello
+    contains "as davit describe pod hello"
+}
+
 @test "describe has the init containers, the address and what is mounted" {
     online press-7
     one hello False '{"name":"prepare","image":"demo:1","state":{"running":{"startedAt":"2026-01-01T00:00:00Z"}}}' \

@@ -27,6 +27,17 @@ gone() { # TOPIC: the broker holds a tombstone there
     run -4 davit delete pods -l tier=front --node press-7 --yes
 }
 
+@test "delete takes TYPE/NAME of several types" {
+    { manifest p; printf -- '---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n'; } | davit apply -f - --node press-7
+    run -2 davit delete pod/p bundle --node press-7
+    contains '"bundle" is not TYPE/NAME'
+    run -2 davit delete pod/p what/c --node press-7
+    run ! gone "$NODE/desired/default/pods/p"
+    run -0 davit delete pod/p configmap/c --node press-7 --wait=false
+    gone "$NODE/desired/default/pods/p"
+    gone "$NODE/desired/default/configmaps/c"
+}
+
 @test "delete TYPE --all takes those of the namespace, or with -A of all" {
     manifest a | davit apply -f - --node press-7
     manifest b | davit apply -f - --node press-7 -n other
