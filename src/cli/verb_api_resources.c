@@ -24,7 +24,7 @@ static char *shorts_of(const struct resource *resource)
 
 enum exit_code verb_api_resources(const struct options *options, struct error *err)
 {
-    static const char *const HEADINGS[] = {"NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND", "VERBS"};
+    static const char *const HEADINGS[] = {"NAME", "SHORTNAMES", "APIVERSION", "NAMESPACED", "KIND"};
     if (options->word_count > 0)
         return usage_error(err, "api-resources takes no \"%s\"", options->words[0]);
     AUTO_TABLE struct table table;
@@ -34,10 +34,9 @@ enum exit_code verb_api_resources(const struct options *options, struct error *e
     for (size_t i = 0; resource_at(i) != NULL; i++) {
         const struct resource *resource = resource_at(i);
         AUTO_FREE char *shorts = shorts_of(resource);
-        table_row(&table, (const char *const[]){resource->plural, shorts, resource->api_version, "true", resource->kind,
-                                                "apply,delete,get"});
+        table_row(&table, (const char *const[]){resource->plural, shorts, resource->api_version, "true", resource->kind});
     }
-    table_row(&table, (const char *const[]){"nodes", "no", "v1", "false", "Node", "get"});
+    table_row(&table, (const char *const[]){"nodes", "no", "v1", "false", "Node"});
     table_print(&table);
     return EXIT_CODE_OK;
 }

@@ -1,12 +1,15 @@
 /* davit label, davit annotate: KEY=VALUE and KEY- in the metadata of documents on the broker, of objects and of nodes. */
 #include "config.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "cli/edit_run.h"
+#include "davit/limits.h"
 #include "protocol/document.h"
+#include "protocol/names.h"
 
 struct pairs {
     const char *map; /* "labels" or "annotations" */
@@ -45,6 +48,33 @@ static bool set_pairs(void *ctx, struct json *document, struct error *err)
     return true;
 }
 
+/* Kubernetes' rules: "" or up to 63 letters, digits, - _ . with a letter or digit at both ends. */
+static bool is_label_word(const char *text, bool may_be_empty)
+{
+    size_t len = strlen(text);
+    if (len == 0)
+        return may_be_empty;
+    return name_is_word(text, "-_.", LIMIT_LABEL_BYTES) && isalnum((unsigned char)text[0]) && isalnum((unsigned char)text[len - 1]);
+}
+
+/* No selector could name another one. */
+static bool check_label(const char *word, struct error *err)
+{
+    AUTO_FREE char *key = mem_strndup(word, strcspn(word, "="));
+    const char *value = word[strlen(key)] == '=' ? word + strlen(key) + 1 : NULL;
+    if (value == NULL)
+        return true;
+    char *slash = strchr(key, '/');
+    const char *name = slash != NULL ? slash + 1 : key;
+    if (slash != NULL)
+        *slash = '\0';
+    if (!is_label_word(name, false) || (slash != NULL && !name_is_subdomain(key)))
+        return error_set(err, ERROR_INVALID, "\"%s\" has no label's key: [PREFIX/]NAME, of letters, digits, - _ .", word);
+    return is_label_word(value, true) ||
+           error_set(err, ERROR_INVALID, "\"%s\" has no label's value: at most %d letters, digits, - _ ., with a letter or digit at both ends",
+                     word, LIMIT_LABEL_BYTES);
+}
+
 static bool check_pairs(const struct pairs *pairs, struct error *err)
 {
     for (size_t i = 0; i < pairs->count; i++) {
@@ -54,6 +84,8 @@ static bool check_pairs(const struct pairs *pairs, struct error *err)
             return error_set(err, ERROR_INVALID, "\"%s\" is neither KEY=VALUE nor KEY-", word);
         if (strncmp(word, DOCUMENT_GENERATION, strlen(DOCUMENT_GENERATION)) == 0)
             return error_set(err, ERROR_INVALID, DOCUMENT_GENERATION " is Davit's own: each change gets a new one");
+        if (strcmp(pairs->map, "labels") == 0 && !check_label(word, err))
+            return false;
     }
     return pairs->count > 0 || error_set(err, ERROR_INVALID, "what is to be set? Give KEY=VALUE, or KEY- to remove one");
 }

@@ -105,6 +105,12 @@ wanted() { # JQ: of the Deployment web
     wanted '.metadata.annotations.owner == "anna"'
     run -2 davit annotate deploy/web davit/generation=5 --node press-7
     run -2 davit label deploy web --node press-7
+    local word
+    for word in 'bad key=x' 'a/b/c=x' '/a=x' 'a/=x' 'a=bad value' 'a=x-' "a=$(printf 'x%.0s' {1..64})" 'Bad/a=x'; do
+        run -2 davit label deploy web "$word" --node press-7
+        contains "has no label's"
+    done
+    run -0 davit label deploy web example.org/Some_key.1=A-1.b_2 empty= --node press-7
 }
 
 @test "what comes from a group is changed there, by --group" {

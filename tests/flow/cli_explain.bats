@@ -29,7 +29,7 @@ load cli_lib.bash
 
 @test "api-resources names the kinds as the other verbs take them" {
     run -0 davit api-resources
-    [[ "${lines[0]}" =~ ^NAME\ +SHORTNAMES\ +APIVERSION\ +NAMESPACED\ +KIND\ +VERBS$ ]]
+    [[ "${lines[0]}" =~ ^NAME\ +SHORTNAMES\ +APIVERSION\ +NAMESPACED\ +KIND$ ]]
     [[ "$output" =~ deployments\ +deploy\ +apps/v1\ +true\ +Deployment ]]
     local name short
     while read -r name short _; do
