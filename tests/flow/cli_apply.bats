@@ -182,7 +182,7 @@ print(json.dumps({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"big"}
     pod_status press-7 default hello 1 True
     local begin
     begin=$(date +%s%3N)
-    (sleep 0.5; generation=$(generation "$NODE/desired/default/pods/hello"); pod_status press-7 default hello "$generation" True) 3>&- &
+    (sleep 0.5; generation=$(published "$NODE/desired/default/pods/hello"); pod_status press-7 default hello "$generation" True) 3>&- &
     TASKS+=($!)
     run -0 davit apply -f - --node press-7 --wait=20 < <(manifest hello)
     [ $(($(date +%s%3N) - begin)) -ge 500 ]
@@ -192,7 +192,7 @@ print(json.dumps({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"big"}
 }
 
 @test "--wait gives the reason of a refusal" {
-    (sleep 0.5; generation=$(generation "$NODE/desired/default/pods/hello"); pod_status press-7 default hello 1 True \
+    (sleep 0.5; generation=$(published "$NODE/desired/default/pods/hello"); pod_status press-7 default hello 1 True \
         ",{\"type\":\"Accepted\",\"status\":\"False\",\"reason\":\"Invalid\",\"message\":\"spec.containers is empty\",\"refusedGeneration\":$generation}") 3>&- &
     TASKS+=($!)
     run -1 davit apply -f - --node press-7 --wait=20 < <(manifest hello)
@@ -206,10 +206,10 @@ print(json.dumps({"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"big"}
 }
 
 @test "--wait gives up, and says what the pod waits for" {
-    (sleep 0.5; generation=$(generation "$NODE/desired/default/pods/hello"); say "$NODE/status/default/pods/hello" \
+    (sleep 0.5; generation=$(published "$NODE/desired/default/pods/hello"); say "$NODE/status/default/pods/hello" \
         "{\"metadata\":{},\"status\":{\"observedGeneration\":$generation,\"phase\":\"Pending\",\"containerStatuses\":[{\"state\":{\"waiting\":{\"reason\":\"ErrImageNeverPull\",\"message\":\"demo:9 is not here\"}}}]}}") 3>&- &
     TASKS+=($!)
-    run -5 davit apply -f - --node press-7 --wait=3 < <(manifest hello)
+    run -5 davit apply -f - --node press-7 --wait=5 < <(manifest hello)
     contains "ErrImageNeverPull: demo:9 is not here"
 }
 

@@ -162,7 +162,7 @@ shape() { # FILE: as recorded, with a number to sleep
 }
 
 @test "--wait for a bundle gives the reason why all of it was refused" {
-    (sleep 0.5; generation=$(generation "$NODE/desired"); say "$NODE/status" \
+    (sleep 0.5; generation=$(published "$NODE/desired"); say "$NODE/status" \
         "{\"kind\":\"Node\",\"status\":{\"conditions\":[{\"type\":\"BundleAccepted\",\"status\":\"False\",\"reason\":\"InvalidPod\",\"message\":\"items[0]: no\",\"refusedGeneration\":$generation}]}}") 3>&- &
     TASKS+=($!)
     local begin=$SECONDS
@@ -185,10 +185,12 @@ shape() { # FILE: as recorded, with a number to sleep
     [ "$output" = "pod/hello created on 2 nodes, unchanged on 1 node" ]
     [ -n "$(held "$DAVIT_ROOT/nodes/press-3/desired/default/pods/hello")" ]
     [ -z "$(held "$DAVIT_ROOT/nodes/mill-1/desired/default/pods/hello")" ]
-    (sleep 0.5; pod_status press-1 default hello 4000000000000000 True
-     pod_status press-2 default hello 1 True ",{\"type\":\"Accepted\",\"status\":\"False\",\"reason\":\"Stale\",\"message\":\"old\",\"refusedGeneration\":$(generation "$DAVIT_ROOT/nodes/press-2/desired/default/pods/hello")}") 3>&- &
+    local old
+    old=$(generation "$DAVIT_ROOT/nodes/press-2/desired/default/pods/hello")
+    (published "$DAVIT_ROOT/nodes/press-2/desired/default/pods/hello" "$old" >"$DIR/newer"; pod_status press-1 default hello 4000000000000000 True
+     pod_status press-2 default hello 1 True ",{\"type\":\"Accepted\",\"status\":\"False\",\"reason\":\"Stale\",\"message\":\"old\",\"refusedGeneration\":$(cat "$DIR/newer")}") 3>&- &
     TASKS+=($!)
-    run -1 davit apply -f - --nodes 'press-*' --wait=3 < <(manifest hello demo:2)
+    run -1 davit apply -f - --nodes 'press-*' --wait=6 < <(manifest hello demo:2)
     contains "pod/hello configured on 3 nodes"
     contains "done on 1 of 3 nodes; not on:"
     contains "Stale: 1 (press-2)"
@@ -201,7 +203,7 @@ shape() { # FILE: as recorded, with a number to sleep
     online mill-1
     say "$DAVIT_ROOT/nodes/press-1/status" '{"kind":"Node","metadata":{"name":"press-1"},"status":{"groups":["presses"]}}'
     say "$DAVIT_ROOT/nodes/mill-1/status" '{"kind":"Node","metadata":{"name":"mill-1"},"status":{"groups":["mills"]}}'
-    (sleep 0.5; pod_status press-1 default hello 4000000000000000 True) 3>&- &
+    (published "$DAVIT_ROOT/groups/presses/desired/default/pods/hello"; pod_status press-1 default hello 4000000000000000 True) 3>&- &
     TASKS+=($!)
     run -0 davit apply -f - --group presses --wait=20 < <(manifest hello)
     contains "pod/hello created"
@@ -220,7 +222,7 @@ on_terminal() { # KEYS COMMAND...: with the keys typed; what the terminal shows
     command -v script > /dev/null || skip "no script"
     local generation topic="$NODE/status/default/pods/hello"
     online press-7
-    (sleep 1; generation=$(generation "$NODE/desired/default/pods/hello")
+    (sleep 0.5; generation=$(published "$NODE/desired/default/pods/hello")
      say "$topic" "{\"metadata\":{},\"status\":{\"observedGeneration\":$generation,\"phase\":\"Pending\",\"images\":[{\"image\":\"demo:1\",\"bytes\":12300000,\"total\":40100000,\"bytesPerSecond\":1200000}]}}"
      sleep 1.5; pod_status press-7 default hello "$generation" True) 3>&- &
     TASKS+=($!)

@@ -67,7 +67,9 @@ gone() { # TOPIC: the broker holds a tombstone there
 
 @test "delete bundle takes all of it back" {
     manifest a | davit apply -f - --bundle --node press-7
-    (sleep 0.5; say "$NODE/status" "{\"kind\":\"Node\",\"status\":{\"bundle\":{\"observedGeneration\":4000000000000000}}}") 3>&- &
+    local old
+    old=$(generation "$NODE/desired")
+    (published "$NODE/desired" "$old"; say "$NODE/status" "{\"kind\":\"Node\",\"status\":{\"bundle\":{\"observedGeneration\":4000000000000000}}}") 3>&- &
     TASKS+=($!)
     run -0 davit delete bundle --node press-7
     contains "bundle of press-7 deleted"

@@ -21,7 +21,7 @@ load cli_lib
 }
 
 @test "run NAME --image waits until it is ready, and says what to type next" {
-    (sleep 0.5; say "$NODE/status/default/apps/hist" '{"kind":"App","metadata":{"name":"hist"},"status":{"observedGeneration":4000000000000000,"conditions":[{"type":"Ready","status":"True"}]}}') 3>&- &
+    (published "$NODE/desired/default/apps/hist"; say "$NODE/status/default/apps/hist" '{"kind":"App","metadata":{"name":"hist"},"status":{"observedGeneration":4000000000000000,"conditions":[{"type":"Ready","status":"True"}]}}') 3>&- &
     TASKS+=($!)
     run -0 davit run hist --image influxdb:2.7 --node press-7
     contains "app/hist created"

@@ -90,6 +90,15 @@ generation() {
     held "$1" | python3 -c 'import json,sys; print(json.load(sys.stdin)["metadata"]["annotations"]["davit/generation"])'
 }
 
+published() { # TOPIC [GENERATION]: until davit has said something newer there; its generation
+    local now end=$((SECONDS + 10))
+    until now=$(generation "$1" 2>/dev/null) && [ -n "$now" ] && [ "$now" != "${2:-}" ]; do
+        [ $SECONDS -lt $end ] || { echo "nothing was published: $1" >&2; return 1; }
+        sleep 0.1
+    done
+    echo "$now"
+}
+
 contains() {
     [[ "$output" == *"$1"* ]] || { echo "not in the output: $1"; echo "$output"; return 1; }
 }

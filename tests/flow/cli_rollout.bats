@@ -207,6 +207,12 @@ liar() { # DOCUMENT
                 mosquitto_pub -V 5 -p "$0" -q 1 -t "davit/nodes/liar/response/${topic##*/}/$id" -s
         done' "$(port)" "$OUT/answers" </dev/null >/dev/null 2>&1 3>&- &
     LIAR=$!
+    within 10 liar_answers
+}
+
+liar_answers() {
+    mosquitto_rr -V 5 -p "$(port)" -q 1 -W 1 -t davit/nodes/liar/request/revisions/probe -e davit/nodes/liar/response/probe/0 \
+        -m '{"id":0}' | grep -q .
 }
 
 @test "what a group was before is not what one of its nodes says" {

@@ -121,12 +121,15 @@ pod() { # PORT NAME [JQ]
     WATCH_AT=$SMALL up "$N" "$SMALL"
     pod "$SMALL" a '.spec.containers[0].env = [range(6) | {name: "E\(.)", value: "v"}]'
     within 10 says status/default/pods/a '.status.conditions[] | select(.type == "Truncated") | .reason == "PacketTooLarge"' "$SMALL"
-    says status/default/pods/a '.status.observedGeneration == 1 and .status.phase == "Running"' "$SMALL"
+    within 10 says status/default/pods/a '.status.observedGeneration == 1 and .status.phase == "Running"' "$SMALL"
     within 10 says state/default/pods/a '.state == "Running"' "$SMALL"
-    mosquitto_sub -V 5 -p "$SMALL" -t "davit/nodes/$NODE/response/anna/#" -C 1 -W 5 -F %p >"$DIR/answer" 3>&- &
+    mosquitto_sub -V 5 -p "$SMALL" -t "davit/nodes/$NODE/response/anna/#" -C 1 -W 20 -F %p >"$DIR/answer" 3>&- &
     local listener=$!
-    sleep 0.5
-    mosquitto_pub -V 5 -p "$SMALL" -q 1 -t "davit/nodes/$NODE/request/describe/anna" -m '{"id":5,"object":"pods/a"}'
+    for _ in {1..25}; do # the listener may not be there yet
+        sleep 0.5
+        [ ! -s "$DIR/answer" ] || break
+        mosquitto_pub -V 5 -p "$SMALL" -q 1 -t "davit/nodes/$NODE/request/describe/anna" -m '{"id":5,"object":"pods/a"}'
+    done
     wait $listener
     jq -e '.id == 5 and .ok == false and .reason == "AnswerTooLarge"' "$DIR/answer"
     [ "$(grep -c "as davit-davit-$NODE " "$DIR/mosquitto.log")" -eq 1 ]

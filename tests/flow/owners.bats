@@ -125,6 +125,7 @@ shows_why() { # as a person sees it
 @test "what a node had for itself goes, and its group's rules again" {
     local davit=$STAGE/usr/bin/davit
     node "$davit" set groups n masks
+    within 10 says "$T/status" '.status.groups == ["masks"]'
     pod both '.spec.containers[0].command = ["sleep", "'"${MARK}1"'"]' | publish davit/groups/masks/desired/default/pods/both
     within 10 sleeping 1 "${MARK}1"
     put both

@@ -25,13 +25,17 @@ teardown_file() {
     rm -rf "$DIR"
 }
 
-arrives() { # TOPIC PAYLOAD CMD...: what CMD publishes there is brought on
+arrives() { # TOPIC PAYLOAD CMD...: what CMD publishes there is brought on; again and again, for the listener may not be there yet
     local topic=$1 payload=$2 got
     shift 2
-    mosquitto_sub -V 5 -p "$WATCH" -t "$topic" -R -C 1 -W "${WAIT:-3}" -F %p >"$DIR/got" 2>/dev/null 3>&- &
+    mosquitto_sub -V 5 -p "$WATCH" -t "$topic" -R -C 1 -W "${WAIT:-10}" -F %p >"$DIR/got" 2>/dev/null 3>&- &
     got=$!
     sleep 0.3
-    "$@" -q 1 -t "$topic" -m "$payload" 2>/dev/null || true
+    for _ in {1..30}; do
+        "$@" -q 1 -t "$topic" -m "$payload" 2>/dev/null || true
+        [ -z "${WAIT-}" ] && kill -0 $got 2>/dev/null || break
+        sleep 0.2
+    done
     wait $got 2>/dev/null || true
     [ "$(cat "$DIR/got")" = "$payload" ]
 }
@@ -45,11 +49,11 @@ reads() {
     local topic=$1
     shift
     mosquitto_pub -V 5 -p "$WATCH" -q 1 -r -t "$topic" -m secret
-    [ "$("$@" -t "$topic" -C 1 -W 1 -F %p 2>/dev/null)" = secret ]
+    [ "$("$@" -t "$topic" -C 1 -W "${WAIT:-10}" -F %p 2>/dev/null)" = secret ]
 }
 
 reads_not() {
-    ! reads "$@"
+    ! WAIT=1 reads "$@"
 }
 
 @test "the shipped rules are what davit acl writes" {

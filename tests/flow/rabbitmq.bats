@@ -104,11 +104,14 @@ runs() { # NAME IMAGE
 }
 
 @test "a request is answered by replyTo" {
-    mosquitto_sub -V 311 -p "$MQTT_PORT" -q 1 -C 1 -W 5 -t davit/nodes/press-7/response/anna/18 >"$DIR/answer" 3>&- &
+    mosquitto_sub -V 311 -p "$MQTT_PORT" -q 1 -C 1 -W 20 -t davit/nodes/press-7/response/anna/18 >"$DIR/answer" 3>&- &
     local listener=$!
-    sleep 0.5
-    mosquitto_pub -V 311 -p "$MQTT_PORT" -q 1 -t davit/nodes/press-7/request/ping/anna \
-        -m '{"id":18,"replyTo":"davit/nodes/press-7/response/anna/18"}'
+    for _ in {1..25}; do # the listener may not be there yet
+        sleep 0.5
+        [ ! -s "$DIR/answer" ] || break
+        mosquitto_pub -V 311 -p "$MQTT_PORT" -q 1 -t davit/nodes/press-7/request/ping/anna \
+            -m '{"id":18,"replyTo":"davit/nodes/press-7/response/anna/18"}'
+    done
     wait $listener
     grep -F '"ok":true' "$DIR/answer"
     run -0 "$DAVIT" ping --node press-7 --broker "mqtt://127.0.0.1:$MQTT_PORT"
@@ -140,10 +143,13 @@ runs() { # NAME IMAGE
     [ -z "$(kept state/default/pods/c)" ]
     pod c demo:1 | publish groups/line-9/desired/default/pods/c # said again, it arrives
     within 10 runs c demo:1
-    mosquitto_sub -V 311 -p "$MQTT_PORT" -C 1 -W 3 -t 'dots/#' -F %t >"$DIR/dots" 3>&- &
+    mosquitto_sub -V 311 -p "$MQTT_PORT" -C 1 -W 20 -t 'dots/#' -F %t >"$DIR/dots" 3>&- &
     local listener=$!
-    sleep 0.5
-    mosquitto_pub -V 311 -p "$MQTT_PORT" -t dots/a.b -m x
+    for _ in {1..25}; do
+        sleep 0.5
+        [ ! -s "$DIR/dots" ] || break
+        mosquitto_pub -V 311 -p "$MQTT_PORT" -t dots/a.b -m x
+    done
     wait $listener
     [ "$(cat "$DIR/dots")" = dots/a/b ]
 }
