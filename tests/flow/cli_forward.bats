@@ -32,7 +32,7 @@ teardown() {
 
 # forward ARG...: sets forward (its pid) and at (the first local port)
 forward() {
-    node timeout 60 "$STAGE/usr/bin/davit" port-forward "$@" >"$OUT/forward" 2>"$OUT/forward.err" 3>&- &
+    node timeout 300 "$STAGE/usr/bin/davit" port-forward "$@" >"$OUT/forward" 2>"$OUT/forward.err" 3>&- &
     forward=$!
     within 10 grep -q 'Forwarding from' "$OUT/forward"
     at=$(sed -n '1s/.*:\([0-9]*\) -> .*/\1/p' "$OUT/forward")

@@ -113,15 +113,20 @@ within() { # SECONDS CMD...: polls until CMD is true
 
 # state NAME JQ [SECONDS], status NAME JQ [SECONDS]: waits until the pod's topic says it
 state() {
-    within "${3:-10}" says "$T/state/default/pods/$1" "$2"
+    within "${3:-30}" says "$T/state/default/pods/$1" "$2"
 }
 
 status() {
-    within "${3:-10}" says "$T/status/default/pods/$1" "$2"
+    within "${3:-30}" says "$T/status/default/pods/$1" "$2"
 }
 
 running() {
-    state "$1" '.state == "Running" and .ready == 1' "${2:-10}"
+    state "$1" '.state == "Running" and .ready == 1' "${2:-30}"
+}
+
+# What a container says comes to its log a moment after it runs.
+logged() { # POD REGEX
+    cat "$N"/state/logs/default_"$1"_*/main/*.log 2>/dev/null | cut -d' ' -f4- | grep -qE -- "$2"
 }
 
 condition() { # TYPE: a jq filter
@@ -166,7 +171,7 @@ drop() { # NAME...: tombstones, and waits until the pods are gone
         tombstone "$name"
     done
     for name in "$@"; do
-        within 10 silent "$T/state/default/pods/$name"
+        within 30 silent "$T/state/default/pods/$name"
     done
 }
 

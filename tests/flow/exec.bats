@@ -223,9 +223,9 @@ ends_with() { # CODE: the CLI
     type_line 'davit exec -it main -- sh; echo "left with $?"'
     within 10 eval 'screen | grep -q "^/ #"'
     type_line 'stty size; tty; echo $TERM'
-    within 10 shows "30 100"
+    within 10 shows xterm
+    shows "30 100"
     shows /dev/pts/0
-    shows xterm
     tmux -L "davit-${MARK%??}" resize-window -t t -x 132 -y 40
     within 10 eval 'type_line "stty size"; sleep 0.2; shows "40 132"'
     tmux -L "davit-${MARK%??}" resize-window -t t -x 100 -y 30

@@ -173,7 +173,7 @@ ended() { grep -o '"exitCode":[0-9]*.*"reason":"[A-Za-z]*"' "$1" | tail -n 1; }
         echo "until opened"
         boot "$UID1" 0
         up "$UID1" 0
-        echo "sleep 500"
+        echo "seen $NODE/stopped yes"
         echo "mark"
         echo "call stop $UID1 2000 $(vm_ref "$UID1" 0)"
         echo "wait 3"
@@ -189,7 +189,8 @@ ended() { grep -o '"exitCode":[0-9]*.*"reason":"[A-Za-z]*"' "$1" | tail -n 1; }
     } | play "$PLUGIN" > "$NODE/out" &
     within 40 grep -aqs 'guest: up' "$(log_path "$UID1" 0)"
     libvirtd_signal -STOP
-    within 40 grep -q '"id":6' "$NODE/out"
+    echo yes >"$NODE/stopped"
+    within 60 grep -q '"id":6' "$NODE/out"
     libvirtd_signal -CONT
     wait $!
     # The plugin and the host both see that its time is over: either may say it.

@@ -24,6 +24,7 @@ contains() {
 @test "a log is printed whole, its last lines, what is newer, and with times" {
     put l1 '.spec.containers[0].command = ["sh", "-c", "seq 1 50; echo err >&2; exec sleep 1000"]'
     running l1
+    within 5 logged l1 err
     run -0 --separate-stderr node davit logs l1
     [ "$(wc -l <<<"$output")" = 51 ]
     [ "${lines[0]}" = 1 ]
@@ -63,6 +64,7 @@ contains() {
         .spec.containers[0].volumeMounts = [{name: "d", mountPath: "/d"}] | .spec.volumes = [{name: "d", emptyDir: {}}] |
         .spec.containers += [{name: "side", image: "demo:1", command: ["sh", "-c", "echo beside; exec sleep 1000"]}]'
     state l3 '.restarts == 1 and .ready == 1'
+    within 5 logged l3 second
     run -0 --separate-stderr node davit logs l3
     [ "$output" = second ]
     [ "$stderr" = 'Defaulted container "main" out of: main, side' ]
@@ -106,6 +108,8 @@ more() {
     put m2 '.metadata.labels = {line: "7"} | .spec.containers[0].command = ["sh", "-c", "seq 1 30; exec sleep 1000"]'
     state m1 '.state == "Running" and .containersReady == 2'
     running m2
+    within 5 logged m1 main
+    within 5 logged m2 30
     more --control="$N/run/control.sock"
     more --node=n
     run -2 node davit logs m1 --all-containers -c main
@@ -129,6 +133,7 @@ gone() { # PID...
 @test "over the broker a log takes no longer than its lines" {
     put l5 '.spec.containers[0].command = ["sh", "-c", "echo here; exec sleep 1000"]'
     running l5
+    within 5 logged l5 here
     local began
     began=$(date +%s%N)
     for _ in 1 2 3 4 5; do

@@ -123,7 +123,7 @@ is_rotated() { # NAME: the file that is written is within its size
     sleep 1
     local pid before after
     pid=$(child davit-runtime)
-    switches() { cat /proc/"$pid"/task/*/status | awk '/voluntary_ctxt/ { all += $2 } END { print all }'; }
+    switches() { cat /proc/"$pid"/task/*/status | awk '/^voluntary_ctxt/ { all += $2 } END { print all }'; }
     before=$(switches)
     sleep 8
     after=$(switches)

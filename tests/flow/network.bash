@@ -59,7 +59,7 @@ unserve() { # NAME
 }
 
 served() { # NAME JQ
-    within 15 says "$T/status/default/services/$1" "$2"
+    within 30 says "$T/status/default/services/$1" "$2"
 }
 
 ready_of() { # NAME COUNT
@@ -87,6 +87,17 @@ inside() { # POD CMD...: in its network, with the host's programs
 
 get() { # URL
     curl -sg --max-time 3 "$1"
+}
+
+# davit-net has done it a moment after the status says so
+answers() { # URL WORD
+    [ "$(get "$1")" = "$2" ]
+}
+
+refused() { # URL
+    local code=0
+    get "$1" || code=$?
+    [ "$code" = 7 ]
 }
 
 gateway() {

@@ -25,9 +25,9 @@ setup() {
     running p2
     local ip
     for ip in 127.0.0.1 192.0.2.1 "$(gateway)"; do
-        [ "$(get "http://$ip:18090/")" = p1 ]
+        within 5 answers "http://$ip:18090/" p1
     done
-    [ "$(get http://192.0.2.1:18091/)" = p2 ]
+    within 5 answers http://192.0.2.1:18091/ p2
     run get http://127.0.0.1:18091/
     [ "$status" = 7 ]
     for from in p1 p2 client; do
@@ -54,6 +54,7 @@ import socket
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); s.bind(('192.0.2.2', 7001)); s.listen()
 open('$OUT/from', 'w').write(s.accept()[1][0])" </dev/null >/dev/null 2>&1 3>&- &
     within 5 inside client python3 -c "import socket; socket.create_connection(('192.0.2.2', 7001), 2)"
+    within 5 test -s "$OUT/from"
     [ "$(cat "$OUT/from")" = 192.0.2.1 ]
     # another pod's address, and one of nobody
     for ip in "$other" 198.51.100.7; do
@@ -113,6 +114,7 @@ s = socket.socket(); s.bind(('127.0.0.1', 7002)); s.listen(); s.accept()" </dev/
     served s6 '.spec.ipFamilies == ["IPv6"] and .spec.clusterIP == .spec.clusterIPs[0] and (.spec.clusterIPs | length) == 1'
     put fields '.spec.containers[0] += {command: ["sh", "-c", "echo $IPS; exec sleep $0", $m], env: [{name: "IPS", valueFrom: {fieldRef: {fieldPath: "status.podIPs"}}}]}'
     running fields
+    within 5 logged fields .
     grep -q "stdout F $(address_of fields),$(address_of fields 1)\$" "$N"/state/logs/default_fields_*/main/*.log
     drop fields
     unserve s6

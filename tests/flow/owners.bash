@@ -11,7 +11,7 @@ bury() { # RESOURCE/NAME KIND VERSION
 }
 
 owner() { # RESOURCE/NAME JQ [SECONDS]
-    within "${3:-15}" says "$T/status/default/$1" "$2"
+    within "${3:-30}" says "$T/status/default/$1" "$2"
 }
 
 sleeping() { # COUNT MARK

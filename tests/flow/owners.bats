@@ -200,10 +200,11 @@ set_of() {
 @test "a StatefulSet begins in order, each with a claim of its own" {
     set_of db 3 | want statefulsets/db
     owner statefulsets/db '.status | .replicas == 3 and .readyReplicas == 3 and .currentReplicas == 3 and .updatedReplicas == 3' 30
+    within 5 has_file "$OUT/begun" 3
     [ "$(tr '\n' ' ' <"$OUT/begun")" = "db-0 db-1 db-2 " ]
     status db-1 '.status.source == "statefulsets/db"'
     owner persistentvolumeclaims/data-db-2 '.status.source == "statefulsets/db"'
-    grep -qx db-1 "$N/state/claims/default/data-db-1/was"
+    within 5 grep -qx db-1 "$N/state/claims/default/data-db-1/was"
     sleeping 3 "$MARK"
 }
 

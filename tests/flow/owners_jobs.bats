@@ -30,9 +30,10 @@ complete() { # NAME [SECONDS]
 }
 
 @test "a Job of three, two at a time" {
-    job three 'echo $(hostname) begins >>/out/ran; sleep 1; echo $(hostname) ends >>/out/ran' '.spec += {completions: 3, parallelism: 2}' |
+    job three 'echo $(hostname) begins >>/out/ran; until [ -e /out/go ]; do sleep 0.1; done; sleep 0.3; echo $(hostname) ends >>/out/ran' '.spec += {completions: 3, parallelism: 2}' |
         want jobs/three
     owner jobs/three '.status | .active == 2 and .ready == 2 and .startTime'
+    touch "$OUT/go"
     complete three
     owner jobs/three '.status | .succeeded == 3 and .failed == 0 and .active == 0 and .completionTime'
     [ "$(grep -c begins "$OUT/ran")" = 3 ]

@@ -33,7 +33,7 @@ arrives() { # TOPIC PAYLOAD CMD...: what CMD publishes there is brought on; agai
     sleep 0.3
     for _ in {1..30}; do
         "$@" -q 1 -t "$topic" -m "$payload" 2>/dev/null || true
-        [ -z "${WAIT-}" ] && kill -0 $got 2>/dev/null || break
+        if [ -n "${WAIT-}" ] || ! kill -0 $got 2>/dev/null; then break; fi
         sleep 0.2
     done
     wait $got 2>/dev/null || true

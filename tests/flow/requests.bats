@@ -60,9 +60,14 @@ is_other() { # NAME UID
     [ "$(uid "$1")" != "$2" ]
 }
 
+logs_are_whole() { # of the pod that is there now, and of the one before it
+    [ "$(cat "$N"/state/logs/default_web_"$(uid web)"/main/0.log | wc -l)" = 2 ]
+}
+
 @test "mosquitto_rr asks each verb" {
     run -0 rr ping 1 ''
     jq -e '.ok and .node == "n" and (.ts | type) == "number"' <<<"$output"
+    within 5 logged web two
     run -0 rr logs 2 pods/web
     jq -e '.ok and .text == "one\ntwo\n" and .truncated == false' <<<"$output"
     run -0 rr logs 3 '{"id":3,"pod":"web","tailLines":1,"timestamps":true}'
@@ -91,6 +96,7 @@ is_other() { # NAME UID
     within 10 is_other web "$before"
     running web
     state web '.restarts == 0'
+    within 5 logs_are_whole
     run -0 rr logs 18 web
     jq -e '.text == "one\ntwo\n"' <<<"$output"
 }

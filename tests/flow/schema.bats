@@ -111,6 +111,7 @@ answered() { # ID JQ: by the recorder
 @test "requests of each verb, their errors, and streams" {
     put r "$(shell 'echo one; exec sleep $0') | .spec.containers[0].args = [\$m]"
     running r
+    within 5 logged r one
     request ping '{"id":"p"}'
     request ping 'pods/r'
     request describe '{"id":"d","pod":"r"}'

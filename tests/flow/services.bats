@@ -48,8 +48,7 @@ setup() {
     served sb "$(condition Ready) | .reason == \"NoEndpoints\" and (.message | contains(\"no pod of this device\"))"
     local ip
     ip=$(spec_of sb .clusterIP)
-    run get "http://$ip/"
-    [ "$status" = 7 ]
+    within 5 refused "http://$ip/"
     web b1 b '.spec.containers[0].readinessProbe = {exec: {command: ["test", "-e", "/tmp/ready"]}, periodSeconds: 1}'
     served sb "$(condition Ready) | .message | contains(\"1 pod of this device matches its selector, and none is ready\")"
     run inside client curl -s --max-time 3 "http://$ip/"
@@ -140,7 +139,7 @@ for i in range($3):
     [ "$chosen" -ge 30000 ]
     for port in 30777 18080 "$chosen"; do
         for ip in 127.0.0.1 192.0.2.1 "$(gateway)"; do
-            [ "$(get "http://$ip:$port/")" = d1 ]
+            within 5 answers "http://$ip:$port/" d1
         done
         [ "$(outside curl -s --max-time 3 "http://192.0.2.1:$port/")" = d1 ]
         [ "$(inside client curl -s --max-time 3 "http://192.0.2.1:$port/")" = d1 ]
@@ -151,10 +150,10 @@ for i in range($3):
     # taken by another: it keeps its address, and says so
     service sg d '.spec.type = "NodePort" | .spec.ports[0].nodePort = 30777'
     served sg "$(condition Ready) | .reason == \"HostPortConflict\" and (.message | contains(\"service default/sd\"))"
-    [ "$(get "http://$(spec_of sg .clusterIP)/")" = d1 ]
+    within 5 answers "http://$(spec_of sg .clusterIP)/" d1
     unserve sd
     served sg "$(condition Ready) | .status == \"True\""
-    [ "$(get "http://127.0.0.1:30777/")" = d1 ]
+    within 5 answers http://127.0.0.1:30777/ d1
     drop d1
     unserve se
     unserve sf
@@ -186,7 +185,7 @@ for i in range($3):
         readinessProbe: {tcpSocket: {port: 18081}, periodSeconds: 1}}" | publish "$T/desired/default/pods/h1"
     service sh h '.spec.type = "NodePort" | .spec.ports[0].nodePort = 30778'
     ready_of sh 1
-    [ "$(get "http://$(spec_of sh .clusterIP)/")" = h1 ]
+    within 5 answers "http://$(spec_of sh .clusterIP)/" h1
     [ "$(inside client curl -s --max-time 3 "http://$(spec_of sh .clusterIP)/")" = h1 ]
     [ "$(outside curl -s --max-time 3 "http://192.0.2.1:30778/")" = h1 ]
     drop h1
@@ -215,6 +214,7 @@ while True:
     ip=$(spec_of sk .clusterIP)
     echo_server keep 7000
     within 5 listens keep tcp 7000
+    within 5 inside client python3 -c "import socket; socket.create_connection(('$ip', 7), 2)"
     inside client python3 -c "
 import os, socket, time
 s = socket.create_connection(('$ip', 7), 3); s.settimeout(3)
@@ -232,7 +232,7 @@ open('$OUT/held', 'w').write('held')" </dev/null >/dev/null 2>"$OUT/broke" 3>&- 
     kill -9 "$(child davit-net)"
     within 10 child davit-net
     nft delete table inet "$BRIDGE"
-    within 2 nft list table inet "$BRIDGE"
+    within 10 nft list table inet "$BRIDGE"
     sleep 0.3
     touch "$OUT/end"
     within 5 test -s "$OUT/held" || { cat "$OUT/broke"; return 1; }

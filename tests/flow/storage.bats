@@ -55,12 +55,16 @@ column() {
 
 # --- top
 
+big_is_written() {
+    [ "$(stat -c %s "$N"/state/crun/upper/*-idle-0/upper/big 2>/dev/null)" = 5000000 ]
+}
+
 @test "top: kubectl's columns; a rate from two samples, and from the last one when it is new" {
     put busy '.spec.containers = [
         {name: "spin", image: "demo:1", command: ["sh", "-c", "while :; do :; done"], resources: {limits: {cpu: "200m"}}},
         {name: "idle", image: "demo:1", command: ["sh", "-c", "head -c 5000000 /dev/zero >/big; exec sleep 1000"]}]'
     running busy
-    within 10 test -s "$(echo "$N"/state/crun/upper/*-idle-0/upper/big)"
+    within 10 big_is_written
     run -0 --separate-stderr node davit top
     [[ ${lines[0]} =~ ^NAME\ +CPU\(cores\)\ +MEMORY\(bytes\)$ ]]
     [[ $(column 2 busy) =~ ^[0-9]+m$ ]]
@@ -168,6 +172,7 @@ column() {
     claim keep 10Mi '.spec.accessModes = ["ReadWriteOncePod"] | .metadata.annotations.again = "yes"'
     user k2 keep 'cat /data/f; echo two >/data/g; exec sleep 1000' '.spec.volumes[0].persistentVolumeClaim.readOnly = true'
     running k2
+    within 5 logged k2 'Read-only file system'
     run -0 node davit logs k2
     contains one
     contains 'Read-only file system'

@@ -22,14 +22,6 @@ users_shell() {
     jq -rn --arg text "$1" '".spec.hostUsers = false | .spec.containers[0].command = [\"sh\", \"-c\", \($text | @json)]"'
 }
 
-log_of() { # POD
-    cat "$N"/state/logs/default_"$1"_*/main/*.log | cut -d' ' -f4-
-}
-
-logged() { # POD REGEX
-    log_of "$1" 2>/dev/null | grep -qE -- "$2"
-}
-
 # The host's id of the process that sleeps our number.
 owner_of_sleep() {
     # crun answers just before the container's own program takes its place

@@ -367,16 +367,16 @@ deaf() { # MEMORY GRACE
     sleep 3
     kill -INT "$pid"
     wait "$pid" || true
-    run -0 timeout 20 bash -c ". '$N/env'; davit exec vm/historian -- true"
+    run -0 timeout 60 bash -c ". '$N/env'; davit exec vm/historian -- true"
 }
 
 @test "a guestAgentPing probe: not ready while no agent answers, and exec says so" {
-    node davit exec vm/historian -- systemd-run --on-active=1 sh -c \
-        'systemctl stop qemu-guest-agent; sleep 30; systemctl start qemu-guest-agent'
-    vm_status historian '.status.ready | not' 60
+    node davit exec vm/historian -- systemd-run --on-active=1 --timer-property=AccuracySec=100ms sh -c \
+        'systemctl stop qemu-guest-agent; sleep 60; systemctl start qemu-guest-agent'
+    vm_status historian '.status.ready | not' 120
     run -1 node davit exec vm/historian -- true
     contains agent
-    vm_status historian '.status.ready' 120
+    vm_status historian '.status.ready' 180
     node davit exec vm/historian -- true
 }
 
