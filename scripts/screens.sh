@@ -30,7 +30,7 @@ mask() {
     sed -E -e 's/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}/UID/g' -e 's/sha256:[0-9a-f]{12,}/DIGEST/g' \
         -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z?/TIME/g' -e 's/\b10\.[0-9]+\.[0-9]+\.[0-9]+/ADDRESS/g' \
         -e 's/127\.0\.0\.1:[0-9]+/127.0.0.1:PORT/g' -e 's/connection for [0-9]+/connection for PORT/' \
-        -e 's/\b[0-9]{13}\b/GENERATION/g' -e 's/ [0-9]+(s|m|ms)( |$)/ AGE\2/' -e 's/^\[1\] [0-9]+/[1] PID/' -e 's/[[:space:]]+$//'
+        -e 's/\b[0-9]{13}\b/GENERATION/g' -e '/^ +-/!s/ [0-9]+(s|m|ms)( |$)/ AGE\2/' -e 's/^\[1\] [0-9]+/[1] PID/' -e 's/[[:space:]]+$//'
 }
 
 prompts() { # the shell waits again
