@@ -46,7 +46,7 @@ shows() { # NAME WORD...: the screen has each
     shows 13-undo 'app/hello rolled back' REVISION
     shows 14-yaml 'kind: App' 'image: demo:1'
     shows 15-explain Honoured.
-    shows 16-wrong 'Did you mean pods?' 'apps/hello is here'
+    shows 16-wrong 'Did you mean pods?' 'apps/hello is there'
     shows 17-delete 'app "hello" deleted'
     shows 18-gone 'No pods found'
 }
