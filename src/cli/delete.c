@@ -11,15 +11,8 @@
 #include "cli/settle.h"
 #include "cli/status.h"
 #include "cli/text.h"
+#include "protocol/claim.h"
 #include "protocol/document.h"
-
-#define PURGE "davit/purge" /* docs/protocol.md */
-
-static bool is_purge(const struct json *tombstone)
-{
-    const char *word = json_get_text(json_get(json_get(tombstone, "metadata"), "annotations"), PURGE);
-    return word != NULL && strcmp(word, "true") == 0;
-}
 
 /* Where the node has it from; "" where it says nothing of it. */
 static const char *source_of(const struct target *target)
@@ -47,7 +40,7 @@ static struct json *tombstone_of(const struct target *target, const struct optio
     }
     json_set_text(metadata, "deletionTimestamp", clock_rfc3339(clock_wall_ms(), now));
     if (options->purge)
-        json_set_text(json_set_object(metadata, "annotations"), PURGE, "true");
+        json_set_text(json_set_object(metadata, "annotations"), CLAIM_PURGE, "true");
     else if (options->unmask)
         json_set_text(json_set_object(metadata, "annotations"), DOCUMENT_UNMASK, "true");
     return object;
@@ -72,9 +65,10 @@ static bool is_of_owner(struct target *target)
         return false;
     target->done = true;
     (void)snprintf(target->reason, sizeof(target->reason), "Owned");
-    return text_error(&target->failure, ERROR_CONFLICT, "%s \"%s\" comes from %s, which would go without it from then on: `davit restart %s` "
+    (void)text_error(&target->failure, ERROR_CONFLICT, "%s \"%s\" comes from %s, which would go without it from then on: `davit restart %s` "
                       "ends it and begins it anew, `davit delete %s` takes all of it away", target->resource->singular, target->id.name,
-                      owner, strcmp(target->id.resource, "pods") == 0 ? target->id.name : owner, owner) || true;
+                      owner, strcmp(target->id.resource, "pods") == 0 ? target->id.name : owner, owner);
+    return true;
 }
 
 /* The node may mask it by a tombstone that the broker has no more. */
@@ -94,8 +88,8 @@ static void tell_mask(const struct target *target)
 
 static bool is_on_its_way(const struct target *target, bool purge)
 {
-    return target_is_tombstone(target->desired) && !document_unmasks(target->desired) && !target_was_out_of_order(target) &&
-           (!purge || is_purge(target->desired));
+    return target_is_tombstone(target->desired) && !document_says(target->desired, DOCUMENT_UNMASK) && !target_was_out_of_order(target) &&
+           (!purge || document_says(target->desired, CLAIM_PURGE));
 }
 
 /* False where there is nothing to be deleted, or it is on its way already: then done says which. */
@@ -108,7 +102,7 @@ static bool is_to_be_published(struct target *target, const struct options *opti
         return error_set(&target->failure, ERROR_NOT_FOUND, "node %s has no bundle", target->place->node);
     }
     if (options->unmask) {
-        target->done = !is_to_be_unmasked(target) || (target_is_tombstone(target->desired) && document_unmasks(target->desired));
+        target->done = !is_to_be_unmasked(target) || (target_is_tombstone(target->desired) && document_says(target->desired, DOCUMENT_UNMASK));
         return !target->done;
     }
     if (is_of_owner(target))

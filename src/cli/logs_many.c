@@ -38,6 +38,7 @@ struct sources {
     struct source *list;
     size_t count;
     size_t pods;
+    bool is_child; /* this process reads one of them */
 };
 
 bool logs_many_is_meant(const struct options *options)
@@ -153,10 +154,8 @@ static bool start(struct sources *sources, struct source *source, struct error *
 
 /* ---- what they say, line by line */
 
-static void print_line(const struct sources *sources, struct source *source, const char *end)
+static void print_line(const struct sources *sources, struct source *source)
 {
-    if (source->line.len == 0 && *end == '\0')
-        return;
     if (sources->options->prefix && source->container[0] != '\0')
         printf("[pod/%s/%s] ", source->pod, source->container);
     else if (sources->options->prefix)
@@ -168,11 +167,16 @@ static void print_line(const struct sources *sources, struct source *source, con
 
 static void take(const struct sources *sources, struct source *source, const char *data, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        if (data[i] != '\n')
-            strbuf_add_bytes(&source->line, data + i, 1);
-        if (data[i] == '\n' || source->line.len + 1 >= LINE_BYTES)
-            print_line(sources, source, "\n");
+    while (len > 0) {
+        const char *end = memchr(data, '\n', len);
+        size_t part = end != NULL ? (size_t)(end - data) : len, room = LINE_BYTES - 1 - source->line.len;
+        bool is_ended = end != NULL && part <= room;
+        part = part <= room ? part : room;
+        strbuf_add_bytes(&source->line, data, part);
+        if (is_ended || part == room)
+            print_line(sources, source);
+        data += part + is_ended;
+        len -= part + is_ended;
     }
 }
 
@@ -183,7 +187,8 @@ static void listen_to(const struct sources *sources, struct source *source)
     if (got > 0) {
         take(sources, source, data, (size_t)got);
     } else {
-        print_line(sources, source, "");
+        if (source->line.len > 0)
+            print_line(sources, source);
         (void)close(source->fd);
         source->fd = -1;
     }
@@ -218,13 +223,13 @@ static enum exit_code reap(const struct source *source)
 }
 
 /* At most FOLLOWED, together. */
-static enum exit_code run(struct sources *sources, size_t from, size_t to, bool *is_child, struct error *err)
+static enum exit_code run(struct sources *sources, size_t from, size_t to, struct error *err)
 {
     enum exit_code code = EXIT_CODE_OK;
     size_t started = from;
     for (; started < to && start(sources, &sources->list[started], err); started++)
         if (sources->list[started].pid == 0) {
-            *is_child = true;
+            sources->is_child = true;
             return read_one(sources->options, &sources->list[started], err);
         }
     listen_all(sources, from, started);
@@ -235,25 +240,25 @@ static enum exit_code run(struct sources *sources, size_t from, size_t to, bool 
     return started < to ? exit_code_of(err) : code;
 }
 
-static enum exit_code run_all(struct sources *sources, bool *is_child, struct error *err)
+static enum exit_code run_all(struct sources *sources, struct error *err)
 {
     enum exit_code code = EXIT_CODE_OK;
     size_t step = sources->options->follow ? sources->count : 1;
     if (step > FOLLOWED)
         return usage_error(err, "%zu logs are more than the %d that can be followed at a time: name a pod, or give -c NAME", step, FOLLOWED);
     for (size_t i = 0; i < sources->count; i += step) {
-        enum exit_code one = run(sources, i, i + step, is_child, err);
-        if (*is_child)
+        enum exit_code one = run(sources, i, i + step, err);
+        if (sources->is_child)
             return one;
         code = code == EXIT_CODE_OK ? one : code;
     }
     return code;
 }
 
-enum exit_code logs_many(const struct options *options, const char *pod, bool *is_child, struct error *err)
+enum exit_code logs_many(const struct options *options, const char *pod, struct error *err)
 {
     struct sources sources = {.options = options};
-    enum exit_code code = collect(&sources, pod, err) ? run_all(&sources, is_child, err) : exit_code_of(err);
+    enum exit_code code = collect(&sources, pod, err) ? run_all(&sources, err) : exit_code_of(err);
     for (size_t i = 0; i < sources.count; i++)
         strbuf_free(&sources.list[i].line);
     free(sources.list);

@@ -95,7 +95,7 @@ static bool judge_shadowed(struct target *target)
 /* What was deleted on a node by a document of its own stays away, whatever others say. */
 static bool is_masked(const struct target *target)
 {
-    return target->status == NULL && target_is_tombstone(target->desired) && !document_unmasks(target->desired);
+    return target->status == NULL && target_is_tombstone(target->desired) && !document_says(target->desired, DOCUMENT_UNMASK);
 }
 
 static char *unmasking(const struct target *target)
@@ -147,8 +147,8 @@ static void explain(const struct target *target, const char **word, struct error
     status_waiting(target->status, &reason, &message);
     if (*reason == '\0')
         owner_waiting(target->status, &reason, &message);
-    *word = is_masked(target) ? "Masked" : !target->place->online ? "Offline" : *reason != '\0' ? reason : "TimedOut";
     AUTO_FREE char *help = is_masked(target) ? unmasking(target) : NULL;
+    *word = help != NULL ? "Masked" : !target->place->online ? "Offline" : *reason != '\0' ? reason : "TimedOut";
     if (help != NULL)
         (void)text_error(why, ERROR_TIMEOUT, "it was deleted on node %s: %s", target->place->node, help);
     else if (!is_accepted(target))

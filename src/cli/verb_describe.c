@@ -253,15 +253,13 @@ static enum exit_code describe_objects(const struct options *options, const stru
 {
     struct object_id id;
     enum exit_code worst = EXIT_CODE_OK;
-    for (size_t i = 0; i < address->count; i++)
-        if (!address_object(options, resource, address->names[i], &id, err))
-            return EXIT_CODE_USAGE;
     for (size_t i = 0; i < address->count; i++) {
         struct error why = {0};
+        if (!address_object(options, resource, address->names[i], &id, err))
+            return EXIT_CODE_USAGE;
         if (i > 0)
             (void)puts("\n");
-        enum exit_code code = address_object(options, resource, address->names[i], &id, &why) ? describe_object(options, &id, &why)
-                                                                                              : EXIT_CODE_USAGE;
+        enum exit_code code = describe_object(options, &id, &why);
         *err = err->code == ERROR_NONE ? why : *err;
         worst = worst == EXIT_CODE_OK ? code : worst;
     }

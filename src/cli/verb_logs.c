@@ -40,12 +40,11 @@ static enum exit_code many(const struct options *options, const char *object, st
 {
     const char *slash = object != NULL ? strchr(object, '/') : NULL;
     const char *pod = slash != NULL ? slash + 1 : object;
-    bool is_child = false;
     if (slash != NULL && strncmp(object, "pod/", 4) != 0 && strncmp(object, "pods/", 5) != 0)
         return usage_error(err, "--all-containers is of a pod, or of those of -l LABELS; `davit get pods` lists them");
     if (!remote_is_meant(options) && !options->by_control)
         return usage_error(err, "which node? Give --node N, or --control SOCKET for this device");
-    return address_check(options, err) ? logs_many(options, pod, &is_child, err) : EXIT_CODE_USAGE;
+    return address_check(options, err) ? logs_many(options, pod, err) : EXIT_CODE_USAGE;
 }
 
 enum exit_code verb_logs(const struct options *given, struct error *err)

@@ -45,7 +45,7 @@ static void read_document(struct object *object, struct slot *slot, const struct
     /* No cap on its size: what is stored can be longer than what was accepted (1e15 is written out). */
     struct error err = { .message = "" };
     AUTO_JSON struct json *json = json_parse(row->text, strlen(row->text), &err);
-    slot->unmask = slot->tombstone && document_unmasks(json);
+    slot->unmask = slot->tombstone && document_says(json, DOCUMENT_UNMASK);
     if (slot->tombstone)
         return;
     if (json == NULL)

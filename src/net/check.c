@@ -57,6 +57,11 @@ static bool check_port(const struct json *object, const char *key, bool may_lack
     return json_integer(value, &port) && port >= 1 && port <= PORT_MAX;
 }
 
+bool check_is_any(const char *host_ip)
+{
+    return host_ip == NULL || host_ip[0] == '\0' || strcmp(host_ip, "0.0.0.0") == 0 || strcmp(host_ip, "::") == 0;
+}
+
 static bool check_protocol(const struct json *object)
 {
     const char *word = json_get_text(object, "protocol");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "net/check.h"
 #include "net/elements.h"
 
 #define MAC_DIGITS 12
@@ -57,7 +58,7 @@ static void add_port(const struct net_pod *pod, const struct json *port, struct 
 {
     static const char *const any_maps[] = { "ports4", "ports6" }, *const host_maps[] = { "hostports4", "hostports6" };
     const char *host = json_get_text(port, "hostIP");
-    bool any = host == NULL || host[0] == '\0' || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+    bool any = check_is_any(host);
     for (int v6 = 0; v6 <= 1; v6++) {
         const char *address = net_pod_address(pod, v6 != 0);
         if (address == NULL || (!any && (strchr(host, ':') != NULL) != (v6 != 0)))

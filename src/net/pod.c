@@ -35,8 +35,7 @@ static bool same_text(const struct json *a, const struct json *b, const char *ke
 
 static bool any_address(const struct json *port)
 {
-    const char *host = json_get_text(port, "hostIP");
-    return host == NULL || host[0] == '\0' || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+    return check_is_any(json_get_text(port, "hostIP"));
 }
 
 static bool ports_clash(const struct json *a, const struct json *b)

@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/check.h"
+
 /* A connection that ended is in nobody's way, a listener is. */
 static bool is_bound(const struct sockaddr *address, socklen_t len, bool tcp)
 {
@@ -27,16 +29,10 @@ static bool is_bound(const struct sockaddr *address, socklen_t len, bool tcp)
     return bound;
 }
 
-static bool is_meant(const struct json *port, const char *address)
-{
-    const char *host = json_get_text(port, "hostIP");
-    return host == NULL || host[0] == '\0' || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0 || strcmp(host, address) == 0;
-}
-
 /* The address in words where a process has the port there; else "". */
 static const char *bound_at(const struct sockaddr *interface, const struct json *port, char out[INET6_ADDRSTRLEN])
 {
-    const char *protocol = json_get_text(port, "protocol");
+    const char *protocol = json_get_text(port, "protocol"), *host = json_get_text(port, "hostIP");
     bool tcp = protocol == NULL || strcmp(protocol, "TCP") == 0;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
@@ -48,7 +44,7 @@ static const char *bound_at(const struct sockaddr *interface, const struct json 
     in_port_t number = htons((uint16_t)json_get_integer(port, "hostPort", 0));
     *(is_v4 ? &v4.sin_port : &v6.sin6_port) = number;
     (void)inet_ntop(interface->sa_family, is_v4 ? (const void *)&v4.sin_addr : (const void *)&v6.sin6_addr, out, INET6_ADDRSTRLEN);
-    bool bound = is_meant(port, out) && (is_v4 ? is_bound((const struct sockaddr *)&v4, sizeof(v4), tcp) : is_bound((const struct sockaddr *)&v6, sizeof(v6), tcp));
+    bool bound = (check_is_any(host) || strcmp(host, out) == 0) && (is_v4 ? is_bound((const struct sockaddr *)&v4, sizeof(v4), tcp) : is_bound((const struct sockaddr *)&v6, sizeof(v6), tcp));
     if (!bound)
         out[0] = '\0';
     return out;

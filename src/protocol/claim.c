@@ -74,12 +74,6 @@ struct json *claim_read(const struct json *document, struct ignored_fields *igno
     return mem_steal(&out);
 }
 
-bool claim_is_purged_by(const struct json *tombstone)
-{
-    const char *word = json_get_text(json_get(json_get(tombstone, "metadata"), "annotations"), CLAIM_PURGE);
-    return word != NULL && strcmp(word, "true") == 0;
-}
-
 int64_t claim_bytes(const struct json *claim)
 {
     return json_get_integer(claim, "storageBytes", 0);

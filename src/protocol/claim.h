@@ -11,8 +11,6 @@
 
 /* {"storageBytes","storage","accessModes":[],"delete":bool}: what is kept of the document. NULL: *err. The caller frees. */
 MUST_CHECK struct json *claim_read(const struct json *document, struct ignored_fields *ignored, struct error *err);
-/* Whether a tombstone asks for the data's removal too. */
-bool claim_is_purged_by(const struct json *tombstone);
 int64_t claim_bytes(const struct json *claim); /* what it asks for */
 bool claim_deletes(const struct json *claim);  /* its data goes with it */
 /* For one pod at a time. */

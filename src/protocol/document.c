@@ -286,9 +286,9 @@ static bool read_content(const struct json *json, struct document *document, str
     return false;
 }
 
-bool document_unmasks(const struct json *tombstone)
+bool document_says(const struct json *document, const char *annotation)
 {
-    const char *word = json_get_text(json_get(json_get(tombstone, "metadata"), "annotations"), DOCUMENT_UNMASK);
+    const char *word = json_get_text(json_get(json_get(document, "metadata"), "annotations"), annotation);
     return word != NULL && strcmp(word, "true") == 0;
 }
 
@@ -300,8 +300,8 @@ static bool read_deletion(const struct json *json, struct document *document, st
         return true;
     const char *time = json_text(deleted);
     document->tombstone = time != NULL && time[0] >= '0' && time[0] <= '9';
-    document->purge = document->tombstone && claim_is_purged_by(json);
-    document->unmask = document->tombstone && document_unmasks(json);
+    document->purge = document->tombstone && document_says(json, CLAIM_PURGE);
+    document->unmask = document->tombstone && document_says(json, DOCUMENT_UNMASK);
     if (!document->tombstone)
         refusal_set(refusal, "InvalidDocument", "metadata.deletionTimestamp must be a time, as 2026-11-23T08:17:00Z");
     return document->tombstone;

@@ -55,8 +55,8 @@ MUST_CHECK bool document_read_json(const struct object_id *id, const struct json
 void document_content(const struct json *json, char content[DIGEST_HEX_BYTES]);
 void document_free(struct document *document);
 
-/* Whether a tombstone masks nothing. */
-bool document_unmasks(const struct json *tombstone);
+/* Whether this annotation of it is "true". */
+bool document_says(const struct json *document, const char *annotation);
 /* Generation and tombstone, of any kind of document. */
 MUST_CHECK bool document_read_head(const struct json *json, struct document *document, struct refusal *refusal);
 /* Strips what a cluster wrote, and the generation, in place. */

@@ -86,7 +86,7 @@ says_version() {
 }
 
 @test "Telegraf's configuration, read as Telegraf reads it, makes series of the live messages" {
-    "$TOP/tests/flow/telegraf_reading.py" "$EXAMPLES/telegraf/telegraf.conf" 127.0.0.1 "$MQTT_PORT" 10 >"$OUT/lines"
+    "$TOP/tests/flow/telegraf_reading.py" "$EXAMPLES/telegraf/telegraf.conf" 127.0.0.1 "$MQTT_PORT" 5 >"$OUT/lines"
     grep -qE '^davit_node,node=n .*memory_bytes=[0-9.e+]+.* [0-9]{19}$' "$OUT/lines"
     grep -qE '^davit_workload,name=web,namespace=default,node=n,resource=pods .*memory_bytes=[0-9.e+]+.* [0-9]{19}$' "$OUT/lines"
     grep -qE '^davit_state,name=web,namespace=default,node=n,resource=pods .*state="Running".*stateCode=2.* [0-9]{19}$' "$OUT/lines"

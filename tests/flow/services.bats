@@ -232,7 +232,7 @@ open('$OUT/held', 'w').write('held')" </dev/null >/dev/null 2>"$OUT/broke" 3>&- 
     kill -9 "$(child davit-net)"
     within 10 child davit-net
     nft delete table inet "$BRIDGE"
-    within 10 nft list table inet "$BRIDGE"
+    within 2 nft list table inet "$BRIDGE"
     sleep 0.3
     touch "$OUT/end"
     within 5 test -s "$OUT/held" || { cat "$OUT/broke"; return 1; }
